@@ -1,0 +1,26 @@
+//! Every limit of the protocol, in one place. Each has an error: [`crate::WireError::TooLarge`] or a relay problem.
+
+/// Longest envelope, ciphertext included.
+pub const MAX_ENVELOPE_BYTES: usize = 4 << 20;
+/// Longest body of a change after decompression.
+pub const MAX_BODY_BYTES: usize = 32 << 20;
+/// Longest header of a change.
+pub const MAX_HEADER_BYTES: usize = 64 << 10;
+/// Most authors in a version vector.
+pub const MAX_SEEN_AUTHORS: usize = 1_000;
+/// Most operations a roster frontier may name.
+pub const MAX_FRONTIER: usize = 100;
+/// Most envelopes one exchange may push.
+pub const MAX_PUSHED_ENVELOPES: usize = 1_000;
+/// Most mailboxes one exchange may pull from, and one session may open.
+pub const MAX_MAILBOXES: usize = 1_000;
+/// Longest request or answer body of an exchange.
+pub const MAX_EXCHANGE_BYTES: usize = 8 << 20;
+/// Most envelope bytes a device asks for, or sends, in one exchange.
+pub const EXCHANGE_BATCH_BYTES: usize = 4 << 20;
+/// Longest part of a blob in one upload or ranged download.
+pub const MAX_BLOB_PART_BYTES: usize = 4 << 20;
+/// Longest blob.
+pub const MAX_BLOB_BYTES: u64 = 1 << 30;
+/// Longest name of a device, a person or a compartment.
+pub const MAX_NAME_BYTES: usize = 256;
