@@ -1,1 +1,3 @@
 //! The encrypted database.
+
+pub mod log;
