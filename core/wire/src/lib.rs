@@ -7,6 +7,9 @@ mod ids;
 mod inner;
 pub mod limits;
 pub mod relay;
+#[cfg(test)]
+mod samples;
+mod scan;
 
 pub use canonical::{Canonical, WireError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, SUITE_1};
