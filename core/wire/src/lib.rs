@@ -225,8 +225,8 @@
 //! told apart from damage ([`WireError::UnknownVersion`]: update the app).
 //! * A newer **envelope version** may name its mailbox elsewhere, so a relay refuses it until it is updated.
 //! * An unknown **suite** is stored by the relay, and quarantined and reported by a device.
-//! * A newer **header version** and an unknown **compression** or **kind** are quarantined and reported in the same way. An
-//!   unknown kind takes its place in its author's chain; it is not merged, so it does not appear in `seen`.
+//! * A newer **header version** and an unknown **compression** or **kind** are quarantined and reported in the same way. What
+//!   its author wrote after it waits behind it, because `seen` never names what was not merged.
 //! * An unknown **problem code** is treated like [`relay::code::INTERNAL`]: keep everything, try later.
 //! * A layout, a domain string or a limit never changes its meaning under one version. A limit may be raised only together
 //!   with a version, since a change that some devices refuse would divide the record.

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use carnet_wire::{
-    Author, ChangeId, CompartmentId, DeviceId, EnvelopeId, EpochId, Header, Incarnation, MailboxId,
+    Author, BlobId, ChangeId, CompartmentId, DeviceId, EnvelopeId, EpochId, Header, Incarnation, MailboxId,
     RecordId, Seen,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -477,6 +477,28 @@ pub fn is_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<bo
     Ok(conn
         .prepare_cached("SELECT 1 FROM delivered WHERE relay = ?1 AND blob = ?2")?
         .exists(params![relay, blob])?)
+}
+
+/// A sealed document some change names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedBlob {
+    /// The compartment's log.
+    pub log: i64,
+    /// Hash of the ciphertext.
+    pub blob: BlobId,
+    /// Length of the ciphertext.
+    pub sealed_size: u64,
+}
+
+/// Every sealed document that merged changes name, the newest first.
+pub fn named_blobs(conn: &Connection) -> Result<Vec<NamedBlob>> {
+    let mut query = conn.prepare_cached(
+        "SELECT min(log), blob, max(sealed_size) FROM attachment GROUP BY blob ORDER BY max(origin) DESC",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok(NamedBlob { log: row.get(0)?, blob: BlobId(row.get(1)?), sealed_size: row.get(2)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Why an envelope could not be merged yet.

@@ -17,16 +17,18 @@
 use super::keyring::{self, DEVICES, KEYRING, Keyring};
 use super::sync::{Brake, Exchange, RELAY};
 use super::write;
-use super::{Device, Open};
+use super::Device;
+use super::open::Open;
 use crate::error::{Error, Result};
 use crate::host::Transport;
 use crate::roster::{DeviceCard, Operation};
 use crate::seal::pairing::{Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch};
-use crate::seal::{DeviceKeys, Epoch};
+use crate::seal::{AccountKeys, DeviceKeys, Epoch};
 use crate::store::log::{self, Outgoing};
 use crate::sync::session::{Action, Plan, Session};
 use carnet_wire::relay::{Pull, Pushed, code};
 use carnet_wire::{CompartmentId, RecordId};
+use rusqlite::Transaction;
 use std::time::{Duration, Instant};
 
 /// How often each side looks for the other's message.
@@ -159,26 +161,24 @@ impl<'a> Joining<'a> {
 }
 
 /// Writes what the welcome gave into a new vault.
-pub fn adopt(open: &Open, device: &DeviceKeys, welcome: &Welcome, relay: &str) -> Result<()> {
-    let account_keys = crate::seal::AccountKeys::from_bytes(&welcome.account_keys)?;
+pub fn adopt(tx: &Transaction<'_>, database_key: &[u8; 32], device: &DeviceKeys, welcome: &Welcome, relay: &str) -> Result<()> {
+    let account_keys = AccountKeys::from_bytes(&welcome.account_keys)?;
     let record = RecordId(welcome.account.0);
-    open.store.write(|tx| {
-        keyring::write_identity(tx, &open.database_key, device, welcome.account, &account_keys)?;
-        log::set_meta(tx, RELAY, relay.as_bytes())?;
-        for given in &welcome.epochs {
-            let compartment = CompartmentId::derive(record, &given.name);
-            let epoch = Epoch::from_secrets(record, compartment, given.parents.clone(), given.secrets.clone(), given.epoch)?;
-            keyring::keep_epoch(tx, &epoch, &given.name)?;
-        }
-        Ok(())
-    })
+    keyring::write_identity(tx, database_key, device, welcome.account, &account_keys)?;
+    log::set_meta(tx, RELAY, relay.as_bytes())?;
+    for given in &welcome.epochs {
+        let compartment = CompartmentId::derive(record, &given.name);
+        let epoch = Epoch::from_secrets(record, compartment, given.parents.clone(), given.secrets.clone(), given.epoch)?;
+        keyring::keep_epoch(tx, &epoch, &given.name)?;
+    }
+    Ok(())
 }
 
 /// Syncs until this device finds itself in the account.
 pub fn wait_until_added(open: &Open, transport: &dyn Transport, relay: &str) -> Result<()> {
     let end = Instant::now() + ADDED_WAIT;
     loop {
-        Exchange::new(open, transport, relay).run(&Brake::new(None, None))?;
+        Exchange::new(open, transport, relay)?.run(&Brake::new(None, None))?;
         let keyring = open.keyring()?;
         let added = keyring.roster(keyring.account_record()).is_some_and(|roster| roster.has_device(keyring.author.device));
         if added {
@@ -196,7 +196,7 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
     let mut introducer = Introducer::new(code)?;
     let relay = introducer.relay().to_owned();
     // The new phone reads the account's logs from this relay, so they must be there before it is welcomed.
-    Exchange::new(open, transport, &relay).run(&Brake::new(None, None))?;
+    Exchange::new(open, transport, &relay)?.run(&Brake::new(None, None))?;
     let mut rendezvous = Rendezvous::new(transport, &relay, introducer.epoch().clone());
     rendezvous.exchange(None, false).map_err(unknown_is(NOBODY))?;
     let card = read_hello(&mut introducer, &rendezvous.messages)?;
@@ -210,8 +210,8 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
         })
         .map_err(unknown_is(NO_ANSWER))?;
     let device = add_device(open, card)?;
-    open.store.write(|tx| log::set_meta(tx, RELAY, relay.as_bytes()))?;
-    Exchange::new(open, transport, &relay).run(&Brake::new(None, None))?;
+    open.write(|tx| log::set_meta(tx, RELAY, relay.as_bytes()))?;
+    Exchange::new(open, transport, &relay)?.run(&Brake::new(None, None))?;
     Ok(device)
 }
 
@@ -248,7 +248,7 @@ fn make_welcome(open: &Open) -> Result<Welcome> {
 
 fn add_device(open: &Open, card: DeviceCard) -> Result<Device> {
     let device = Device { id: card.id, name: card.name.clone(), this: false };
-    open.store.write(|tx| {
+    open.write(|tx| {
         let keyring = open.keyring_in(tx)?;
         let log = keyring::log_number(tx, keyring.account_record(), DEVICES)?;
         write::write_operations(tx, &keyring, log, &[Operation::AddDevice { device: card }])

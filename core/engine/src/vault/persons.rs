@@ -2,18 +2,22 @@
 
 use super::keyring::{self, DEVICES, FIRST_COMPARTMENTS, GENERAL, KEYRING, Keyring, ROSTER};
 use super::write::{self, ChangeBuilder};
-use super::{Open, Person};
+use super::Person;
 use crate::error::{Error, Result};
 use crate::record::change::{Item, Origin};
 use crate::record::ids::ShardId;
-use crate::record::patient::{Edit, ProfileField, Shard};
+use crate::record::patient::{self, Edit, ProfileField, Shard};
 use crate::roster::{self, DeviceCard, Operation};
 use crate::seal::{self, AccountKeys, DeviceKeys, Epoch};
-use carnet_wire::{AccountId, CompartmentId, RecordId, limits};
-use rusqlite::Transaction;
+use crate::store::log::{self, Log};
+use crate::store::shards::{self, ShardPlace};
+use carnet_wire::{Author, CompartmentId, DeviceId, Incarnation, RecordId, limits};
+use rusqlite::{Connection, Transaction};
 
 /// The shard category of a person's own name and birth date.
 pub const PROFILE: &str = "profile";
+/// The profile is not of a year.
+const PROFILE_YEAR: u16 = 0;
 
 /// Founds an account with this device as its first: everything a vault needs before it can write.
 pub fn found_account(tx: &Transaction<'_>, database_key: &[u8; 32], device: &DeviceKeys, device_name: &str) -> Result<()> {
@@ -83,10 +87,30 @@ fn write_profile(tx: &Transaction<'_>, keyring: &Keyring, record: RecordId, name
     let bytes = shard.edit(&edits, now)?;
     let mut change = ChangeBuilder::from_origin(person_origin());
     let body = change.body(bytes)?;
-    change.item(Item::Edit { shard: ShardId(seal::make_random()?), category: PROFILE.to_owned(), year: 0, body });
+    change.item(Item::Edit { shard: ShardId(seal::make_random()?), category: PROFILE.to_owned(), year: PROFILE_YEAR, body });
     let log = keyring::log_number(tx, record, GENERAL)?;
     write::write_change(tx, keyring, log, &change.finish(now), None)?;
     Ok(())
+}
+
+/// The persons whose records this vault holds, in the order they were added. A record whose name has not arrived yet is
+/// shown with an empty one.
+pub fn persons(conn: &Connection) -> Result<Vec<Person>> {
+    let logs = log::logs(conn)?;
+    logs.into_iter().filter(|log| log.name == GENERAL).map(|log| person(conn, &log)).collect()
+}
+
+fn person(conn: &Connection, log: &Log) -> Result<Person> {
+    let place = ShardPlace { log: log.number, category: PROFILE.to_owned() };
+    // Reading needs no actor of its own: nothing is written with it.
+    let reader = Author { device: DeviceId([0; 32]), incarnation: Incarnation([0; 8]) };
+    let entries = shards::at(conn, &place, PROFILE_YEAR)?
+        .into_iter()
+        .map(|stored| Shard::load(&stored.saved, &reader)?.entries())
+        .collect::<Result<Vec<_>>>()?;
+    let profile = patient::combine(entries.iter()).profile;
+    let value = |field| profile.iter().find(|(name, _)| *name == field).and_then(|(_, values)| values.first()).map(|first| first.value.clone());
+    Ok(Person { record: log.record, name: value(ProfileField::Name).unwrap_or_default(), birth_date: value(ProfileField::BirthDate) })
 }
 
 /// The origin of what a person writes.

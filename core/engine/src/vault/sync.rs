@@ -3,16 +3,19 @@
 
 use super::keyring::{DEVICES, KEYRING, Keyring, ROSTER};
 use super::merge::{self, Received};
-use super::{Observer, Open, Progress, SyncReport};
+use super::open::Open;
+use super::{Observer, Progress, SyncReport};
 use crate::error::{Error, Result};
-use crate::host::Transport;
+use crate::host::{HttpRequest, HttpResponse, Transport};
 use crate::seal::Epoch;
 use crate::store::log::{self, RelayState};
-use crate::sync::session::{Action, Answer, Plan, Session};
+use crate::sync::blobs::{self, BlobAddress};
+use crate::sync::session::{self, Action, Answer, Plan, Session};
 use carnet_wire::relay::{Entry, Pull, Pulled, Pushed};
 use carnet_wire::{MailboxId, limits};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 /// Bytes of envelopes merged in one transaction: a step stays well under the 250 ms a background window allows.
@@ -53,9 +56,10 @@ pub struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     /// A sync with the relay at `url`.
-    pub fn new(open: &'a Open, transport: &'a dyn Transport, url: &str) -> Self {
+    pub fn new(open: &'a Open, transport: &'a dyn Transport, url: &str) -> Result<Self> {
+        session::origin(url)?;
         let url = url.trim_end_matches('/').to_owned();
-        Self { open, transport, url, drained: BTreeSet::new(), report: SyncReport::default() }
+        Ok(Self { open, transport, url, drained: BTreeSet::new(), report: SyncReport::default() })
     }
 
     /// Runs until everything is exchanged or the brake acts.
@@ -82,7 +86,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn relay(&self) -> Result<RelayState> {
-        self.open.store.write(|tx| log::relay(tx, &self.url))
+        self.open.write(|tx| log::relay(tx, &self.url))
     }
 
     fn drive(&mut self, session: &mut Session, brake: &Brake<'_>) -> Result<bool> {
@@ -124,14 +128,14 @@ impl<'a> Exchange<'a> {
         let epochs: Vec<Epoch> = keyring.epochs.iter().map(|(_, epoch)| epoch.clone()).collect();
         let covers = covered(&epochs);
         let relay = self.relay()?;
-        self.open.store.write(|tx| log::set_session(tx, relay.number, token.as_ref().map(|token| (token, &covers))))
+        self.open.write(|tx| log::set_session(tx, relay.number, token.as_ref().map(|token| (token, &covers))))
     }
 
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
     fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
         let known: BTreeSet<MailboxId> = self.mailboxes()?;
         let relay = self.relay()?;
-        if self.open.store.write(|tx| log::set_generation(tx, &relay, answer.generation))? {
+        if self.open.write(|tx| log::set_generation(tx, &relay, answer.generation))? {
             self.report.notices.push("the relay was restored from a copy: everything is sent to it again");
             self.drained.clear();
             return Ok(Vec::new());
@@ -168,7 +172,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn store_acknowledged(&self, relay: &RelayState, last: Option<i64>) -> Result<()> {
-        last.map_or(Ok(()), |outbox| self.open.store.write(|tx| log::acknowledge(tx, relay.number, outbox)))
+        last.map_or(Ok(()), |outbox| self.open.write(|tx| log::acknowledge(tx, relay.number, outbox)))
     }
 
     /// Merges what one mailbox brought, in steps: a step's rows and its cursor are one transaction (INV-7).
@@ -197,7 +201,7 @@ impl<'a> Exchange<'a> {
         let mut merged = 0;
         let reached = step.last().map_or(0, |entry| entry.seq);
         let mut news = BTreeSet::new();
-        self.open.store.write(|tx| {
+        self.open.write(|tx| {
             let mut keyring = self.open.keyring_in(tx)?;
             for entry in step {
                 match merge::receive(tx, &mut keyring, key, mailbox, &entry.envelope)? {
@@ -214,17 +218,85 @@ impl<'a> Exchange<'a> {
             log::advance_cursor(tx, relay.number, mailbox, reached)
         })?;
         self.report.received += merged;
-        for word in news {
-            if !self.report.notices.contains(&word) {
-                self.report.notices.push(word);
-            }
-        }
+        news.into_iter().for_each(|word| self.notice(word));
         Ok(reached)
     }
 
-    /// Moves attachment bytes both ways.
-    fn transfer_attachments(&mut self, _brake: &Brake<'_>) -> Result<bool> {
+    /// Moves the bytes of documents both ways; `false` when the brake acted first.
+    fn transfer_attachments(&mut self, brake: &Brake<'_>) -> Result<bool> {
+        let keyring = self.open.keyring()?;
+        for named in self.open.store.read(log::named_blobs)? {
+            let relay = self.relay()?;
+            let held = self.open.store.attachments().size(named.blob)?.is_some();
+            let delivered = self.open.store.read(|conn| log::is_delivered(conn, relay.number, &named.blob.0))?;
+            if held && delivered {
+                continue;
+            }
+            let Some(token) = relay.token else { return Ok(false) };
+            let mailbox = keyring.current_epoch(named.log)?.mailbox;
+            let address = BlobAddress { relay: self.url.clone(), token, mailbox, blob: named.blob, length: named.sealed_size };
+            let moved = if held { self.upload(&address, brake)? } else { self.download(&address, brake)? };
+            if !moved {
+                return Ok(false);
+            }
+            self.open.write(|tx| log::set_delivered(tx, relay.number, &named.blob.0))?;
+        }
         Ok(true)
+    }
+
+    fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<bool> {
+        let mut offset = address.held(&self.send(address.ask())?)?;
+        let mut file = self.open.store.attachments().open_file(address.blob)?;
+        file.seek(SeekFrom::Start(offset))?;
+        while offset < address.length {
+            if brake.check(self.report.sent)? {
+                return Ok(false);
+            }
+            let mut part = Vec::new();
+            (&mut file).take(blobs::PART_BYTES as u64).read_to_end(&mut part)?;
+            if part.is_empty() {
+                return Err(Error::Corrupt("a document is shorter than it was"));
+            }
+            offset += part.len() as u64;
+            address.put_done(&self.send(address.put(offset - part.len() as u64, part))?)?;
+        }
+        Ok(true)
+    }
+
+    /// Fetches a document into a temporary file; only bytes that hash to the blob's id become one.
+    fn download(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<bool> {
+        let mut incoming = self.open.store.attachments().make_incoming()?;
+        let mut offset = 0;
+        while offset < address.length {
+            if brake.check(self.report.received)? {
+                return Ok(false);
+            }
+            let response = self.send(address.get(offset))?;
+            if response.status == 404 {
+                // Its author has pushed the change but not yet the bytes: the next sync finds them.
+                self.notice("a document has not arrived yet");
+                return Ok(true);
+            }
+            let part = address.part(offset, response)?;
+            offset += part.len() as u64;
+            incoming.write_all(&part)?;
+        }
+        incoming.finish_as(address.blob)?;
+        Ok(true)
+    }
+
+    fn send(&mut self, request: HttpRequest) -> Result<HttpResponse> {
+        self.report.round_trips += 1;
+        self.report.bytes_sent += request.body.len() as u64;
+        let response = self.transport.send(request)?;
+        self.report.bytes_received += response.body.len() as u64;
+        Ok(response)
+    }
+
+    fn notice(&mut self, word: &'static str) {
+        if !self.report.notices.contains(&word) {
+            self.report.notices.push(word);
+        }
     }
 }
 
