@@ -193,8 +193,9 @@
 //! after `Authorization: Bearer`, then stands for all keys proved. The first registration of a mailbox holds; since its
 //! id is derived from R, nobody outside can be first on purpose.
 //!
-//! One exchange pushes and pulls, and pushes come first. `entries` follow `after` in the order of their numbers; `head` is the
-//! last number the mailbox has given, and a device asks again while its cursor is below. Numbers are missing only where an
+//! One exchange pushes and pulls. The pull is read before the push is stored, so that a device does not get back what it
+//! just sent: `entries` follow `after` in the order of their numbers, `head` is the last number the mailbox had given by
+//! then, and a device asks again while its cursor is below. Numbers are missing only where an
 //! owner retired envelopes. Sealed attachments travel beside the envelopes, in parts, and are checked against their id.
 //!
 //! # Domain strings

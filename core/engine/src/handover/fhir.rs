@@ -17,7 +17,11 @@ impl<'a> FhirWriter<'a> {
         if format == ExportFormat::Fhir {
             out.write_all(br#"{"resourceType":"Bundle","type":"collection","entry":["#)?;
         }
-        Ok(Self { out, format, count: 0 })
+        Ok(Self {
+            out,
+            format,
+            count: 0,
+        })
     }
 
     /// Writes one resource with the `fullUrl` it came with, if any.
@@ -31,7 +35,8 @@ impl<'a> FhirWriter<'a> {
     }
 
     fn entry(&mut self, text: &str, full_url: Option<&str>) -> Result<()> {
-        self.out.write_all(if self.count == 0 { b"\n{" } else { b",\n{" })?;
+        self.out
+            .write_all(if self.count == 0 { b"\n{" } else { b",\n{" })?;
         if let Some(url) = full_url {
             write!(self.out, "\"fullUrl\":{},", serde_json::Value::from(url))?;
         }
@@ -76,7 +81,10 @@ mod tests {
     #[test]
     fn a_bundle_holds_texts_byte_for_byte() {
         let text = "{\"resourceType\":\"Patient\",\n  \"x\": 1.50}";
-        let bundle = export(ExportFormat::Fhir, &[(text, Some("urn:uuid:\"1")), (text, None)]);
+        let bundle = export(
+            ExportFormat::Fhir,
+            &[(text, Some("urn:uuid:\"1")), (text, None)],
+        );
         assert!(bundle.contains(text));
         let value: serde_json::Value = serde_json::from_str(&bundle).unwrap();
         assert_eq!(value["entry"].as_array().unwrap().len(), 2);
@@ -85,12 +93,17 @@ mod tests {
 
     #[test]
     fn an_empty_bundle_is_json() {
-        assert!(serde_json::from_str::<serde_json::Value>(&export(ExportFormat::Fhir, &[])).is_ok());
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&export(ExportFormat::Fhir, &[])).is_ok()
+        );
     }
 
     #[test]
     fn a_line_holds_one_resource_even_when_it_was_indented() {
-        let lines = export(ExportFormat::Ndjson, &[("{\r\n \"a\": \"b c\"\n}", None), ("{}", None)]);
+        let lines = export(
+            ExportFormat::Ndjson,
+            &[("{\r\n \"a\": \"b c\"\n}", None), ("{}", None)],
+        );
         assert_eq!(lines, "{ \"a\": \"b c\"}\n{}\n");
     }
 }

@@ -5,8 +5,8 @@
 
 use crate::error::{Error, Result};
 use carnet_wire::{
-    Author, BlobId, ChangeId, CompartmentId, DeviceId, EnvelopeId, EpochId, Header, Incarnation, MailboxId,
-    RecordId, Seen,
+    Author, BlobId, ChangeId, CompartmentId, DeviceId, EnvelopeId, EpochId, Header, Incarnation,
+    MailboxId, RecordId, Seen,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -496,7 +496,11 @@ pub fn named_blobs(conn: &Connection) -> Result<Vec<NamedBlob>> {
         "SELECT min(log), blob, max(sealed_size) FROM attachment GROUP BY blob ORDER BY max(origin) DESC",
     )?;
     let rows = query.query_map([], |row| {
-        Ok(NamedBlob { log: row.get(0)?, blob: BlobId(row.get(1)?), sealed_size: row.get(2)? })
+        Ok(NamedBlob {
+            log: row.get(0)?,
+            blob: BlobId(row.get(1)?),
+            sealed_size: row.get(2)?,
+        })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

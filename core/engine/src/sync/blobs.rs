@@ -31,7 +31,12 @@ pub struct BlobAddress {
 }
 
 impl BlobAddress {
-    fn request(&self, method: Method, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> HttpRequest {
+    fn request(
+        &self,
+        method: Method,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    ) -> HttpRequest {
         let mut all = vec![("authorization", bearer(&self.token))];
         all.extend(headers);
         HttpRequest {
@@ -53,26 +58,46 @@ impl BlobAddress {
     pub fn held(&self, response: &HttpResponse) -> Result<u64> {
         match response.status {
             200 => Ok(self.length),
-            404 => Ok(response.header("upload-offset").and_then(|offset| offset.parse().ok()).unwrap_or(0).min(self.length)),
-            status => Err(Error::Relay { code: status_code(status), retry_after: None }),
+            404 => Ok(response
+                .header("upload-offset")
+                .and_then(|offset| offset.parse().ok())
+                .unwrap_or(0)
+                .min(self.length)),
+            status => Err(Error::Relay {
+                code: status_code(status),
+                retry_after: None,
+            }),
         }
     }
 
     /// Sends the part that begins at `offset`.
     pub fn put(&self, offset: u64, part: Vec<u8>) -> HttpRequest {
-        let headers = vec![("upload-offset", offset.to_string()), ("upload-length", self.length.to_string())];
+        let headers = vec![
+            ("upload-offset", offset.to_string()),
+            ("upload-length", self.length.to_string()),
+        ];
         self.request(Method::Put, headers, part)
     }
 
     /// Reads the answer to [`Self::put`].
     pub fn put_done(&self, response: &HttpResponse) -> Result<()> {
-        if (200..300).contains(&response.status) { Ok(()) } else { Err(problem(response)) }
+        if (200..300).contains(&response.status) {
+            Ok(())
+        } else {
+            Err(problem(response))
+        }
     }
 
     /// Asks for the part that begins at `offset`.
     pub fn get(&self, offset: u64) -> HttpRequest {
-        let last = (offset + PART_BYTES as u64).min(self.length).saturating_sub(1);
-        self.request(Method::Get, vec![("range", format!("bytes={offset}-{last}"))], Vec::new())
+        let last = (offset + PART_BYTES as u64)
+            .min(self.length)
+            .saturating_sub(1);
+        self.request(
+            Method::Get,
+            vec![("range", format!("bytes={offset}-{last}"))],
+            Vec::new(),
+        )
     }
 
     /// Reads the answer to [`Self::get`].

@@ -47,7 +47,11 @@ impl HttpTransport {
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
         };
-        let mut builder = self.client.request(method, &request.url).timeout(request.timeout).body(request.body);
+        let mut builder = self
+            .client
+            .request(method, &request.url)
+            .timeout(request.timeout)
+            .body(request.body);
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }
@@ -55,7 +59,12 @@ impl HttpTransport {
         let status = response.status().as_u16();
         let headers = READ_HEADERS
             .iter()
-            .filter_map(|name| Some(((*name).to_owned(), response.headers().get(*name)?.to_str().ok()?.to_owned())))
+            .filter_map(|name| {
+                Some((
+                    (*name).to_owned(),
+                    response.headers().get(*name)?.to_str().ok()?.to_owned(),
+                ))
+            })
             .collect();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|_| HostError::Offline)? {
@@ -64,21 +73,32 @@ impl HttpTransport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(HttpResponse { status, headers, body })
+        Ok(HttpResponse {
+            status,
+            headers,
+            body,
+        })
     }
 }
 
 fn tls_config(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, VaultError> {
-    const BAD_ROOT: VaultError = VaultError::InvalidInput("the extra TLS root is not a PEM certificate");
+    const BAD_ROOT: VaultError =
+        VaultError::InvalidInput("the extra TLS root is not a PEM certificate");
     const FAILED: VaultError = VaultError::HostFailed("TLS could not be set up");
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     for pem in extra_roots {
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            roots.add(certificate.map_err(|_| BAD_ROOT)?).map_err(|_| BAD_ROOT)?;
+            roots
+                .add(certificate.map_err(|_| BAD_ROOT)?)
+                .map_err(|_| BAD_ROOT)?;
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|_| FAILED)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| FAILED)?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)

@@ -14,7 +14,9 @@ use crate::error::{Error, Result};
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use crate::seal::Epoch;
 use crate::store::log::Outgoing;
-use carnet_wire::relay::{Access, Challenge, Exchange, ExchangeReply, OpenSession, Problem, Pull, Pulled, Pushed, code};
+use carnet_wire::relay::{
+    Access, Challenge, Exchange, ExchangeReply, OpenSession, Problem, Pull, Pulled, Pushed, code,
+};
 use carnet_wire::{Canonical, MailboxId, limits};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -101,7 +103,10 @@ impl Session {
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
             origin: origin(url)?,
-            epochs: epochs.into_iter().map(|epoch| (epoch.mailbox, epoch)).collect(),
+            epochs: epochs
+                .into_iter()
+                .map(|epoch| (epoch.mailbox, epoch))
+                .collect(),
             registers: true,
             lifetime: 0,
             token,
@@ -134,7 +139,10 @@ impl Session {
                 State::AskChallenge => {
                     self.sessions += 1;
                     if self.sessions > MAX_SESSIONS {
-                        return Err(Error::Relay { code: code::NO_SESSION, retry_after: None });
+                        return Err(Error::Relay {
+                            code: code::NO_SESSION,
+                            retry_after: None,
+                        });
                     }
                     self.state = State::AwaitChallenge;
                     return Ok(self.post("/v1/challenge", Vec::new()));
@@ -158,7 +166,11 @@ impl Session {
                 }
                 State::Planned(plan) => {
                     let exchange = Exchange {
-                        push: plan.push.iter().map(|item| item.bytes.clone().into()).collect(),
+                        push: plan
+                            .push
+                            .iter()
+                            .map(|item| item.bytes.clone().into())
+                            .collect(),
                         pull: plan.pull.clone(),
                         max_bytes: limits::EXCHANGE_BATCH_BYTES as u32,
                     };
@@ -170,7 +182,10 @@ impl Session {
                     return Ok(Action::Merge(answer));
                 }
                 State::Done => return Ok(Action::Done),
-                State::AwaitChallenge | State::AwaitSession | State::AwaitExchange(_) | State::Merging => {
+                State::AwaitChallenge
+                | State::AwaitSession
+                | State::AwaitExchange(_)
+                | State::Merging => {
                     return Err(Error::Bug("the session waits for an answer"));
                 }
             }
@@ -182,15 +197,24 @@ impl Session {
         if !matches!(self.state, State::AskPlan) {
             return Err(Error::Bug("the session did not ask for a plan"));
         }
-        self.state = if plan.push.is_empty() && plan.pull.is_empty() { State::Done } else { State::Planned(plan) };
+        self.state = if plan.push.is_empty() && plan.pull.is_empty() {
+            State::Done
+        } else {
+            State::Planned(plan)
+        };
         Ok(())
     }
 
     /// Says that an answer was merged. With `epochs` the session is opened again for more mailboxes.
     pub fn merged(&mut self, more: Vec<Epoch>) {
         let before = self.epochs.len();
-        self.epochs.extend(more.into_iter().map(|epoch| (epoch.mailbox, epoch)));
-        self.state = if self.epochs.len() > before { State::AskChallenge } else { State::AskPlan };
+        self.epochs
+            .extend(more.into_iter().map(|epoch| (epoch.mailbox, epoch)));
+        self.state = if self.epochs.len() > before {
+            State::AskChallenge
+        } else {
+            State::AskPlan
+        };
     }
 
     /// Gives the outcome of the request that was sent.
@@ -211,7 +235,9 @@ impl Session {
                 self.token = Some(session.token);
                 self.state = State::Opened;
             }
-            State::AwaitExchange(plan) => self.state = State::Answered(pair_up(plan, &response.body)?),
+            State::AwaitExchange(plan) => {
+                self.state = State::Answered(pair_up(plan, &response.body)?)
+            }
             _ => return Err(Error::Bug("no answer was awaited")),
         }
         Ok(())
@@ -220,12 +246,24 @@ impl Session {
     fn refused(&mut self, state: State, response: &HttpResponse) -> Result<()> {
         let problem = problem(response);
         match (state, &problem) {
-            (State::AwaitExchange(_), Error::Relay { code: code::NO_SESSION | code::FORBIDDEN, .. }) => {
+            (
+                State::AwaitExchange(_),
+                Error::Relay {
+                    code: code::NO_SESSION | code::FORBIDDEN,
+                    ..
+                },
+            ) => {
                 self.token = None;
                 self.state = State::Forget;
                 Ok(())
             }
-            (State::AwaitSession, Error::Relay { code: code::STALE_CHALLENGE, .. }) => {
+            (
+                State::AwaitSession,
+                Error::Relay {
+                    code: code::STALE_CHALLENGE,
+                    ..
+                },
+            ) => {
                 self.state = State::AskChallenge;
                 Ok(())
             }
@@ -237,12 +275,22 @@ impl Session {
         let proofs = self
             .epochs
             .values()
-            .flat_map(|epoch| [Access::Read, Access::Write].map(|access| epoch.prove(access, &nonce, &self.origin)))
+            .flat_map(|epoch| {
+                [Access::Read, Access::Write]
+                    .map(|access| epoch.prove(access, &nonce, &self.origin))
+            })
             .flatten()
             .collect();
         let registered = self.epochs.values().filter(|_| self.registers);
-        let register = registered.filter_map(|epoch| epoch.registration(self.lifetime)).collect();
-        OpenSession { nonce, origin: self.origin.clone(), register, proofs }
+        let register = registered
+            .filter_map(|epoch| epoch.registration(self.lifetime))
+            .collect();
+        OpenSession {
+            nonce,
+            origin: self.origin.clone(),
+            register,
+            proofs,
+        }
     }
 
     fn post(&mut self, path: &str, body: Vec<u8>) -> Action {
@@ -272,18 +320,32 @@ fn pair_up(plan: Plan, body: &[u8]) -> Result<Answer> {
     let asked: Vec<MailboxId> = plan.pull.iter().map(|pull| pull.mailbox).collect();
     let answered: Vec<MailboxId> = reply.pulled.iter().map(|pulled| pulled.mailbox).collect();
     if reply.pushed.len() != plan.push.len() || asked != answered {
-        return Err(Error::Invalid("the relay answered something that was not asked"));
+        return Err(Error::Invalid(
+            "the relay answered something that was not asked",
+        ));
     }
-    Ok(Answer { generation: reply.generation, pushed: plan.push.into_iter().zip(reply.pushed).collect(), pulled: reply.pulled })
+    Ok(Answer {
+        generation: reply.generation,
+        pushed: plan.push.into_iter().zip(reply.pushed).collect(),
+        pulled: reply.pulled,
+    })
 }
 
 /// The error an answer other than 200 stands for.
 pub fn problem(response: &HttpResponse) -> Error {
-    let retry_after = response.header("retry-after").and_then(|seconds| seconds.parse().ok());
+    let retry_after = response
+        .header("retry-after")
+        .and_then(|seconds| seconds.parse().ok());
     match Problem::from_canonical(&response.body) {
-        Ok(problem) => Error::Relay { code: problem.code, retry_after },
+        Ok(problem) => Error::Relay {
+            code: problem.code,
+            retry_after,
+        },
         // Something that is not a Carnet relay answered: a captive portal, a proxy, another server.
-        Err(_) => Error::Relay { code: response.status, retry_after },
+        Err(_) => Error::Relay {
+            code: response.status,
+            retry_after,
+        },
     }
 }
 
@@ -292,9 +354,13 @@ pub fn origin(url: &str) -> Result<String> {
     const BAD: Error = Error::Invalid("the relay's address must begin with https:// or http://");
     let (scheme, rest) = url.split_once("://").ok_or(BAD)?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let plain = !authority.is_empty() && !authority.contains(['@', ' ']) && url.len() <= limits::MAX_NAME_BYTES;
+    let plain = !authority.is_empty()
+        && !authority.contains(['@', ' '])
+        && url.len() <= limits::MAX_NAME_BYTES;
     match scheme.to_ascii_lowercase().as_str() {
-        scheme @ ("http" | "https") if plain => Ok(format!("{scheme}://{}", authority.to_ascii_lowercase())),
+        scheme @ ("http" | "https") if plain => {
+            Ok(format!("{scheme}://{}", authority.to_ascii_lowercase()))
+        }
         _ => Err(BAD),
     }
 }

@@ -28,7 +28,11 @@ pub fn annotate(open: &Open, now: i64, on: ResourceId, text: &str) -> Result<Ent
     let id = EntryId(seal::make_random()?);
     open.write(|tx| {
         let place = shards::place_of(tx, on)?;
-        let edit = Edit::Annotate { id, on, text: text.to_owned() };
+        let edit = Edit::Annotate {
+            id,
+            on,
+            text: text.to_owned(),
+        };
         let shard = roomy_shard(tx, &place, year_of(now))?;
         write_edits(tx, open, now, &place, vec![(shard, vec![edit])])
     })?;
@@ -41,10 +45,24 @@ pub fn correct(open: &Open, now: i64, on: ResourceId, field: &str, value: &str) 
     open.write(|tx| {
         let place = shards::place_of(tx, on)?;
         let mut holders = shards::holding(tx, on, field)?.into_iter();
-        let shard = holders.next().map_or_else(|| roomy_shard(tx, &place, year_of(now)), Ok)?;
-        let set = Edit::Correct { on, field: field.to_owned(), value: value.to_owned() };
+        let shard = holders
+            .next()
+            .map_or_else(|| roomy_shard(tx, &place, year_of(now)), Ok)?;
+        let set = Edit::Correct {
+            on,
+            field: field.to_owned(),
+            value: value.to_owned(),
+        };
         let mut edits = vec![(shard, vec![set])];
-        edits.extend(holders.map(|shard| (shard, vec![Edit::Withdraw { on, field: field.to_owned() }])));
+        edits.extend(holders.map(|shard| {
+            (
+                shard,
+                vec![Edit::Withdraw {
+                    on,
+                    field: field.to_owned(),
+                }],
+            )
+        }));
         write_edits(tx, open, now, &place, edits)
     })
 }
@@ -52,33 +70,64 @@ pub fn correct(open: &Open, now: i64, on: ResourceId, field: &str, value: &str) 
 /// A field is a row's column or a FHIR element path.
 fn check_field(field: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '[' | ']' | '_');
-    if field.starts_with(|c: char| c.is_ascii_alphabetic()) && field.len() <= 128 && field.chars().all(allowed) {
+    if field.starts_with(|c: char| c.is_ascii_alphabetic())
+        && field.len() <= 128
+        && field.chars().all(allowed)
+    {
         return Ok(());
     }
-    Err(Error::Invalid("a field is display, when, value, unit, status, or a FHIR element path such as code.text"))
+    Err(Error::Invalid(
+        "a field is display, when, value, unit, status, or a FHIR element path such as code.text",
+    ))
 }
 
 /// A shard with room for one more entry: the first that has, or a new one.
 fn roomy_shard(tx: &Transaction<'_>, place: &ShardPlace, year: u16) -> Result<StoredShard> {
-    let found = shards::at(tx, place, year)?.into_iter().find(|shard| !shard.full);
-    found.map_or_else(|| Ok(StoredShard::empty(ShardId(seal::make_random()?), &place.category, year)), Ok)
+    let found = shards::at(tx, place, year)?
+        .into_iter()
+        .find(|shard| !shard.full);
+    found.map_or_else(
+        || {
+            Ok(StoredShard::empty(
+                ShardId(seal::make_random()?),
+                &place.category,
+                year,
+            ))
+        },
+        Ok,
+    )
 }
 
 /// Applies edits to shards and writes the Automerge changes they make as one change.
-fn write_edits(tx: &Transaction<'_>, open: &Open, now: i64, place: &ShardPlace, edits: Vec<(StoredShard, Vec<Edit>)>) -> Result<()> {
+fn write_edits(
+    tx: &Transaction<'_>,
+    open: &Open,
+    now: i64,
+    place: &ShardPlace,
+    edits: Vec<(StoredShard, Vec<Edit>)>,
+) -> Result<()> {
     let keyring = open.keyring_in(tx)?;
     let mut change = ChangeBuilder::from_origin(person_origin());
     for (stored, edits) in edits {
         let mut shard = load(&stored, &keyring.author)?;
         let body = change.body(shard.edit(&edits, now)?)?;
-        change.item(Item::Edit { shard: stored.id, category: stored.category, year: stored.year, body });
+        change.item(Item::Edit {
+            shard: stored.id,
+            category: stored.category,
+            year: stored.year,
+            body,
+        });
     }
     write::write_change(tx, &keyring, place.log, &change.finish(now), None)?;
     Ok(())
 }
 
 fn load(stored: &StoredShard, author: &Author) -> Result<Shard> {
-    if stored.saved.is_empty() { Ok(Shard::empty(author)) } else { Shard::load(&stored.saved, author) }
+    if stored.saved.is_empty() {
+        Ok(Shard::empty(author))
+    } else {
+        Shard::load(&stored.saved, author)
+    }
 }
 
 /// The calendar year of a clock reading, in UTC: it only names a shard.
@@ -102,10 +151,23 @@ mod tests {
 
     #[test]
     fn fields() {
-        for good in ["value", "code.text", "component[0].valueQuantity.value", "_birthDate"] {
+        for good in [
+            "value",
+            "code.text",
+            "component[0].valueQuantity.value",
+            "_birthDate",
+        ] {
             assert_eq!(check_field(good).is_ok(), good != "_birthDate", "{good}");
         }
-        for bad in ["", " value", "va lue", "é", "a\u{0}", "1a", &"a".repeat(129)] {
+        for bad in [
+            "",
+            " value",
+            "va lue",
+            "é",
+            "a\u{0}",
+            "1a",
+            &"a".repeat(129),
+        ] {
             assert!(check_field(bad).is_err());
         }
     }

@@ -5,8 +5,8 @@
 //! found unchanged. Memory is bounded by one change.
 
 use super::keyring::{self, GENERAL};
-use super::write::{self, ChangeBuilder};
 use super::open::Open;
+use super::write::{self, ChangeBuilder};
 use super::{FileReport, ImportReport, Observer, Progress, Rejection};
 use crate::error::{Error, Result};
 use crate::host::Clock;
@@ -32,14 +32,29 @@ const MAX_FILES: usize = 100_000;
 const MAX_LISTED_REJECTIONS: usize = 10_000;
 
 /// Imports files, and every file below folders, in the order of their names.
-pub fn import(open: &Open, clock: &dyn Clock, record: RecordId, paths: &[PathBuf], observer: Option<&dyn Observer>) -> Result<ImportReport> {
-    open.store.read(|conn| keyring::log_number(conn, record, GENERAL))?;
+pub fn import(
+    open: &Open,
+    clock: &dyn Clock,
+    record: RecordId,
+    paths: &[PathBuf],
+    observer: Option<&dyn Observer>,
+) -> Result<ImportReport> {
+    open.store
+        .read(|conn| keyring::log_number(conn, record, GENERAL))?;
     let mut files = Vec::new();
     for path in paths {
         walk(path, 0, &mut files)?;
     }
-    let total = files.iter().filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum();
-    let mut progress = ImportProgress { observer, before: 0, total };
+    let total = files
+        .iter()
+        .filter_map(|file| file.metadata().ok())
+        .map(|file| file.len())
+        .sum();
+    let mut progress = ImportProgress {
+        observer,
+        before: 0,
+        total,
+    };
     let mut report = ImportReport::default();
     for path in files {
         let file = import_file(open, clock, record, &path, &mut progress)?;
@@ -52,14 +67,24 @@ pub fn import(open: &Open, clock: &dyn Clock, record: RecordId, paths: &[PathBuf
 
 /// Collects regular files. Links inside folders are not followed: a folder must not lead out of itself.
 fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    let kind = if depth == 0 { path.metadata()? } else { path.symlink_metadata()? };
+    let kind = if depth == 0 {
+        path.metadata()?
+    } else {
+        path.symlink_metadata()?
+    };
     if kind.is_dir() && depth < MAX_FOLDER_DEPTH {
-        let mut entries = std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        let mut entries = std::fs::read_dir(path)?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>>>()?;
         entries.sort();
-        entries.iter().try_for_each(|entry| walk(entry, depth + 1, files))?;
+        entries
+            .iter()
+            .try_for_each(|entry| walk(entry, depth + 1, files))?;
     } else if kind.is_file() {
         if files.len() == MAX_FILES {
-            return Err(Error::TooLarge("one import may name 100,000 files: import fewer at a time"));
+            return Err(Error::TooLarge(
+                "one import may name 100,000 files: import fewer at a time",
+            ));
         }
         files.push(path.to_owned());
     }
@@ -74,7 +99,10 @@ struct ImportProgress<'a> {
 
 impl ImportProgress<'_> {
     fn check(&self, read: u64) -> Result<()> {
-        let progress = Progress { done: self.before + read, total: Some(self.total) };
+        let progress = Progress {
+            done: self.before + read,
+            total: Some(self.total),
+        };
         match self.observer {
             Some(observer) if !observer.progress(progress) => Err(Error::Cancelled),
             _ => Ok(()),
@@ -82,14 +110,28 @@ impl ImportProgress<'_> {
     }
 }
 
-fn import_file(open: &Open, clock: &dyn Clock, record: RecordId, path: &Path, progress: &mut ImportProgress<'_>) -> Result<FileReport> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+fn import_file(
+    open: &Open,
+    clock: &dyn Clock,
+    record: RecordId,
+    path: &Path,
+    progress: &mut ImportProgress<'_>,
+) -> Result<FileReport> {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let mut importer = Importer::new(open, clock, record, path, &name);
     let counter = std::cell::Cell::new(0);
-    let input = BufReader::new(Counted { inner: File::open(path)?, count: &counter });
+    let input = BufReader::new(Counted {
+        inner: File::open(path)?,
+        count: &counter,
+    });
     let mut failure = None;
     let summary = source::read_fhir(input, &name, &mut |outcome| {
-        let step = importer.take(outcome).and_then(|()| progress.check(counter.get()));
+        let step = importer
+            .take(outcome)
+            .and_then(|()| progress.check(counter.get()));
         match step {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -138,15 +180,29 @@ struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
-    fn new(open: &'a Open, clock: &'a dyn Clock, record: RecordId, path: &Path, name: &str) -> Self {
+    fn new(
+        open: &'a Open,
+        clock: &'a dyn Clock,
+        record: RecordId,
+        path: &Path,
+        name: &str,
+    ) -> Self {
         Self {
             open,
             clock,
             record,
-            origin: Origin { name: name.to_owned(), format: "fhir".to_owned(), hash: [0; 32] },
+            origin: Origin {
+                name: name.to_owned(),
+                format: "fhir".to_owned(),
+                hash: [0; 32],
+            },
             batch: Vec::new(),
             batch_bytes: 0,
-            report: FileReport { path: path.to_owned(), format: "unknown", ..FileReport::default() },
+            report: FileReport {
+                path: path.to_owned(),
+                format: "unknown",
+                ..FileReport::default()
+            },
         }
     }
 
@@ -169,7 +225,11 @@ impl<'a> Importer<'a> {
 
     fn draft(&mut self, draft: Draft) -> Result<()> {
         self.report.resources += 1;
-        *self.report.by_kind.entry(draft.resource.kind.clone()).or_default() += 1;
+        *self
+            .report
+            .by_kind
+            .entry(draft.resource.kind.clone())
+            .or_default() += 1;
         self.batch_bytes += draft.text.len();
         self.batch.push(draft);
         if self.batch_bytes >= CHANGE_BATCH_BYTES || self.batch.len() >= CHANGE_BATCH_ITEMS {
@@ -185,7 +245,12 @@ impl<'a> Importer<'a> {
         if batch.is_empty() {
             return Ok(());
         }
-        let (open, origin, now, record) = (self.open, self.origin.clone(), self.clock.now(), self.record);
+        let (open, origin, now, record) = (
+            self.open,
+            self.origin.clone(),
+            self.clock.now(),
+            self.record,
+        );
         let counts = open.write(|tx| write_batch(tx, open, record, origin, now, batch))?;
         self.report.new += counts.new;
         self.report.updated += counts.updated;
@@ -201,7 +266,14 @@ struct Counts {
     unchanged: u64,
 }
 
-fn write_batch(tx: &Transaction<'_>, open: &Open, record: RecordId, origin: Origin, now: i64, batch: Vec<Draft>) -> Result<Counts> {
+fn write_batch(
+    tx: &Transaction<'_>,
+    open: &Open,
+    record: RecordId,
+    origin: Origin,
+    now: i64,
+    batch: Vec<Draft>,
+) -> Result<Counts> {
     let keyring = open.keyring_in(tx)?;
     let log = keyring::log_number(tx, record, GENERAL)?;
     let mut counts = Counts::default();
@@ -227,7 +299,12 @@ fn write_batch(tx: &Transaction<'_>, open: &Open, record: RecordId, origin: Orig
         }
         versions.push(content);
         let body = change.body(draft.text.into_bytes())?;
-        change.item(Item::Resource { origin: 0, issuer: draft.issuer, full_url: draft.full_url, body });
+        change.item(Item::Resource {
+            origin: 0,
+            issuer: draft.issuer,
+            full_url: draft.full_url,
+            body,
+        });
         parsed.push(draft.resource);
     }
     if change.len() > 0 {

@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::roster::{self, Roster, SignedOperations};
 use crate::seal::{self, AccountKeys, DeviceKeys, Epoch, EpochSecrets};
 use crate::store::log::{self, Log, StoredChange};
-use carnet_wire::{AccountId, Author, Canonical, CompartmentId, Header, Incarnation, MailboxId, RecordId, kind};
+use carnet_wire::{
+    AccountId, Author, Canonical, CompartmentId, Header, Incarnation, MailboxId, RecordId, kind,
+};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
@@ -53,8 +55,14 @@ impl Keyring {
         let device = DeviceKeys::from_bytes(&read_secret(conn, database_key, "device")?)?;
         let account_keys = AccountKeys::from_bytes(&read_secret(conn, database_key, "account")?)?;
         let account = AccountId(read_meta(conn, ACCOUNT)?);
-        let author = Author { device: device.id(), incarnation: Incarnation(read_meta(conn, INCARNATION)?) };
-        let logs: BTreeMap<i64, Log> = log::logs(conn)?.into_iter().map(|log| (log.number, log)).collect();
+        let author = Author {
+            device: device.id(),
+            incarnation: Incarnation(read_meta(conn, INCARNATION)?),
+        };
+        let logs: BTreeMap<i64, Log> = log::logs(conn)?
+            .into_iter()
+            .map(|log| (log.number, log))
+            .collect();
         Ok(Self {
             device,
             author,
@@ -68,14 +76,25 @@ impl Keyring {
 
     /// The epoch that new changes of a log are sealed under: the one no other epoch replaces, the smallest id of several.
     pub fn current_epoch(&self, log: i64) -> Result<&Epoch> {
-        let of_log = || self.epochs.iter().filter(move |(number, _)| *number == log).map(|(_, epoch)| epoch);
+        let of_log = || {
+            self.epochs
+                .iter()
+                .filter(move |(number, _)| *number == log)
+                .map(|(_, epoch)| epoch)
+        };
         let replaced = |epoch: &Epoch| of_log().any(|other| other.parents.contains(&epoch.id));
-        of_log().filter(|epoch| !replaced(epoch)).min_by_key(|epoch| epoch.id).ok_or(Error::NotFound("the key of this compartment"))
+        of_log()
+            .filter(|epoch| !replaced(epoch))
+            .min_by_key(|epoch| epoch.id)
+            .ok_or(Error::NotFound("the key of this compartment"))
     }
 
     /// The epoch whose envelopes lie in a mailbox.
     pub fn epoch_of(&self, mailbox: MailboxId) -> Option<(i64, &Epoch)> {
-        self.epochs.iter().find(|(_, epoch)| epoch.mailbox == mailbox).map(|(log, epoch)| (*log, epoch))
+        self.epochs
+            .iter()
+            .find(|(_, epoch)| epoch.mailbox == mailbox)
+            .map(|(log, epoch)| (*log, epoch))
     }
 
     /// The roster that decides about a record (or about the account).
@@ -92,7 +111,9 @@ impl Keyring {
 /// How many operations have been merged: a keyring folded from fewer is stale.
 pub fn operations_merged(conn: &Connection) -> Result<u64> {
     let bytes = log::meta(conn, OPERATIONS)?;
-    Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
+    Ok(bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u64::from_be_bytes))
 }
 
 /// Notes that one more change of operations was merged.
@@ -109,8 +130,16 @@ pub fn write_identity(
     account: AccountId,
     account_keys: &AccountKeys,
 ) -> Result<()> {
-    log::set_secret(conn, "device", &seal::seal_secret(database_key, "device", &device.to_bytes())?)?;
-    log::set_secret(conn, "account", &seal::seal_secret(database_key, "account", &account_keys.to_bytes())?)?;
+    log::set_secret(
+        conn,
+        "device",
+        &seal::seal_secret(database_key, "device", &device.to_bytes())?,
+    )?;
+    log::set_secret(
+        conn,
+        "account",
+        &seal::seal_secret(database_key, "account", &account_keys.to_bytes())?,
+    )?;
     log::set_meta(conn, ACCOUNT, account.as_ref())?;
     begin_incarnation(conn)
 }
@@ -140,29 +169,43 @@ pub fn log_number(conn: &Connection, record: RecordId, name: &str) -> Result<i64
     Ok(log.ok_or(Error::NotFound("this record"))?.number)
 }
 
-fn read_secret(conn: &Connection, database_key: &[u8; 32], slot: &str) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+fn read_secret(
+    conn: &Connection,
+    database_key: &[u8; 32],
+    slot: &str,
+) -> Result<zeroize::Zeroizing<Vec<u8>>> {
     let sealed = log::secret(conn, slot)?.ok_or(Error::Corrupt("a private key is missing"))?;
     seal::open_secret(database_key, slot, &sealed)
 }
 
 fn read_meta<const N: usize>(conn: &Connection, key: &str) -> Result<[u8; N]> {
     let bytes = log::meta(conn, key)?.ok_or(Error::Corrupt("a setting is missing"))?;
-    bytes.try_into().map_err(|_| Error::Corrupt("a setting has the wrong length"))
+    bytes
+        .try_into()
+        .map_err(|_| Error::Corrupt("a setting has the wrong length"))
 }
 
 fn read_epochs(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<Vec<(i64, Epoch)>> {
     let mut epochs = Vec::new();
     for stored in log::epochs(conn)? {
-        let log = logs.get(&stored.log).ok_or(Error::Corrupt("an epoch has no log"))?;
+        let log = logs
+            .get(&stored.log)
+            .ok_or(Error::Corrupt("an epoch has no log"))?;
         let parents = Vec::from_canonical(&stored.parents)?;
         let secrets = EpochSecrets::from_bytes(&stored.secrets)?;
-        epochs.push((stored.log, Epoch::from_secrets(log.record, log.compartment, parents, secrets, stored.epoch)?));
+        epochs.push((
+            stored.log,
+            Epoch::from_secrets(log.record, log.compartment, parents, secrets, stored.epoch)?,
+        ));
     }
     Ok(epochs)
 }
 
 /// Folds the account's devices alone, and with them each record's roster.
-fn fold_rosters(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<BTreeMap<RecordId, Roster>> {
+fn fold_rosters(
+    conn: &Connection,
+    logs: &BTreeMap<i64, Log>,
+) -> Result<BTreeMap<RecordId, Roster>> {
     let named = |name: &'static str| logs.values().filter(move |log| log.name == name);
     let mut devices = Vec::new();
     for log in named(DEVICES) {
@@ -170,7 +213,11 @@ fn fold_rosters(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<BTreeMap
     }
     let mut rosters = BTreeMap::new();
     for log in named(DEVICES) {
-        let own: Vec<_> = devices.iter().filter(|change| change.record == log.record).cloned().collect();
+        let own: Vec<_> = devices
+            .iter()
+            .filter(|change| change.record == log.record)
+            .cloned()
+            .collect();
         rosters.insert(log.record, roster::fold(&own));
     }
     for log in named(ROSTER) {

@@ -31,7 +31,13 @@ pub enum Received {
 }
 
 /// Merges one envelope, or holds it. `keyring` is loaded again inside when operations arrive.
-pub fn receive(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32], mailbox: MailboxId, bytes: &[u8]) -> Result<Received> {
+pub fn receive(
+    tx: &Transaction<'_>,
+    keyring: &mut Arc<Keyring>,
+    key: &[u8; 32],
+    mailbox: MailboxId,
+    bytes: &[u8],
+) -> Result<Received> {
     let id = EnvelopeId::derive(bytes);
     if log::is_own(tx, id)? {
         return Ok(Received::Known);
@@ -60,11 +66,18 @@ pub fn receive(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32],
 pub fn retry_held(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) -> Result<u64> {
     let mut merged = 0;
     loop {
-        let mailboxes: Vec<MailboxId> = keyring.epochs.iter().map(|(_, epoch)| epoch.mailbox).collect();
+        let mailboxes: Vec<MailboxId> = keyring
+            .epochs
+            .iter()
+            .map(|(_, epoch)| epoch.mailbox)
+            .collect();
         let before = merged;
         for held in log::held_in(tx, &mailboxes)? {
             // A fork or a refusal does not heal by itself: only what waits for something is worth opening again.
-            let waits = matches!(held.reason, HeldFor::Gap | HeldFor::Unauthorised | HeldFor::Unopenable);
+            let waits = matches!(
+                held.reason,
+                HeldFor::Gap | HeldFor::Unauthorised | HeldFor::Unopenable
+            );
             if waits && receive(tx, keyring, key, held.mailbox, &held.bytes)? == Received::Merged {
                 merged += 1;
             }
@@ -81,7 +94,12 @@ enum Outcome {
     Held(HeldFor),
 }
 
-fn try_merge(tx: &Transaction<'_>, keyring: &Keyring, mailbox: MailboxId, bytes: &[u8]) -> Result<Outcome> {
+fn try_merge(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    mailbox: MailboxId,
+    bytes: &[u8],
+) -> Result<Outcome> {
     let Some((log, opened)) = open(keyring, mailbox, bytes)? else {
         return Ok(Outcome::Held(HeldFor::Unopenable));
     };
@@ -116,18 +134,33 @@ fn open(keyring: &Keyring, mailbox: MailboxId, bytes: &[u8]) -> Result<Option<(i
     };
     match seal::open(epoch, &envelope) {
         Ok(opened) => Ok(Some((log, opened))),
-        Err(Error::Unsealable | Error::Wire(_) | Error::Unauthorised(_) | Error::Invalid(_) | Error::TooLarge(_)) => Ok(None),
+        Err(
+            Error::Unsealable
+            | Error::Wire(_)
+            | Error::Unauthorised(_)
+            | Error::Invalid(_)
+            | Error::TooLarge(_),
+        ) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn merge_change(tx: &Transaction<'_>, keyring: &Keyring, log: i64, opened: Opened) -> Result<Outcome> {
+fn merge_change(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    opened: Opened,
+) -> Result<Outcome> {
     let header = &opened.header;
-    let allowed = keyring.roster(header.record).is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
+    let allowed = keyring
+        .roster(header.record)
+        .is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
     if !allowed {
         return Ok(Outcome::Held(HeldFor::Unauthorised));
     }
-    let Ok(change) = seal::unpack_body(&opened.body).and_then(|payload| Change::from_payload(&payload)) else {
+    let Ok(change) =
+        seal::unpack_body(&opened.body).and_then(|payload| Change::from_payload(&payload))
+    else {
         return Ok(Outcome::Held(HeldFor::Refused));
     };
     // A savepoint, because a refused item must leave nothing of its change behind.
@@ -147,7 +180,8 @@ fn merge_change(tx: &Transaction<'_>, keyring: &Keyring, log: i64, opened: Opene
 
 /// Operations are kept whoever signed them: the fold decides which count, and shows those that do not.
 fn merge_operations(tx: &Transaction<'_>, log: i64, opened: Opened) -> Result<Outcome> {
-    let readable = seal::unpack_body(&opened.body).and_then(|payload| roster::decode_operations(&payload));
+    let readable =
+        seal::unpack_body(&opened.body).and_then(|payload| roster::decode_operations(&payload));
     if readable.is_err() {
         return Ok(Outcome::Held(HeldFor::Unknown));
     }
@@ -158,12 +192,23 @@ fn merge_operations(tx: &Transaction<'_>, log: i64, opened: Opened) -> Result<Ou
 }
 
 fn stored(log: i64, opened: Opened) -> StoredChange {
-    StoredChange { number: 0, log, id: opened.id, header: opened.header_bytes, signature: opened.signature, body: opened.body }
+    StoredChange {
+        number: 0,
+        log,
+        id: opened.id,
+        header: opened.header_bytes,
+        signature: opened.signature,
+        body: opened.body,
+    }
 }
 
 /// Folds again, and keeps the epochs that new operations give this account: rosters named in the keyring, then the
 /// compartments those rosters name.
-pub fn absorb_operations(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) -> Result<()> {
+pub fn absorb_operations(
+    tx: &Transaction<'_>,
+    keyring: &mut Arc<Keyring>,
+    key: &[u8; 32],
+) -> Result<()> {
     *keyring = Arc::new(Keyring::load(tx, key)?);
     let known = keep_known_records(tx, keyring)?;
     let minted = keep_minted_epochs(tx, keyring)?;
@@ -175,7 +220,11 @@ pub fn absorb_operations(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: 
 
 fn keep_known_records(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
     let mut news = false;
-    for epoch in keyring.roster(keyring.account_record()).map(roster::Roster::known_records).unwrap_or_default()? {
+    for epoch in keyring
+        .roster(keyring.account_record())
+        .map(roster::Roster::known_records)
+        .unwrap_or_default()?
+    {
         if keyring.epoch_of(epoch.mailbox).is_none() {
             keyring::keep_epoch(tx, &epoch, ROSTER)?;
             news = true;
@@ -188,11 +237,16 @@ fn keep_minted_epochs(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
     let mut news = false;
     for (record, roster) in &keyring.rosters {
         for minted in roster.epochs() {
-            let held = keyring.epochs.iter().any(|(_, epoch)| epoch.id == minted.epoch);
+            let held = keyring
+                .epochs
+                .iter()
+                .any(|(_, epoch)| epoch.id == minted.epoch);
             if held {
                 continue;
             }
-            if let Some(epoch) = roster::unwrap_epoch(*record, minted, keyring.account, &keyring.account_keys)? {
+            if let Some(epoch) =
+                roster::unwrap_epoch(*record, minted, keyring.account, &keyring.account_keys)?
+            {
                 keyring::keep_epoch(tx, &epoch, &minted.name)?;
                 news = true;
             }

@@ -55,7 +55,13 @@ type VaultResult<T> = std::result::Result<T, VaultError>;
 
 impl Vault {
     /// Creates a vault in an empty or missing folder, with the account of its person and their record.
-    pub fn create(folder: &Path, host: Host, device_name: &str, person: &str, birth_date: Option<&str>) -> VaultResult<Self> {
+    pub fn create(
+        folder: &Path,
+        host: Host,
+        device_name: &str,
+        person: &str,
+        birth_date: Option<&str>,
+    ) -> VaultResult<Self> {
         let device = DeviceKeys::make()?;
         let open = Open::create(folder, &host, |tx, key| {
             persons::found_account(tx, key, &device, device_name)?;
@@ -79,9 +85,12 @@ impl Vault {
         open::check_vacant(folder)?;
         let device = DeviceKeys::make()?;
         let transport = host.transport.clone();
-        let mut joining = pairing::Joining::begin(&*transport, &device, device_name, relay, wait, announce)?;
+        let mut joining =
+            pairing::Joining::begin(&*transport, &device, device_name, relay, wait, announce)?;
         let marker = open::begin_joining(folder)?;
-        let open = Open::create(folder, &host, |tx, key| pairing::adopt(tx, key, &device, &joining.welcome, relay))?;
+        let open = Open::create(folder, &host, |tx, key| {
+            pairing::adopt(tx, key, &device, &joining.welcome, relay)
+        })?;
         joining.acknowledge()?;
         pairing::wait_until_added(&open, &*transport, relay)?;
         marker.end()?;
@@ -95,7 +104,12 @@ impl Vault {
     }
 
     fn opened(folder: &Path, host: Host, open: Open, warnings: Vec<OpenWarning>) -> Self {
-        Self { folder: folder.to_owned(), host, warnings, open: RwLock::new(Some(Arc::new(open))) }
+        Self {
+            folder: folder.to_owned(),
+            host,
+            warnings,
+            open: RwLock::new(Some(Arc::new(open))),
+        }
     }
 
     /// What opening noticed.
@@ -105,7 +119,11 @@ impl Vault {
 
     /// Forgets the keys; every call answers `Locked` until [`Vault::unlock`]. A call that is under way ends first.
     pub fn lock(&self) -> VaultResult<()> {
-        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        let open = self
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         open.map_or(Ok(()), |open| Ok(open.anchor()?))
     }
 
@@ -124,7 +142,11 @@ impl Vault {
     }
 
     fn unlocked(&self) -> Result<Arc<Open>> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Locked)
+        self.open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(Error::Locked)
     }
 
     /// The persons whose records this vault holds, in the order they were added.
@@ -138,44 +160,85 @@ impl Vault {
         let now = self.host.clock.now();
         Ok(open.write(|tx| {
             let device = open.keyring_in(tx)?;
-            persons::found_record(tx, &open.database_key, device.device_name()?, name, birth_date, now)
+            persons::found_record(
+                tx,
+                &open.database_key,
+                device.device_name()?,
+                name,
+                birth_date,
+                now,
+            )
         })?)
     }
 
     /// Imports files, or every file below folders, into a person's record. A second import of the same file adds nothing.
-    pub fn import(&self, record: RecordId, paths: &[PathBuf], observer: Option<&dyn Observer>) -> VaultResult<ImportReport> {
-        Ok(import::import(&*self.unlocked()?, &*self.host.clock, record, paths, observer)?)
+    pub fn import(
+        &self,
+        record: RecordId,
+        paths: &[PathBuf],
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<ImportReport> {
+        Ok(import::import(
+            &*self.unlocked()?,
+            &*self.host.clock,
+            record,
+            paths,
+            observer,
+        )?)
     }
 
     /// Rows, newest first; rows without a date last.
     pub fn list(&self, filter: &Filter) -> VaultResult<Vec<ListRow>> {
-        Ok(self.unlocked()?.store.read(|conn| views::list(conn, filter))?)
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| views::list(conn, filter))?)
     }
 
     /// Rows whose words match all words of `text`, best first.
     pub fn search(&self, text: &str, filter: &Filter) -> VaultResult<Vec<ListRow>> {
         let words = text::query_words(text);
-        Ok(self.unlocked()?.store.read(|conn| views::search(conn, &words, filter))?)
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| views::search(conn, &words, filter))?)
     }
 
     /// The one resource whose id begins with `prefix` (at least 4 hexadecimal digits).
     pub fn find(&self, prefix: &str) -> VaultResult<ResourceId> {
-        Ok(self.unlocked()?.store.read(|conn| views::find_prefix(conn, prefix))?)
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| views::find_prefix(conn, prefix))?)
     }
 
     /// One resource with provenance, history, notes and corrections.
     pub fn detail(&self, id: ResourceId) -> VaultResult<Detail> {
-        Ok(self.unlocked()?.store.read(|conn| views::detail(conn, id))?)
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| views::detail(conn, id))?)
     }
 
     /// Writes a note about a resource.
     pub fn annotate(&self, on: ResourceId, text: &str) -> VaultResult<EntryId> {
-        Ok(edit::annotate(&*self.unlocked()?, self.host.clock.now(), on, text)?)
+        Ok(edit::annotate(
+            &*self.unlocked()?,
+            self.host.clock.now(),
+            on,
+            text,
+        )?)
     }
 
     /// Puts a value beside the source's: `field` is `display`, `when`, `value`, `unit`, `status`, or a FHIR element path.
     pub fn correct(&self, on: ResourceId, field: &str, value: &str) -> VaultResult<()> {
-        Ok(edit::correct(&*self.unlocked()?, self.host.clock.now(), on, field, value)?)
+        Ok(edit::correct(
+            &*self.unlocked()?,
+            self.host.clock.now(),
+            on,
+            field,
+            value,
+        )?)
     }
 
     /// Same-field conflicts that nobody has resolved yet.
@@ -198,11 +261,18 @@ impl Vault {
     }
 
     /// Writes a person's current resources, original text byte for byte, and returns how many.
-    pub fn export(&self, record: RecordId, format: ExportFormat, out: &mut dyn Write) -> VaultResult<u64> {
+    pub fn export(
+        &self,
+        record: RecordId,
+        format: ExportFormat,
+        out: &mut dyn Write,
+    ) -> VaultResult<u64> {
         let open = self.unlocked()?;
         Ok(open.store.read(|conn| {
             let mut writer = FhirWriter::begin(out, format)?;
-            store::each_current_text(conn, record, |text, full_url| writer.resource(text, full_url))?;
+            store::each_current_text(conn, record, |text, full_url| {
+                writer.resource(text, full_url)
+            })?;
             writer.end()
         })?)
     }
@@ -214,7 +284,11 @@ impl Vault {
 
     /// Completes the code shown by a new phone ([`Vault::join`]) and returns the new device.
     pub fn pair(&self, code: &str) -> VaultResult<Device> {
-        Ok(pairing::introduce(&*self.unlocked()?, &*self.host.transport, code)?)
+        Ok(pairing::introduce(
+            &*self.unlocked()?,
+            &*self.host.transport,
+            code,
+        )?)
     }
 
     /// The relay this vault syncs with, once one was named.
@@ -224,12 +298,21 @@ impl Vault {
 
     /// Pushes and pulls with `relay` (remembered; the remembered one when none is given) until all is exchanged or the
     /// deadline has passed.
-    pub fn sync(&self, relay: Option<&str>, deadline: Option<Duration>, observer: Option<&dyn Observer>) -> VaultResult<SyncReport> {
+    pub fn sync(
+        &self,
+        relay: Option<&str>,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
         let open = self.unlocked()?;
         let remembered = open.store.read(read_relay)?;
         let named = relay.map(|url| url.trim_end_matches('/').to_owned());
-        let url = named.clone().or(remembered).ok_or(Error::NotFound("a relay: name one to sync with"))?;
-        let report = Exchange::new(&open, &*self.host.transport, &url)?.run(&Brake::new(deadline, observer))?;
+        let url = named
+            .clone()
+            .or(remembered)
+            .ok_or(Error::NotFound("a relay: name one to sync with"))?;
+        let report = Exchange::new(&open, &*self.host.transport, &url)?
+            .run(&Brake::new(deadline, observer))?;
         // Remembered only now: a mistyped address must not replace one that works.
         if named.is_some() {
             open.write(|tx| log::set_meta(tx, RELAY, url.as_bytes()))?;

@@ -40,7 +40,11 @@ pub struct Open {
 
 impl Open {
     /// Makes a vault whose first content `fill` writes, all or nothing.
-    pub fn create(folder: &Path, host: &Host, fill: impl FnOnce(&Transaction<'_>, &[u8; 32]) -> Result<()>) -> Result<Self> {
+    pub fn create(
+        folder: &Path,
+        host: &Host,
+        fill: impl FnOnce(&Transaction<'_>, &[u8; 32]) -> Result<()>,
+    ) -> Result<Self> {
         check_vacant(folder)?;
         let key = Zeroizing::new(seal::make_random::<32>()?);
         let wrapped = host.key_store.wrap(&key)?;
@@ -55,7 +59,9 @@ impl Open {
     /// Opens a vault and compares it with its anchor.
     pub fn open(folder: &Path, host: &Host) -> Result<(Self, Vec<OpenWarning>)> {
         if folder.join(JOINING_FILE).exists() {
-            return Err(Error::Pairing("this phone has not finished joining: start again with a new code"));
+            return Err(Error::Pairing(
+                "this phone has not finished joining: start again with a new code",
+            ));
         }
         let wrapped = read_wrapped(folder)?;
         let key = host.key_store.unwrap(&wrapped)?;
@@ -81,7 +87,11 @@ impl Open {
             writes = meta::writes(tx)? + 1;
             work(tx)
         })?;
-        let due = self.pace.lock().unwrap_or_else(PoisonError::into_inner).due(writes);
+        let due = self
+            .pace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .due(writes);
         if due {
             self.anchor()?;
         }
@@ -90,12 +100,16 @@ impl Open {
 
     /// Stores the anchor if the database has moved since.
     pub fn anchor(&self) -> Result<()> {
-        let (vault, writes) = self.store.read(|conn| Ok((meta::vault_id(conn)?, meta::writes(conn)?)))?;
+        let (vault, writes) = self
+            .store
+            .read(|conn| Ok((meta::vault_id(conn)?, meta::writes(conn)?)))?;
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         if pace.behind(writes) {
             let anchor = self.store.anchor_key().derive_anchor(vault, writes);
             if self.key_store.store_anchor(&vault.to_string(), &anchor)? != anchor {
-                return Err(Error::Host("the platform did not keep what protects the vault against old copies"));
+                return Err(Error::Host(
+                    "the platform did not keep what protects the vault against old copies",
+                ));
             }
             pace.stored(writes);
         }
@@ -104,9 +118,15 @@ impl Open {
 
     /// A database older than its anchor goes on under a new incarnation: its old chains may have been continued elsewhere.
     fn check_anchor(&self) -> Result<Option<OpenWarning>> {
-        let (vault, writes) = self.store.read(|conn| Ok((meta::vault_id(conn)?, meta::writes(conn)?)))?;
+        let (vault, writes) = self
+            .store
+            .read(|conn| Ok((meta::vault_id(conn)?, meta::writes(conn)?)))?;
         let stored = self.key_store.load_anchor(&vault.to_string())?;
-        let warning = match self.store.anchor_key().check(vault, writes, stored.as_deref()) {
+        let warning = match self
+            .store
+            .anchor_key()
+            .check(vault, writes, stored.as_deref())
+        {
             Anchor::Valid => return Ok(None),
             Anchor::Missing | Anchor::Forged => OpenWarning::AnchorMissing,
             Anchor::RolledBack => OpenWarning::RolledBack,
@@ -147,7 +167,9 @@ pub fn check_vacant(folder: &Path) -> Result<()> {
         return clear_unfinished(folder);
     }
     if folder.join(DATABASE_FILE).exists() {
-        return Err(Error::Invalid("this folder already holds a vault: choose another"));
+        return Err(Error::Invalid(
+            "this folder already holds a vault: choose another",
+        ));
     }
     Ok(())
 }
@@ -155,7 +177,10 @@ pub fn check_vacant(folder: &Path) -> Result<()> {
 fn clear_unfinished(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if name.starts_with(DATABASE_FILE) || name == KEY_FILE {
             fs::remove_file(&path)?;
         }
@@ -168,7 +193,9 @@ fn clear_unfinished(folder: &Path) -> Result<()> {
 pub fn begin_joining(folder: &Path) -> Result<JoiningMarker> {
     fs::create_dir_all(folder)?;
     write_durably(folder, JOINING_FILE, b"")?;
-    Ok(JoiningMarker { folder: folder.to_owned() })
+    Ok(JoiningMarker {
+        folder: folder.to_owned(),
+    })
 }
 
 /// The mark of a join that is under way.
@@ -189,10 +216,15 @@ fn read_wrapped(folder: &Path) -> Result<Vec<u8>> {
     match fs::metadata(&path) {
         Ok(file) if file.len() <= MAX_WRAPPED_KEY_BYTES => Ok(fs::read(path)?),
         Ok(_) => Err(Error::Corrupt("the file of the wrapped key")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.join(DATABASE_FILE).exists() => {
+        Err(error)
+            if error.kind() == std::io::ErrorKind::NotFound
+                && folder.join(DATABASE_FILE).exists() =>
+        {
             Err(Error::Corrupt("the file of the wrapped key is missing"))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::NotFound("a vault in this folder")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::NotFound("a vault in this folder"))
+        }
         Err(error) => Err(error.into()),
     }
 }

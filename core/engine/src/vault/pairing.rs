@@ -14,15 +14,17 @@
 //! The old phone adds nothing before the new one has proved that it opened the welcome; the new phone keeps nothing
 //! before it has seen itself added. Either may die at any point: a new code starts over.
 
+use super::Device;
 use super::keyring::{self, DEVICES, KEYRING, Keyring};
+use super::open::Open;
 use super::sync::{Brake, Exchange, RELAY};
 use super::write;
-use super::Device;
-use super::open::Open;
 use crate::error::{Error, Result};
 use crate::host::Transport;
 use crate::roster::{DeviceCard, Operation};
-use crate::seal::pairing::{Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch};
+use crate::seal::pairing::{
+    Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch,
+};
 use crate::seal::{AccountKeys, DeviceKeys, Epoch};
 use crate::store::log::{self, Outgoing};
 use crate::sync::session::{Action, Plan, Session};
@@ -38,11 +40,16 @@ const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How long the new phone waits to be added after its acknowledgement.
 const ADDED_WAIT: Duration = Duration::from_secs(60);
 
-const NOBODY: Error = Error::Pairing("no phone is waiting with this code: it is wrong or has expired; make a new one on the new phone");
+const NOBODY: Error = Error::Pairing(
+    "no phone is waiting with this code: it is wrong or has expired; make a new one on the new phone",
+);
 const USED: Error = Error::Pairing("this code was already used: make a new one on the new phone");
-const NO_ANSWER: Error = Error::Pairing("the new phone did not answer: make a new code on it and try again; nothing was added");
+const NO_ANSWER: Error = Error::Pairing(
+    "the new phone did not answer: make a new code on it and try again; nothing was added",
+);
 const NOT_COMPLETED: Error = Error::Pairing("nobody completed this code in time: start again");
-const NOT_ADDED: Error = Error::Pairing("the other phone did not finish: start again with a new code");
+const NOT_ADDED: Error =
+    Error::Pairing("the other phone did not finish: start again with a new code");
 
 /// The messages of one rendezvous mailbox.
 struct Rendezvous<'a> {
@@ -56,7 +63,14 @@ struct Rendezvous<'a> {
 
 impl<'a> Rendezvous<'a> {
     fn new(transport: &'a dyn Transport, url: &str, epoch: Epoch) -> Self {
-        Self { transport, url: url.to_owned(), epoch, token: None, after: 0, messages: Vec::new() }
+        Self {
+            transport,
+            url: url.to_owned(),
+            epoch,
+            token: None,
+            after: 0,
+            messages: Vec::new(),
+        }
     }
 
     /// Pushes a message, if any, and reads what is new. Only the new phone registers the mailbox: an unknown code finds
@@ -64,30 +78,54 @@ impl<'a> Rendezvous<'a> {
     fn exchange(&mut self, message: Option<Vec<u8>>, register: bool) -> Result<()> {
         let mailbox = self.epoch.mailbox;
         let mut session = Session::new(&self.url, vec![self.epoch.clone()], self.token)?;
-        session = if register { session.with_lifetime(PAIRING_LIFETIME_SECONDS) } else { session.without_registering() };
-        let mut push: Vec<Outgoing> = message.into_iter().map(|bytes| Outgoing { outbox: 0, mailbox, bytes }).collect();
+        session = if register {
+            session.with_lifetime(PAIRING_LIFETIME_SECONDS)
+        } else {
+            session.without_registering()
+        };
+        let mut push: Vec<Outgoing> = message
+            .into_iter()
+            .map(|bytes| Outgoing {
+                outbox: 0,
+                mailbox,
+                bytes,
+            })
+            .collect();
         let mut asked = false;
         loop {
             match session.next()? {
                 Action::Plan if asked => session.plan(Plan::default())?,
                 Action::Plan => {
                     asked = true;
-                    session.plan(Plan { push: std::mem::take(&mut push), pull: vec![Pull { mailbox, after: self.after }] })?;
+                    session.plan(Plan {
+                        push: std::mem::take(&mut push),
+                        pull: vec![Pull {
+                            mailbox,
+                            after: self.after,
+                        }],
+                    })?;
                 }
                 Action::Send(request) => session.answer(self.transport.send(request))?,
                 Action::Remember(token) => self.token = token,
                 Action::Merge(answer) => {
                     for (_, outcome) in &answer.pushed {
                         if let Pushed::Refused(code) = outcome {
-                            return Err(Error::Relay { code: *code, retry_after: None });
+                            return Err(Error::Relay {
+                                code: *code,
+                                retry_after: None,
+                            });
                         }
                     }
                     for pulled in answer.pulled {
                         if pulled.refused != 0 {
-                            return Err(Error::Relay { code: pulled.refused, retry_after: None });
+                            return Err(Error::Relay {
+                                code: pulled.refused,
+                                retry_after: None,
+                            });
                         }
                         self.after = pulled.entries.last().map_or(self.after, |entry| entry.seq);
-                        self.messages.extend(pulled.entries.into_iter().map(|entry| entry.envelope));
+                        self.messages
+                            .extend(pulled.entries.into_iter().map(|entry| entry.envelope));
                     }
                     session.merged(Vec::new());
                 }
@@ -97,7 +135,13 @@ impl<'a> Rendezvous<'a> {
     }
 
     /// Waits until `find` returns something from the messages.
-    fn wait<T>(&mut self, limit: Duration, register: bool, late: Error, mut find: impl FnMut(&[Vec<u8>]) -> Result<Option<T>>) -> Result<T> {
+    fn wait<T>(
+        &mut self,
+        limit: Duration,
+        register: bool,
+        late: Error,
+        mut find: impl FnMut(&[Vec<u8>]) -> Result<Option<T>>,
+    ) -> Result<T> {
         let end = Instant::now() + limit;
         loop {
             self.exchange(None, register)?;
@@ -115,7 +159,10 @@ impl<'a> Rendezvous<'a> {
 /// A relay that does not know a rendezvous answers with one of these.
 fn unknown_is(nobody: Error) -> impl FnOnce(Error) -> Error {
     |error| match error {
-        Error::Relay { code: code::NOT_FOUND | code::FORBIDDEN | code::NO_SESSION, .. } => nobody,
+        Error::Relay {
+            code: code::NOT_FOUND | code::FORBIDDEN | code::NO_SESSION,
+            ..
+        } => nobody,
         other => other,
     }
 }
@@ -146,29 +193,50 @@ impl<'a> Joining<'a> {
         let epoch = joiner.epoch().clone();
         let reply = rendezvous
             .wait(wait, false, NOT_COMPLETED, |messages| {
-                Ok(messages.iter().find(|message| Message::classify(&epoch, message) == Message::Welcome).cloned())
+                Ok(messages
+                    .iter()
+                    .find(|message| Message::classify(&epoch, message) == Message::Welcome)
+                    .cloned())
             })
             .map_err(unknown_is(NOT_COMPLETED))?;
         let (welcome, ack) = joiner.accept(&reply)?;
-        Ok(Self { rendezvous, ack, welcome })
+        Ok(Self {
+            rendezvous,
+            ack,
+            welcome,
+        })
     }
 
     /// Proves to the old phone that the welcome was opened.
     pub fn acknowledge(&mut self) -> Result<()> {
         let ack = std::mem::take(&mut self.ack);
-        self.rendezvous.exchange(Some(ack), false).map_err(unknown_is(NOT_COMPLETED))
+        self.rendezvous
+            .exchange(Some(ack), false)
+            .map_err(unknown_is(NOT_COMPLETED))
     }
 }
 
 /// Writes what the welcome gave into a new vault.
-pub fn adopt(tx: &Transaction<'_>, database_key: &[u8; 32], device: &DeviceKeys, welcome: &Welcome, relay: &str) -> Result<()> {
+pub fn adopt(
+    tx: &Transaction<'_>,
+    database_key: &[u8; 32],
+    device: &DeviceKeys,
+    welcome: &Welcome,
+    relay: &str,
+) -> Result<()> {
     let account_keys = AccountKeys::from_bytes(&welcome.account_keys)?;
     let record = RecordId(welcome.account.0);
     keyring::write_identity(tx, database_key, device, welcome.account, &account_keys)?;
     log::set_meta(tx, RELAY, relay.as_bytes())?;
     for given in &welcome.epochs {
         let compartment = CompartmentId::derive(record, &given.name);
-        let epoch = Epoch::from_secrets(record, compartment, given.parents.clone(), given.secrets.clone(), given.epoch)?;
+        let epoch = Epoch::from_secrets(
+            record,
+            compartment,
+            given.parents.clone(),
+            given.secrets.clone(),
+            given.epoch,
+        )?;
         keyring::keep_epoch(tx, &epoch, &given.name)?;
     }
     Ok(())
@@ -180,7 +248,9 @@ pub fn wait_until_added(open: &Open, transport: &dyn Transport, relay: &str) -> 
     loop {
         Exchange::new(open, transport, relay)?.run(&Brake::new(None, None))?;
         let keyring = open.keyring()?;
-        let added = keyring.roster(keyring.account_record()).is_some_and(|roster| roster.has_device(keyring.author.device));
+        let added = keyring
+            .roster(keyring.account_record())
+            .is_some_and(|roster| roster.has_device(keyring.author.device));
         if added {
             return Ok(());
         }
@@ -198,14 +268,20 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
     // The new phone reads the account's logs from this relay, so they must be there before it is welcomed.
     Exchange::new(open, transport, &relay)?.run(&Brake::new(None, None))?;
     let mut rendezvous = Rendezvous::new(transport, &relay, introducer.epoch().clone());
-    rendezvous.exchange(None, false).map_err(unknown_is(NOBODY))?;
+    rendezvous
+        .exchange(None, false)
+        .map_err(unknown_is(NOBODY))?;
     let card = read_hello(&mut introducer, &rendezvous.messages)?;
     let welcome = introducer.welcome(&make_welcome(open)?)?;
-    rendezvous.exchange(Some(welcome), false).map_err(unknown_is(NOBODY))?;
+    rendezvous
+        .exchange(Some(welcome), false)
+        .map_err(unknown_is(NOBODY))?;
     let epoch = introducer.epoch().clone();
     rendezvous
         .wait(ACK_WAIT, false, NO_ANSWER, |messages| {
-            let ack = messages.iter().find(|message| Message::classify(&epoch, message) == Message::Ack);
+            let ack = messages
+                .iter()
+                .find(|message| Message::classify(&epoch, message) == Message::Ack);
             ack.map(|ack| introducer.check_ack(ack)).transpose()
         })
         .map_err(unknown_is(NO_ANSWER))?;
@@ -218,7 +294,12 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
 /// The one hello of a fresh rendezvous; a welcome beside it means the code was used.
 fn read_hello(introducer: &mut Introducer, messages: &[Vec<u8>]) -> Result<DeviceCard> {
     let epoch = introducer.epoch().clone();
-    let of = |kind: Message| messages.iter().filter(move |message| Message::classify(&epoch.clone(), message) == kind).collect::<Vec<_>>();
+    let of = |kind: Message| {
+        messages
+            .iter()
+            .filter(move |message| Message::classify(&epoch.clone(), message) == kind)
+            .collect::<Vec<_>>()
+    };
     if !of(Message::Welcome).is_empty() {
         return Err(USED);
     }
@@ -232,22 +313,38 @@ fn read_hello(introducer: &mut Introducer, messages: &[Vec<u8>]) -> Result<Devic
 fn make_welcome(open: &Open) -> Result<Welcome> {
     let keyring = open.keyring()?;
     let record = keyring.account_record();
-    let given = |keyring: &Keyring, conn: &rusqlite::Connection, name: &str| -> Result<WelcomeEpoch> {
-        let epoch = keyring.current_epoch(keyring::log_number(conn, record, name)?)?;
-        Ok(WelcomeEpoch { name: name.to_owned(), epoch: epoch.id, parents: epoch.parents.clone(), secrets: epoch.secrets.clone() })
-    };
+    let given =
+        |keyring: &Keyring, conn: &rusqlite::Connection, name: &str| -> Result<WelcomeEpoch> {
+            let epoch = keyring.current_epoch(keyring::log_number(conn, record, name)?)?;
+            Ok(WelcomeEpoch {
+                name: name.to_owned(),
+                epoch: epoch.id,
+                parents: epoch.parents.clone(),
+                secrets: epoch.secrets.clone(),
+            })
+        };
     open.store.read(|conn| {
         Ok(Welcome {
             account: keyring.account,
             account_keys: keyring.account_keys.to_bytes(),
-            epochs: vec![given(&keyring, conn, DEVICES)?, given(&keyring, conn, KEYRING)?],
-            floor: keyring.roster(record).map(crate::roster::Roster::heads).unwrap_or_default(),
+            epochs: vec![
+                given(&keyring, conn, DEVICES)?,
+                given(&keyring, conn, KEYRING)?,
+            ],
+            floor: keyring
+                .roster(record)
+                .map(crate::roster::Roster::heads)
+                .unwrap_or_default(),
         })
     })
 }
 
 fn add_device(open: &Open, card: DeviceCard) -> Result<Device> {
-    let device = Device { id: card.id, name: card.name.clone(), this: false };
+    let device = Device {
+        id: card.id,
+        name: card.name.clone(),
+        this: false,
+    };
     open.write(|tx| {
         let keyring = open.keyring_in(tx)?;
         let log = keyring::log_number(tx, keyring.account_record(), DEVICES)?;

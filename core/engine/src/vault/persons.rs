@@ -1,8 +1,8 @@
 //! Persons: an account with its first device, and the records it founds.
 
+use super::Person;
 use super::keyring::{self, DEVICES, FIRST_COMPARTMENTS, GENERAL, KEYRING, Keyring, ROSTER};
 use super::write::{self, ChangeBuilder};
-use super::Person;
 use crate::error::{Error, Result};
 use crate::record::change::{Item, Origin};
 use crate::record::ids::ShardId;
@@ -20,7 +20,12 @@ pub const PROFILE: &str = "profile";
 const PROFILE_YEAR: u16 = 0;
 
 /// Founds an account with this device as its first: everything a vault needs before it can write.
-pub fn found_account(tx: &Transaction<'_>, database_key: &[u8; 32], device: &DeviceKeys, device_name: &str) -> Result<()> {
+pub fn found_account(
+    tx: &Transaction<'_>,
+    database_key: &[u8; 32],
+    device: &DeviceKeys,
+    device_name: &str,
+) -> Result<()> {
     check_name(device_name)?;
     let account_keys = AccountKeys::make()?;
     let founding = Operation::FoundAccount {
@@ -32,10 +37,19 @@ pub fn found_account(tx: &Transaction<'_>, database_key: &[u8; 32], device: &Dev
     keyring::write_identity(tx, database_key, device, account, &account_keys)?;
     let record = RecordId(account.0);
     for name in [DEVICES, KEYRING] {
-        keyring::keep_epoch(tx, &Epoch::make(record, CompartmentId::derive(record, name), Vec::new())?, name)?;
+        keyring::keep_epoch(
+            tx,
+            &Epoch::make(record, CompartmentId::derive(record, name), Vec::new())?,
+            name,
+        )?;
     }
     let keyring = Keyring::load(tx, database_key)?;
-    write::write_operations(tx, &keyring, keyring::log_number(tx, record, DEVICES)?, &[founding])
+    write::write_operations(
+        tx,
+        &keyring,
+        keyring::log_number(tx, record, DEVICES)?,
+        &[founding],
+    )
 }
 
 /// Founds a person's record: its roster, the epochs of its first compartments, and their name.
@@ -60,7 +74,11 @@ pub fn found_record(
     let roster_epoch = Epoch::make(record, CompartmentId::derive(record, ROSTER), Vec::new())?;
     let mut operations = vec![founding];
     for compartment in FIRST_COMPARTMENTS {
-        let epoch = Epoch::make(record, CompartmentId::derive(record, compartment), Vec::new())?;
+        let epoch = Epoch::make(
+            record,
+            CompartmentId::derive(record, compartment),
+            Vec::new(),
+        )?;
         keyring::keep_epoch(tx, &epoch, compartment)?;
         operations.push(mint(&keyring, &epoch, compartment)?);
     }
@@ -68,26 +86,57 @@ pub fn found_record(
     let keyring = Keyring::load(tx, database_key)?;
     write::write_operations(tx, &keyring, roster_log, &operations)?;
     let keyring_log = keyring::log_number(tx, keyring.account_record(), KEYRING)?;
-    write::write_operations(tx, &keyring, keyring_log, &[Operation::know_record(&roster_epoch)])?;
+    write::write_operations(
+        tx,
+        &keyring,
+        keyring_log,
+        &[Operation::know_record(&roster_epoch)],
+    )?;
     let keyring = Keyring::load(tx, database_key)?;
     write_profile(tx, &keyring, record, name, birth_date, now)?;
-    Ok(Person { record, name: name.to_owned(), birth_date: birth_date.map(str::to_owned) })
+    Ok(Person {
+        record,
+        name: name.to_owned(),
+        birth_date: birth_date.map(str::to_owned),
+    })
 }
 
 /// The operation that hands an epoch to the account that mints it.
 fn mint(keyring: &Keyring, epoch: &Epoch, name: &str) -> Result<Operation> {
-    roster::mint_epoch(epoch, name, &[(keyring.account, keyring.account_keys.kem_public())])
+    roster::mint_epoch(
+        epoch,
+        name,
+        &[(keyring.account, keyring.account_keys.kem_public())],
+    )
 }
 
 /// Writes the person's name and birth date into the patient layer, where they sync like everything else.
-fn write_profile(tx: &Transaction<'_>, keyring: &Keyring, record: RecordId, name: &str, birth_date: Option<&str>, now: i64) -> Result<()> {
-    let mut edits = vec![Edit::Profile { field: ProfileField::Name, value: Some(name.to_owned()) }];
-    edits.extend(birth_date.map(|date| Edit::Profile { field: ProfileField::BirthDate, value: Some(date.to_owned()) }));
+fn write_profile(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    record: RecordId,
+    name: &str,
+    birth_date: Option<&str>,
+    now: i64,
+) -> Result<()> {
+    let mut edits = vec![Edit::Profile {
+        field: ProfileField::Name,
+        value: Some(name.to_owned()),
+    }];
+    edits.extend(birth_date.map(|date| Edit::Profile {
+        field: ProfileField::BirthDate,
+        value: Some(date.to_owned()),
+    }));
     let mut shard = Shard::empty(&keyring.author);
     let bytes = shard.edit(&edits, now)?;
     let mut change = ChangeBuilder::from_origin(person_origin());
     let body = change.body(bytes)?;
-    change.item(Item::Edit { shard: ShardId(seal::make_random()?), category: PROFILE.to_owned(), year: PROFILE_YEAR, body });
+    change.item(Item::Edit {
+        shard: ShardId(seal::make_random()?),
+        category: PROFILE.to_owned(),
+        year: PROFILE_YEAR,
+        body,
+    });
     let log = keyring::log_number(tx, record, GENERAL)?;
     write::write_change(tx, keyring, log, &change.finish(now), None)?;
     Ok(())
@@ -97,31 +146,56 @@ fn write_profile(tx: &Transaction<'_>, keyring: &Keyring, record: RecordId, name
 /// shown with an empty one.
 pub fn persons(conn: &Connection) -> Result<Vec<Person>> {
     let logs = log::logs(conn)?;
-    logs.into_iter().filter(|log| log.name == GENERAL).map(|log| person(conn, &log)).collect()
+    logs.into_iter()
+        .filter(|log| log.name == GENERAL)
+        .map(|log| person(conn, &log))
+        .collect()
 }
 
 fn person(conn: &Connection, log: &Log) -> Result<Person> {
-    let place = ShardPlace { log: log.number, category: PROFILE.to_owned() };
+    let place = ShardPlace {
+        log: log.number,
+        category: PROFILE.to_owned(),
+    };
     // Reading needs no actor of its own: nothing is written with it.
-    let reader = Author { device: DeviceId([0; 32]), incarnation: Incarnation([0; 8]) };
+    let reader = Author {
+        device: DeviceId([0; 32]),
+        incarnation: Incarnation([0; 8]),
+    };
     let entries = shards::at(conn, &place, PROFILE_YEAR)?
         .into_iter()
         .map(|stored| Shard::load(&stored.saved, &reader)?.entries())
         .collect::<Result<Vec<_>>>()?;
     let profile = patient::combine(entries.iter()).profile;
-    let value = |field| profile.iter().find(|(name, _)| *name == field).and_then(|(_, values)| values.first()).map(|first| first.value.clone());
-    Ok(Person { record: log.record, name: value(ProfileField::Name).unwrap_or_default(), birth_date: value(ProfileField::BirthDate) })
+    let value = |field| {
+        profile
+            .iter()
+            .find(|(name, _)| *name == field)
+            .and_then(|(_, values)| values.first())
+            .map(|first| first.value.clone())
+    };
+    Ok(Person {
+        record: log.record,
+        name: value(ProfileField::Name).unwrap_or_default(),
+        birth_date: value(ProfileField::BirthDate),
+    })
 }
 
 /// The origin of what a person writes.
 pub fn person_origin() -> Origin {
-    Origin { name: String::new(), format: "person".to_owned(), hash: [0; 32] }
+    Origin {
+        name: String::new(),
+        format: "person".to_owned(),
+        hash: [0; 32],
+    }
 }
 
 /// A name must say something and fit.
 pub fn check_name(name: &str) -> Result<()> {
     if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err(Error::Invalid("a name cannot be empty or hold control characters"));
+        return Err(Error::Invalid(
+            "a name cannot be empty or hold control characters",
+        ));
     }
     if name.len() > limits::MAX_NAME_BYTES {
         return Err(Error::TooLarge("a name may have 256 bytes at most"));
@@ -133,10 +207,24 @@ pub fn check_name(name: &str) -> Result<()> {
 pub fn check_birth_date(date: &str) -> Result<()> {
     const BAD: Error = Error::Invalid("a birth date is written YYYY, YYYY-MM or YYYY-MM-DD");
     let parts: Vec<&str> = date.split('-').collect();
-    let digits = |part: &str, len: usize| (part.len() == len && part.bytes().all(|c| c.is_ascii_digit())).then(|| part.parse::<u32>().ok()).flatten();
+    let digits = |part: &str, len: usize| {
+        (part.len() == len && part.bytes().all(|c| c.is_ascii_digit()))
+            .then(|| part.parse::<u32>().ok())
+            .flatten()
+    };
     let year = parts.first().and_then(|part| digits(part, 4)).ok_or(BAD)?;
-    let month = parts.get(1).map(|part| digits(part, 2).filter(|month| (1..=12).contains(month)).ok_or(BAD)).transpose()?;
-    let day = parts.get(2).map(|part| digits(part, 2).ok_or(BAD)).transpose()?;
+    let month = parts
+        .get(1)
+        .map(|part| {
+            digits(part, 2)
+                .filter(|month| (1..=12).contains(month))
+                .ok_or(BAD)
+        })
+        .transpose()?;
+    let day = parts
+        .get(2)
+        .map(|part| digits(part, 2).ok_or(BAD))
+        .transpose()?;
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let longest = match month {
         Some(2) if leap => 29,
@@ -145,5 +233,9 @@ pub fn check_birth_date(date: &str) -> Result<()> {
         _ => 31,
     };
     let real_day = day.is_none_or(|day| (1..=longest).contains(&day));
-    if year == 0 || !real_day || parts.len() > 3 { Err(BAD) } else { Ok(()) }
+    if year == 0 || !real_day || parts.len() > 3 {
+        Err(BAD)
+    } else {
+        Ok(())
+    }
 }

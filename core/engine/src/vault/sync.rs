@@ -11,7 +11,7 @@ use crate::seal::Epoch;
 use crate::store::log::{self, RelayState};
 use crate::sync::blobs::{self, BlobAddress};
 use crate::sync::session::{self, Action, Answer, Plan, Session};
-use carnet_wire::relay::{Entry, Pull, Pulled, Pushed};
+use carnet_wire::relay::{Entry, Pull, Pulled, Pushed, code};
 use carnet_wire::{MailboxId, limits};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,15 +33,23 @@ pub struct Brake<'a> {
 impl<'a> Brake<'a> {
     /// A brake that acts after `deadline`, or when `observer` says so.
     pub fn new(deadline: Option<Duration>, observer: Option<&'a dyn Observer>) -> Self {
-        Self { deadline: deadline.map(|after| Instant::now() + after), observer }
+        Self {
+            deadline: deadline.map(|after| Instant::now() + after),
+            observer,
+        }
     }
 
     /// Whether the deadline has passed. An observer that says stop is `Cancelled`.
     pub fn check(&self, done: u64) -> Result<bool> {
-        if self.observer.is_some_and(|observer| !observer.progress(Progress { done, total: None })) {
+        if self
+            .observer
+            .is_some_and(|observer| !observer.progress(Progress { done, total: None }))
+        {
             return Err(Error::Cancelled);
         }
-        Ok(self.deadline.is_some_and(|deadline| Instant::now() >= deadline))
+        Ok(self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline))
     }
 }
 
@@ -59,7 +67,13 @@ impl<'a> Exchange<'a> {
     pub fn new(open: &'a Open, transport: &'a dyn Transport, url: &str) -> Result<Self> {
         session::origin(url)?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { open, transport, url, drained: BTreeSet::new(), report: SyncReport::default() })
+        Ok(Self {
+            open,
+            transport,
+            url,
+            drained: BTreeSet::new(),
+            report: SyncReport::default(),
+        })
     }
 
     /// Runs until everything is exchanged or the brake acts.
@@ -73,13 +87,20 @@ impl<'a> Exchange<'a> {
         if self.report.complete {
             self.report.complete = self.transfer_attachments(brake)?;
         }
-        self.report.quarantined = self.open.store.read(|conn| Ok(log::held_counts(conn)?.iter().map(|(_, count)| count).sum()))?;
+        self.report.quarantined = self
+            .open
+            .store
+            .read(|conn| Ok(log::held_counts(conn)?.iter().map(|(_, count)| count).sum()))?;
         Ok(self.report)
     }
 
     fn session(&self) -> Result<Session> {
         let keyring = self.open.keyring()?;
-        let epochs: Vec<Epoch> = keyring.epochs.iter().map(|(_, epoch)| epoch.clone()).collect();
+        let epochs: Vec<Epoch> = keyring
+            .epochs
+            .iter()
+            .map(|(_, epoch)| epoch.clone())
+            .collect();
         let relay = self.relay()?;
         let live = relay.covers == Some(covered(&epochs));
         Session::new(&self.url, epochs, relay.token.filter(|_| live))
@@ -111,11 +132,19 @@ impl<'a> Exchange<'a> {
         let keyring = self.open.keyring()?;
         let relay = self.relay()?;
         self.open.store.read(|conn| {
-            let push = log::unsent(conn, relay.acknowledged, limits::MAX_PUSHED_ENVELOPES, limits::EXCHANGE_BATCH_BYTES)?;
+            let push = log::unsent(
+                conn,
+                relay.acknowledged,
+                limits::MAX_PUSHED_ENVELOPES,
+                limits::EXCHANGE_BATCH_BYTES,
+            )?;
             let mut pull = Vec::new();
             for mailbox in in_order_of_need(conn, &keyring)? {
                 if !self.drained.contains(&mailbox) {
-                    pull.push(Pull { mailbox, after: log::cursor(conn, relay.number, mailbox)? });
+                    pull.push(Pull {
+                        mailbox,
+                        after: log::cursor(conn, relay.number, mailbox)?,
+                    });
                 }
             }
             pull.truncate(limits::MAX_MAILBOXES);
@@ -125,62 +154,131 @@ impl<'a> Exchange<'a> {
 
     fn remember(&self, token: Option<[u8; 32]>) -> Result<()> {
         let keyring = self.open.keyring()?;
-        let epochs: Vec<Epoch> = keyring.epochs.iter().map(|(_, epoch)| epoch.clone()).collect();
+        let epochs: Vec<Epoch> = keyring
+            .epochs
+            .iter()
+            .map(|(_, epoch)| epoch.clone())
+            .collect();
         let covers = covered(&epochs);
         let relay = self.relay()?;
-        self.open.write(|tx| log::set_session(tx, relay.number, token.as_ref().map(|token| (token, &covers))))
+        self.open.write(|tx| {
+            log::set_session(
+                tx,
+                relay.number,
+                token.as_ref().map(|token| (token, &covers)),
+            )
+        })
     }
 
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
     fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
         let known: BTreeSet<MailboxId> = self.mailboxes()?;
         let relay = self.relay()?;
-        if self.open.write(|tx| log::set_generation(tx, &relay, answer.generation))? {
-            self.report.notices.push("the relay was restored from a copy: everything is sent to it again");
+        if self
+            .open
+            .write(|tx| log::set_generation(tx, &relay, answer.generation))?
+        {
+            self.report
+                .notices
+                .push("the relay was restored from a copy: everything is sent to it again");
             self.drained.clear();
             return Ok(Vec::new());
         }
-        self.acknowledge(&relay, &answer.pushed)?;
+        self.forget_if_refused(&relay, &answer)?;
+        let own = self.acknowledge(&relay, &answer.pushed)?;
         for pulled in answer.pulled {
             if brake.check(self.report.sent + self.report.received)? {
                 break;
             }
-            self.merge_mailbox(&relay, pulled, brake)?;
+            self.merge_mailbox(&relay, pulled, &own, brake)?;
         }
         let keyring = self.open.keyring()?;
-        Ok(keyring.epochs.iter().filter(|(_, epoch)| !known.contains(&epoch.mailbox)).map(|(_, epoch)| epoch.clone()).collect())
+        Ok(keyring
+            .epochs
+            .iter()
+            .filter(|(_, epoch)| !known.contains(&epoch.mailbox))
+            .map(|(_, epoch)| epoch.clone())
+            .collect())
     }
 
     fn mailboxes(&self) -> Result<BTreeSet<MailboxId>> {
-        Ok(self.open.keyring()?.epochs.iter().map(|(_, epoch)| epoch.mailbox).collect())
+        Ok(self
+            .open
+            .keyring()?
+            .epochs
+            .iter()
+            .map(|(_, epoch)| epoch.mailbox)
+            .collect())
     }
 
-    /// Notes what the relay stored. The outbox is acknowledged in order, so the first refusal ends the run.
-    fn acknowledge(&mut self, relay: &RelayState, pushed: &[(log::Outgoing, Pushed)]) -> Result<()> {
+    /// A relay that no longer knows a mailbox gets it registered again with the next session.
+    fn forget_if_refused(&self, relay: &RelayState, answer: &Answer) -> Result<()> {
+        let unknown = |refused: u16| matches!(refused, code::FORBIDDEN | code::NOT_FOUND);
+        let pushed = answer
+            .pushed
+            .iter()
+            .any(|(_, outcome)| matches!(outcome, Pushed::Refused(why) if unknown(*why)));
+        if pushed || answer.pulled.iter().any(|pulled| unknown(pulled.refused)) {
+            self.open
+                .write(|tx| log::set_session(tx, relay.number, None))?;
+        }
+        Ok(())
+    }
+
+    /// Notes what the relay stored, and returns the places it gave. The outbox is acknowledged in order, so the first
+    /// refusal ends the run.
+    fn acknowledge(
+        &mut self,
+        relay: &RelayState,
+        pushed: &[(log::Outgoing, Pushed)],
+    ) -> Result<BTreeSet<(MailboxId, u64)>> {
         let mut last = None;
+        let mut places = BTreeSet::new();
         for (outgoing, outcome) in pushed {
             match outcome {
-                Pushed::Stored(_) => last = Some(outgoing.outbox),
+                Pushed::Stored(seq) => {
+                    last = Some(outgoing.outbox);
+                    places.insert((outgoing.mailbox, *seq));
+                }
                 Pushed::Refused(code) => {
                     self.store_acknowledged(relay, last)?;
-                    return Err(Error::Relay { code: *code, retry_after: None });
+                    return Err(Error::Relay {
+                        code: *code,
+                        retry_after: None,
+                    });
                 }
             }
             self.report.sent += 1;
         }
-        self.store_acknowledged(relay, last)
+        self.store_acknowledged(relay, last)?;
+        Ok(places)
     }
 
     fn store_acknowledged(&self, relay: &RelayState, last: Option<i64>) -> Result<()> {
-        last.map_or(Ok(()), |outbox| self.open.write(|tx| log::acknowledge(tx, relay.number, outbox)))
+        last.map_or(Ok(()), |outbox| {
+            self.open
+                .write(|tx| log::acknowledge(tx, relay.number, outbox))
+        })
     }
 
     /// Merges what one mailbox brought, in steps: a step's rows and its cursor are one transaction (INV-7).
-    fn merge_mailbox(&mut self, relay: &RelayState, pulled: Pulled, brake: &Brake<'_>) -> Result<()> {
+    fn merge_mailbox(
+        &mut self,
+        relay: &RelayState,
+        pulled: Pulled,
+        own: &BTreeSet<(MailboxId, u64)>,
+        brake: &Brake<'_>,
+    ) -> Result<()> {
         if pulled.refused != 0 {
-            return Err(Error::Relay { code: pulled.refused, retry_after: None });
+            return Err(Error::Relay {
+                code: pulled.refused,
+                retry_after: None,
+            });
         }
-        let mut reached = self.open.store.read(|conn| log::cursor(conn, relay.number, pulled.mailbox))?;
+        let mut reached = self
+            .open
+            .store
+            .read(|conn| log::cursor(conn, relay.number, pulled.mailbox))?;
         let mut entries = pulled.entries.as_slice();
         while !entries.is_empty() {
             if brake.check(self.report.sent + self.report.received)? {
@@ -191,12 +289,38 @@ impl<'a> Exchange<'a> {
             entries = rest;
         }
         if reached >= pulled.head {
+            self.pass_own(relay, pulled.mailbox, reached, own)?;
             self.drained.insert(pulled.mailbox);
         }
         Ok(())
     }
 
-    fn merge_step(&mut self, relay: &RelayState, mailbox: MailboxId, step: &[Entry]) -> Result<u64> {
+    /// Moves the cursor past what this exchange pushed right behind the head it read, so that it is not sent back. Where
+    /// another device wrote in between, the numbers have a hole there and the next pull reads on from it.
+    fn pass_own(
+        &self,
+        relay: &RelayState,
+        mailbox: MailboxId,
+        mut reached: u64,
+        own: &BTreeSet<(MailboxId, u64)>,
+    ) -> Result<()> {
+        let before = reached;
+        while own.contains(&(mailbox, reached + 1)) {
+            reached += 1;
+        }
+        if reached > before {
+            self.open
+                .write(|tx| log::advance_cursor(tx, relay.number, mailbox, reached))?;
+        }
+        Ok(())
+    }
+
+    fn merge_step(
+        &mut self,
+        relay: &RelayState,
+        mailbox: MailboxId,
+        step: &[Entry],
+    ) -> Result<u64> {
         let key = &self.open.database_key;
         let mut merged = 0;
         let reached = step.last().map_or(0, |entry| entry.seq);
@@ -228,18 +352,34 @@ impl<'a> Exchange<'a> {
         for named in self.open.store.read(log::named_blobs)? {
             let relay = self.relay()?;
             let held = self.open.store.attachments().size(named.blob)?.is_some();
-            let delivered = self.open.store.read(|conn| log::is_delivered(conn, relay.number, &named.blob.0))?;
+            let delivered = self
+                .open
+                .store
+                .read(|conn| log::is_delivered(conn, relay.number, &named.blob.0))?;
             if held && delivered {
                 continue;
             }
-            let Some(token) = relay.token else { return Ok(false) };
+            let Some(token) = relay.token else {
+                return Ok(false);
+            };
             let mailbox = keyring.current_epoch(named.log)?.mailbox;
-            let address = BlobAddress { relay: self.url.clone(), token, mailbox, blob: named.blob, length: named.sealed_size };
-            let moved = if held { self.upload(&address, brake)? } else { self.download(&address, brake)? };
+            let address = BlobAddress {
+                relay: self.url.clone(),
+                token,
+                mailbox,
+                blob: named.blob,
+                length: named.sealed_size,
+            };
+            let moved = if held {
+                self.upload(&address, brake)?
+            } else {
+                self.download(&address, brake)?
+            };
             if !moved {
                 return Ok(false);
             }
-            self.open.write(|tx| log::set_delivered(tx, relay.number, &named.blob.0))?;
+            self.open
+                .write(|tx| log::set_delivered(tx, relay.number, &named.blob.0))?;
         }
         Ok(true)
     }
@@ -253,7 +393,9 @@ impl<'a> Exchange<'a> {
                 return Ok(false);
             }
             let mut part = Vec::new();
-            (&mut file).take(blobs::PART_BYTES as u64).read_to_end(&mut part)?;
+            (&mut file)
+                .take(blobs::PART_BYTES as u64)
+                .read_to_end(&mut part)?;
             if part.is_empty() {
                 return Err(Error::Corrupt("a document is shorter than it was"));
             }
@@ -322,14 +464,21 @@ fn covered(epochs: &[Epoch]) -> [u8; 32] {
 
 /// Mailboxes in the order that lets each be understood when it arrives: devices, keys, rosters, then data.
 fn in_order_of_need(conn: &Connection, keyring: &Keyring) -> Result<Vec<MailboxId>> {
-    let names: BTreeMap<i64, String> = log::logs(conn)?.into_iter().map(|log| (log.number, log.name)).collect();
+    let names: BTreeMap<i64, String> = log::logs(conn)?
+        .into_iter()
+        .map(|log| (log.number, log.name))
+        .collect();
     let need = |log: &i64| match names.get(log).map(String::as_str) {
         Some(DEVICES) => 0,
         Some(KEYRING) => 1,
         Some(ROSTER) => 2,
         _ => 3,
     };
-    let mut mailboxes: Vec<(i32, MailboxId)> = keyring.epochs.iter().map(|(log, epoch)| (need(log), epoch.mailbox)).collect();
+    let mut mailboxes: Vec<(i32, MailboxId)> = keyring
+        .epochs
+        .iter()
+        .map(|(log, epoch)| (need(log), epoch.mailbox))
+        .collect();
     mailboxes.sort_unstable();
     Ok(mailboxes.into_iter().map(|(_, mailbox)| mailbox).collect())
 }

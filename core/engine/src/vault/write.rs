@@ -13,14 +13,31 @@ use minicbor::bytes::ByteVec;
 use rusqlite::Transaction;
 
 /// Writes a record change to a log. `parsed` spares reading again the resources an import has just read.
-pub fn write_change(tx: &Transaction<'_>, keyring: &Keyring, log: i64, change: &Change, parsed: Option<&[Resource]>) -> Result<Projected> {
+pub fn write_change(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    change: &Change,
+    parsed: Option<&[Resource]>,
+) -> Result<Projected> {
     let committed = commit(tx, keyring, log, kind::CHANGE, &change.to_canonical())?;
     project::project(tx, log, committed.number, &committed.header, change, parsed)
 }
 
 /// Writes operations to a roster or account log.
-pub fn write_operations(tx: &Transaction<'_>, keyring: &Keyring, log: i64, operations: &[Operation]) -> Result<()> {
-    commit(tx, keyring, log, kind::OPERATIONS, &roster::encode_operations(operations))?;
+pub fn write_operations(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    operations: &[Operation],
+) -> Result<()> {
+    commit(
+        tx,
+        keyring,
+        log,
+        kind::OPERATIONS,
+        &roster::encode_operations(operations),
+    )?;
     keyring::count_operations(tx)
 }
 
@@ -29,7 +46,13 @@ struct Committed {
     header: Header,
 }
 
-fn commit(tx: &Transaction<'_>, keyring: &Keyring, log: i64, kind: u8, payload: &[u8]) -> Result<Committed> {
+fn commit(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    kind: u8,
+    payload: &[u8],
+) -> Result<Committed> {
     let epoch = keyring.current_epoch(log)?;
     let body = seal::pack_body(payload)?;
     let (seq, prev) = log::position(tx, log, &keyring.author)?;
@@ -41,15 +64,29 @@ fn commit(tx: &Transaction<'_>, keyring: &Keyring, log: i64, kind: u8, payload: 
         seq: seq + 1,
         prev,
         seen: log::version_vector(tx, log, Some(&keyring.author))?,
-        frontier: keyring.roster(epoch.record).map(roster::Roster::heads).unwrap_or_default(),
+        frontier: keyring
+            .roster(epoch.record)
+            .map(roster::Roster::heads)
+            .unwrap_or_default(),
         lamport: log::lamport(tx, log)? + 1,
         kind,
         body_hash: *blake3::hash(&body).as_bytes(),
     };
     let signed = seal::sign_header(&keyring.device, &header);
-    let inner = Inner { header: signed.header.clone(), signature: signed.signature, body: body.clone() };
+    let inner = Inner {
+        header: signed.header.clone(),
+        signature: signed.signature,
+        body: body.clone(),
+    };
     let envelope = seal::seal(epoch, &keyring.device, &inner)?;
-    let change = StoredChange { number: 0, log, id: signed.id, header: signed.header, signature: signed.signature, body };
+    let change = StoredChange {
+        number: 0,
+        log,
+        id: signed.id,
+        header: signed.header,
+        signature: signed.signature,
+        body,
+    };
     let number = log::append(tx, log, &header, &change)?;
     log::enqueue(tx, number, epoch.mailbox, &envelope)?;
     Ok(Committed { number, header })
@@ -67,7 +104,10 @@ pub struct ChangeBuilder {
 impl ChangeBuilder {
     /// A change whose items come from one place.
     pub fn from_origin(origin: Origin) -> Self {
-        Self { origins: vec![origin], ..Self::default() }
+        Self {
+            origins: vec![origin],
+            ..Self::default()
+        }
     }
 
     /// Adds a body and returns its position.
@@ -94,6 +134,12 @@ impl ChangeBuilder {
 
     /// The finished change.
     pub fn finish(self, recorded_at: i64) -> Change {
-        Change { version: CHANGE_VERSION, recorded_at, origins: self.origins, items: self.items, bodies: self.bodies }
+        Change {
+            version: CHANGE_VERSION,
+            recorded_at,
+            origins: self.origins,
+            items: self.items,
+            bodies: self.bodies,
+        }
     }
 }
