@@ -27,9 +27,9 @@ use tower::ServiceExt;
 /// Most connections at a time; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 4_096;
 /// How long the headers of a request may take, and how long a connection may be idle.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// After this a connection is closed once its request is answered.
-const CONNECTION_AGE: Duration = Duration::from_secs(600);
+const CONNECTION_AGE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 600 });
 /// Longest request head.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 /// How long a stop waits for requests under way.
@@ -181,5 +181,112 @@ async fn sweep(service: Arc<Service>) {
         let service = Arc::clone(&service);
         // A sweep that fails has deleted what it could; the next one goes on.
         let _ = tokio::task::spawn_blocking(move || service.sweep()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::{Instant, timeout};
+
+    async fn relay() -> (tempfile::TempDir, Relay) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = RelayConfig {
+            data: folder.path().to_owned(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: None,
+        };
+        (folder, Relay::bind(config).await.unwrap())
+    }
+
+    /// Seconds until the relay hangs up on a client that sends the next of `pieces` every 100 ms.
+    async fn hangs_up_after(address: SocketAddr, pieces: &[&str]) -> u64 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let started = Instant::now();
+        let mut pieces = pieces.iter().cycle();
+        while started.elapsed() < Duration::from_secs(20) {
+            let gone = match pieces.next() {
+                Some(piece) => stream.write_all(piece.as_bytes()).await.is_err(),
+                None => false,
+            };
+            let mut buffer = [0; 1024];
+            let read = timeout(Duration::from_millis(100), stream.read(&mut buffer)).await;
+            if gone || matches!(read, Ok(Ok(0) | Err(_))) {
+                break;
+            }
+        }
+        started.elapsed().as_secs()
+    }
+
+    #[tokio::test]
+    async fn slow_silent_and_endless_clients_are_cut_off() {
+        let (_folder, relay) = relay().await;
+        let address = relay.local_addr();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(relay.run(async { drop(stopped.await) }));
+        let slow = hangs_up_after(address, &["GET / HTTP/1.1\r\nx:", "y", "y", "y"]);
+        let silent = hangs_up_after(address, &[]);
+        // Complete requests, one after the other, on a connection that would never end by itself.
+        let endless = hangs_up_after(address, &["GET / HTTP/1.1\r\n\r\n"]);
+        let (slow, silent, endless) = tokio::join!(slow, silent, endless);
+        assert!(slow < 5 && silent < 5, "{slow} {silent}");
+        assert!((2..10).contains(&endless), "{endless}");
+        drop(stop);
+        timeout(Duration::from_secs(10), running)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn readiness_follows_the_writer() {
+        let (_folder, relay) = relay().await;
+        let address = relay.local_addr();
+        let service = relay.service();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(relay.run(async { drop(stopped.await) }));
+        let status = async |path: &str| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            answer.split(' ').nth(1).unwrap_or_default().to_owned()
+        };
+        assert_eq!(status("/readyz").await, "200");
+        service.close();
+        assert_eq!(status("/readyz").await, "503");
+        assert_eq!(status("/healthz").await, "200");
+        drop(stop);
+        running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_served_is_an_error_of_its_kind() {
+        let (folder, relay) = relay().await;
+        let taken = RelayConfig {
+            data: folder.path().join("other"),
+            listen: relay.local_addr(),
+            public_url: None,
+        };
+        let error = Relay::bind(taken.clone()).await.err();
+        assert_eq!(
+            error,
+            Some(StartError::Listen(std::io::ErrorKind::AddrInUse))
+        );
+        let no_url = RelayConfig {
+            public_url: Some("relay.example".to_owned()),
+            ..taken.clone()
+        };
+        assert_eq!(Relay::bind(no_url).await.err(), Some(StartError::PublicUrl));
+        let no_folder = RelayConfig {
+            data: folder.path().join("relay.db"),
+            ..taken
+        };
+        let error = Relay::bind(no_folder).await.err();
+        assert!(matches!(error, Some(StartError::Data(_))));
     }
 }
