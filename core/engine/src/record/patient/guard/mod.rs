@@ -52,7 +52,7 @@ fn read_chunk<'a>(reader: &mut Reader<'a>) -> Result<Chunk<'a>> {
     let body = reader.take(length)?;
     let hashed_length = from_kind.rest().len() - reader.rest().len();
     let hash: [u8; 32] =
-        Sha256::digest(&from_kind.rest().get(..hashed_length).unwrap_or_default()).into();
+        Sha256::digest(from_kind.rest().get(..hashed_length).unwrap_or_default()).into();
     if magic != MAGIC || !hash.starts_with(&checksum) {
         return Err(Error::Invalid("not an Automerge chunk"));
     }

@@ -57,6 +57,9 @@ proptest! {
             }
         }
         let mut random = order;
+        let all: Vec<_> = log.iter().rev().map(|(from, change)| (change.as_slice(), author(*from))).collect();
+        let mut fresh = Shard::empty(&author(7));
+        prop_assert!(fresh.apply_all(&all).iter().all(|answer| matches!(answer, Ok(Applied::Merged))));
         for shard in &mut shards {
             for _ in 0..log.len() * 2 {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -73,6 +76,8 @@ proptest! {
         let entries = shards[0].entries().unwrap();
         prop_assert_eq!(&entries, &shards[1].entries().unwrap());
         prop_assert_eq!(&entries, &shards[2].entries().unwrap());
+        prop_assert_eq!(shards[0].heads(), fresh.heads());
+        prop_assert_eq!(&entries, &fresh.entries().unwrap());
         let reloaded = Shard::load(&shards[1].save(), &author(9)).unwrap();
         prop_assert_eq!(&entries, &reloaded.entries().unwrap());
     }
@@ -122,66 +127,45 @@ fn writing_goes_on_while_others_changes_wait() {
 }
 
 #[test]
-fn zz_measure() {
-    use std::time::Instant;
+fn many_changes_at_once_are_answered_one_by_one() {
     let mut one = Shard::empty(&author(1));
-    let mut changes = Vec::new();
-    let t = Instant::now();
-    for n in 0..2000u16 {
-        let id = EntryId([n.to_be_bytes(); 8].concat().try_into().unwrap());
-        changes.push(
-            one.edit(
-                &[Edit::Annotate {
-                    id,
-                    on: resource((n % 200) as u8),
-                    text: format!("note number {n} of the day"),
-                }],
-                1_700_000_000_000 + n as i64,
-            )
-            .unwrap(),
-        );
-    }
-    let mut out = format!("edit 2000 notes: {:?}; ", t.elapsed());
-    for n in 0..8000u32 {
-        changes.push(
-            one.edit(
-                &[correct(
-                    (n % 100) as u8,
-                    &format!("f{}", n % 7),
-                    &n.to_string(),
-                )],
-                1_700_000_000_000,
-            )
-            .unwrap(),
-        );
-    }
-    out += &format!("all 10000 edits: {:?}; ", t.elapsed());
-    let t = Instant::now();
     let mut two = Shard::empty(&author(2));
-    for c in &changes[..2000] {
-        two.apply(c, &author(1)).unwrap();
-    }
-    out += &format!("apply 2000: {:?}; ", t.elapsed());
-    for c in &changes[2000..] {
-        two.apply(c, &author(1)).unwrap();
-    }
-    out += &format!("apply 10000: {:?}; ", t.elapsed());
-    let t = Instant::now();
-    let s = two.save();
-    out += &format!("save {} B {:?}; ", s.len(), t.elapsed());
-    let t = Instant::now();
-    super::super::guard::read_document(&s).unwrap();
-    out += &format!("guard {:?}; ", t.elapsed());
-    let t = Instant::now();
-    let l = Shard::load(&s, &author(2)).unwrap();
-    out += &format!("load {:?}; ", t.elapsed());
-    let t = Instant::now();
-    let e = l.entries().unwrap();
-    out += &format!(
-        "entries {} {:?}; change bytes {}",
-        e.notes.len(),
-        t.elapsed(),
-        changes[1500].len()
+    let first: Vec<_> = (1..=5)
+        .map(|n| one.edit(&[note(n, "n")], 1).unwrap())
+        .collect();
+    let second = two.edit(&[correct(1, "value", "5")], 2).unwrap();
+    let forged = two.edit(&[correct(1, "value", "6")], 3).unwrap();
+    let mut three = Shard::empty(&author(3));
+    three.apply(&first[0], &author(1)).unwrap();
+    let batch = [
+        (&first[4][..], author(1)),
+        (&first[2][..], author(1)),
+        (&second[..], author(2)),
+        (&first[1][..], author(1)),
+        (&forged[..], author(9)),
+        (&first[0][..], author(1)),
+        (&first[1][..], author(1)),
+        (&b"noise"[..], author(1)),
+    ];
+    let answers = three.apply_all(&batch);
+    let expected = [
+        Some(Applied::Waiting),
+        Some(Applied::Merged),
+        Some(Applied::Merged),
+        Some(Applied::Merged),
+        None,
+        Some(Applied::Known),
+        Some(Applied::Known),
+        None,
+    ];
+    assert_eq!(
+        answers.into_iter().map(Result::ok).collect::<Vec<_>>(),
+        expected
     );
-    panic!("{out}");
+    assert_eq!(
+        (three.entries().unwrap().notes.len(), three.waiting()),
+        (3, 1)
+    );
+    assert_sound(&three);
+    assert!(three.apply_all(&[]).is_empty());
 }

@@ -189,6 +189,63 @@ fn only_one_plain_change_chunk_is_a_change() {
     assert_eq!(shard.apply(&change, &author(1)).unwrap(), Applied::Merged);
 }
 
+/// The body of `change` with its operation counter raised, under a right checksum.
+fn with_start_op_raised(change: &[u8]) -> Vec<u8> {
+    let mut bytes = body(change).to_vec();
+    let start_op = 1 + 32 * usize::from(bytes[0]) + 17 + 1;
+    bytes[start_op] += 1;
+    chunk(1, &bytes)
+}
+
+#[test]
+fn a_waiting_change_that_is_refused_in_the_end_stays_apart() {
+    let mut one = Shard::empty(&author(1));
+    let first = one.edit(&[correct(1, "a", "1")], 1).unwrap();
+    let second = one.edit(&[correct(1, "b", "2")], 2).unwrap();
+    let raised = with_start_op_raised(&second);
+    let mut two = Shard::empty(&author(2));
+    assert_eq!(two.apply(&raised, &author(1)).unwrap(), Applied::Waiting);
+    assert_eq!(two.apply(&first, &author(1)).unwrap(), Applied::Merged);
+    assert_eq!(
+        (two.waiting(), values(&two.entries().unwrap()).len()),
+        (1, 1)
+    );
+    assert_sound(&two);
+    // The same change where its past is known is refused at once.
+    let mut three = Shard::empty(&author(3));
+    three.apply(&first, &author(1)).unwrap();
+    assert!(matches!(
+        three.apply(&raised, &author(1)),
+        Err(Error::Invalid(_))
+    ));
+    assert_eq!((three.waiting(), three.heads()), (0, two.heads()));
+}
+
+#[test]
+fn one_bad_change_does_not_fail_those_that_come_with_it() {
+    let mut one = Shard::empty(&author(1));
+    let first = one.edit(&[correct(1, "a", "1")], 1).unwrap();
+    let second = one.edit(&[correct(1, "b", "2")], 2).unwrap();
+    let mut poison = bomb_columns(1);
+    poison[2].1 = vec![0x7f, 3];
+    poison[4].1 = vec![0x7f, 1];
+    poison.extend([(0x71, vec![0x7f, 0]), (0x73, vec![0x7f, 1])]);
+    let poison = chunk(1, &change_body(&actor(3), 1, 1, &poison));
+    let mut two = Shard::empty(&author(2));
+    let batch = [
+        (&second[..], author(1)),
+        (&poison[..], author(3)),
+        (&first[..], author(1)),
+    ];
+    let answers: Vec<_> = two.apply_all(&batch).into_iter().map(Result::ok).collect();
+    assert_eq!(
+        answers,
+        [Some(Applied::Merged), None, Some(Applied::Merged)]
+    );
+    assert_eq!(two.heads(), one.heads());
+    assert_sound(&two);
+}
+
 /// Automerge takes a change whose counter is near the end of 32 bits; after it, nobody can write.
 #[test]
 fn counters_out_of_sequence_are_refused() {
