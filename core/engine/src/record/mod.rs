@@ -6,3 +6,5 @@ pub mod ids;
 pub mod patient;
 pub mod resource;
 pub mod row;
+pub mod text;
+pub mod view;
