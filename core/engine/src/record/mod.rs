@@ -13,3 +13,4 @@ pub mod row;
 pub mod text;
 pub mod time;
 pub mod value;
+pub mod view;
