@@ -174,10 +174,7 @@ impl Service {
         if pulls.len() > limits::MAX_MAILBOXES {
             return Err(RelayError::TOO_LARGE);
         }
-        let rights: Vec<_> = pulls
-            .iter()
-            .map(|pull| session.number(pull.mailbox, Access::Read))
-            .collect();
+        let rights = read_rights(session, pulls);
         let mut pages = self.read(pulls, &rights, max_bytes)?.into_iter();
         let pulled = pulls.iter().zip(rights).map(|(pull, right)| {
             let page = right.and_then(|_| pages.next().unwrap_or(Err(RelayError::INTERNAL)));
@@ -190,6 +187,27 @@ impl Service {
         })
     }
 
+    /// Whether [`Self::pull`] would have to wait for a disk. Should a mailbox move just after, it waits a little.
+    pub(crate) fn needs_reading(&self, session: &Grants, pulls: &[Pull]) -> bool {
+        pulls.len() <= limits::MAX_MAILBOXES
+            && self
+                .unmoved(&positions(pulls, &read_rights(session, pulls)))
+                .is_none()
+    }
+
+    /// The pages without entries of mailboxes that are all known to have nothing new.
+    fn unmoved(&self, positions: &[Position]) -> Option<Vec<Result<Page, RelayError>>> {
+        let heads = match positions {
+            [] => Vec::new(),
+            _ => self.storage.unmoved(positions, self.clock.now())?,
+        };
+        let page = |head| Page {
+            head,
+            entries: Vec::new(),
+        };
+        Some(heads.into_iter().map(|head| Ok(page(head))).collect())
+    }
+
     /// One page for each pull that is allowed.
     fn read(
         &self,
@@ -197,17 +215,9 @@ impl Service {
         rights: &[Result<MailboxNumber, RelayError>],
         max_bytes: u32,
     ) -> Result<Vec<Result<Page, RelayError>>, RelayError> {
-        let positions: Vec<_> = pulls
-            .iter()
-            .zip(rights)
-            .filter_map(|(pull, right)| {
-                let mailbox = right.ok()?;
-                let after = pull.after;
-                Some(Position { mailbox, after })
-            })
-            .collect();
-        if positions.is_empty() {
-            return Ok(Vec::new());
+        let positions = positions(pulls, rights);
+        if let Some(unmoved) = self.unmoved(&positions) {
+            return Ok(unmoved);
         }
         let limit = ReadLimit {
             bytes: MAX_REPLY_BYTES.min(max_bytes as usize),
@@ -323,6 +333,25 @@ fn proof_holds(request: &OpenSession, proof: &Proof, mailbox: &Mailbox) -> bool 
     let message = session_bytes(&request.nonce, &request.origin, proof.mailbox, proof.access);
     let signature = Signature::from_bytes(&proof.signature);
     VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(&message, &signature).is_ok())
+}
+
+fn read_rights(session: &Grants, pulls: &[Pull]) -> Vec<Result<MailboxNumber, RelayError>> {
+    pulls
+        .iter()
+        .map(|pull| session.number(pull.mailbox, Access::Read))
+        .collect()
+}
+
+fn positions(pulls: &[Pull], rights: &[Result<MailboxNumber, RelayError>]) -> Vec<Position> {
+    pulls
+        .iter()
+        .zip(rights)
+        .filter_map(|(pull, right)| {
+            let mailbox = right.ok()?;
+            let after = pull.after;
+            Some(Position { mailbox, after })
+        })
+        .collect()
 }
 
 /// Whether one pushed envelope may be stored, and where.
