@@ -52,6 +52,7 @@ impl Service {
     /// Opens a data directory on the embedded database, creating it if needed. Blocks.
     pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
         DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+        sync_ancestors(data)?;
         let lock = lock(data)?;
         let storage = Arc::new(SqliteStorage::open(&data.join("relay.db"))?);
         Ok(Self {
@@ -297,6 +298,18 @@ impl Service {
     pub fn close(&self) {
         self.storage.close();
     }
+}
+
+/// A directory just made is durable only when the one it is in is. One that may not be opened was not just made.
+fn sync_ancestors(data: &Path) -> Result<(), StartError> {
+    for folder in data.canonicalize()?.ancestors().skip(1) {
+        let Ok(folder) = File::open(folder) else {
+            break;
+        };
+        // Not every kind of file system can sync a directory it did not change.
+        let _ = folder.sync_all();
+    }
+    Ok(())
 }
 
 /// Two relays on one directory would each believe the uploads to be theirs alone.
