@@ -29,6 +29,7 @@ pub fn check(open: &mut Open<'_>) {
     an_id_is_free_after_its_end_and_nothing_is_inherited(&*open("reuse"));
     what_is_forgotten_is_gone(&*open("forget"));
     reads_are_ordered_and_bounded(&*open("read"));
+    nothing_new_is_never_said_of_something_new(&*open("unmoved"));
     unknown_mailboxes_are_not_found(&*open("unknown"));
     concurrent_writers_and_readers(&open("concurrent"), 1_000);
     closing_keeps_everything(open);
@@ -263,6 +264,25 @@ fn reads_are_ordered_and_bounded(storage: &dyn Storage) {
     assert_eq!(counts, [Ok((10, 10)), Ok((1, 0))]);
 }
 
+fn nothing_new_is_never_said_of_something_new(storage: &dyn Storage) {
+    let mailbox = register(storage, pairing(1));
+    for seq in 1..=20 {
+        let after = seq - 1;
+        let position = [Position { mailbox, after }];
+        // Reading and asking let a backend that remembers heads remember this one.
+        assert_eq!(read(storage, mailbox, after, EVERYTHING).head, after);
+        let heads = storage.unmoved(&position, NOW);
+        assert!(heads.is_none_or(|heads| heads == [after]));
+        assert_eq!(append(storage, mailbox, &seq.to_string()), Ok(seq));
+        assert_eq!(storage.unmoved(&position, NOW), None);
+    }
+    read(storage, mailbox, 0, EVERYTHING);
+    let all = [Position { mailbox, after: 20 }];
+    assert_eq!(storage.unmoved(&all, NOW + 60), None);
+    while settle(storage.forget(vec![mailbox])) != Ok(true) {}
+    assert_eq!(storage.unmoved(&all, NOW), None);
+}
+
 fn unknown_mailboxes_are_not_found(storage: &dyn Storage) {
     let known = register(storage, registration(1));
     let unknown = MailboxNumber(known.0 + 1_000);
@@ -382,6 +402,11 @@ fn follow(
     while (seen.len() as u64) < total && !failed.load(Ordering::Relaxed) {
         // The cursor is the last number met, as a device keeps it: a row that appears below it would be missed for good.
         let after = seen.last().map_or(0, |(seq, _)| *seq);
+        let unmoved = storage.unmoved(&[Position { mailbox, after }], NOW);
+        if unmoved.is_some() {
+            std::thread::yield_now();
+            continue;
+        }
         let page = read(storage, mailbox, after, limit);
         if page.entries.is_empty() {
             std::thread::sleep(std::time::Duration::from_millis(1));

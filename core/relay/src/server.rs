@@ -113,7 +113,8 @@ impl Relay {
         drop(stop);
         let drained = async { while connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(DRAIN, drained).await;
-        connections.abort_all();
+        // Waits until the rest is gone too: it holds the service, and the service its directory.
+        connections.shutdown().await;
         let service = Arc::clone(&self.app.service);
         let closed = tokio::task::spawn_blocking(move || service.close());
         let _ = tokio::time::timeout(CLOSE, closed).await;

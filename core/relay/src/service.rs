@@ -52,6 +52,7 @@ impl Service {
     /// Opens a data directory on the embedded database, creating it if needed. Blocks.
     pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
         DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+        sync_ancestors(data)?;
         let lock = lock(data)?;
         let storage = Arc::new(SqliteStorage::open(&data.join("relay.db"))?);
         Ok(Self {
@@ -174,10 +175,7 @@ impl Service {
         if pulls.len() > limits::MAX_MAILBOXES {
             return Err(RelayError::TOO_LARGE);
         }
-        let rights: Vec<_> = pulls
-            .iter()
-            .map(|pull| session.number(pull.mailbox, Access::Read))
-            .collect();
+        let rights = read_rights(session, pulls);
         let mut pages = self.read(pulls, &rights, max_bytes)?.into_iter();
         let pulled = pulls.iter().zip(rights).map(|(pull, right)| {
             let page = right.and_then(|_| pages.next().unwrap_or(Err(RelayError::INTERNAL)));
@@ -190,6 +188,27 @@ impl Service {
         })
     }
 
+    /// Whether [`Self::pull`] would have to wait for a disk. Should a mailbox move just after, it waits a little.
+    pub(crate) fn needs_reading(&self, session: &Grants, pulls: &[Pull]) -> bool {
+        pulls.len() <= limits::MAX_MAILBOXES
+            && self
+                .unmoved(&positions(pulls, &read_rights(session, pulls)))
+                .is_none()
+    }
+
+    /// The pages without entries of mailboxes that are all known to have nothing new.
+    fn unmoved(&self, positions: &[Position]) -> Option<Vec<Result<Page, RelayError>>> {
+        let heads = match positions {
+            [] => Vec::new(),
+            _ => self.storage.unmoved(positions, self.clock.now())?,
+        };
+        let page = |head| Page {
+            head,
+            entries: Vec::new(),
+        };
+        Some(heads.into_iter().map(|head| Ok(page(head))).collect())
+    }
+
     /// One page for each pull that is allowed.
     fn read(
         &self,
@@ -197,17 +216,9 @@ impl Service {
         rights: &[Result<MailboxNumber, RelayError>],
         max_bytes: u32,
     ) -> Result<Vec<Result<Page, RelayError>>, RelayError> {
-        let positions: Vec<_> = pulls
-            .iter()
-            .zip(rights)
-            .filter_map(|(pull, right)| {
-                let mailbox = right.ok()?;
-                let after = pull.after;
-                Some(Position { mailbox, after })
-            })
-            .collect();
-        if positions.is_empty() {
-            return Ok(Vec::new());
+        let positions = positions(pulls, rights);
+        if let Some(unmoved) = self.unmoved(&positions) {
+            return Ok(unmoved);
         }
         let limit = ReadLimit {
             bytes: MAX_REPLY_BYTES.min(max_bytes as usize),
@@ -289,6 +300,18 @@ impl Service {
     }
 }
 
+/// A directory just made is durable only when the one it is in is. One that may not be opened was not just made.
+fn sync_ancestors(data: &Path) -> Result<(), StartError> {
+    for folder in data.canonicalize()?.ancestors().skip(1) {
+        let Ok(folder) = File::open(folder) else {
+            break;
+        };
+        // Not every kind of file system can sync a directory it did not change.
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
 /// Two relays on one directory would each believe the uploads to be theirs alone.
 fn lock(data: &Path) -> Result<File, StartError> {
     let lock = File::create(data.join("relay.lock"))?;
@@ -323,6 +346,25 @@ fn proof_holds(request: &OpenSession, proof: &Proof, mailbox: &Mailbox) -> bool 
     let message = session_bytes(&request.nonce, &request.origin, proof.mailbox, proof.access);
     let signature = Signature::from_bytes(&proof.signature);
     VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(&message, &signature).is_ok())
+}
+
+fn read_rights(session: &Grants, pulls: &[Pull]) -> Vec<Result<MailboxNumber, RelayError>> {
+    pulls
+        .iter()
+        .map(|pull| session.number(pull.mailbox, Access::Read))
+        .collect()
+}
+
+fn positions(pulls: &[Pull], rights: &[Result<MailboxNumber, RelayError>]) -> Vec<Position> {
+    pulls
+        .iter()
+        .zip(rights)
+        .filter_map(|(pull, right)| {
+            let mailbox = right.ok()?;
+            let after = pull.after;
+            Some(Position { mailbox, after })
+        })
+        .collect()
 }
 
 /// Whether one pushed envelope may be stored, and where.

@@ -96,6 +96,12 @@ pub trait Storage: Send + Sync {
         now: u64,
     ) -> Result<Vec<Result<Page, RelayError>>, RelayError>;
 
+    /// The heads of all positions, if they are known without waiting and none lies beyond its position: the answer to "is
+    /// there anything new?". Never older than what [`Storage::read`] would say. Always `None` is a correct answer too.
+    fn unmoved(&self, _positions: &[Position], _now: u64) -> Option<Vec<u64>> {
+        None
+    }
+
     /// Some mailboxes that ended at or before `now`, at most `limit`. Blocks.
     fn expired(&self, now: u64, limit: usize) -> Result<Vec<MailboxNumber>, RelayError>;
 

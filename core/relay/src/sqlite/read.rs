@@ -1,5 +1,6 @@
 //! Reading: a small pool of connections, and the queries.
 
+use super::heads::{Before, Head, Heads};
 use super::open;
 use crate::storage::{Mailbox, MailboxNumber, Page, Position, ReadLimit};
 use crate::{RelayError, StartError};
@@ -102,35 +103,58 @@ pub(super) fn pages(
     positions: &[Position],
     limit: ReadLimit,
     now: i64,
+    heads: &Heads,
 ) -> rusqlite::Result<Vec<Result<Page, RelayError>>> {
+    let before: Vec<Before> = positions
+        .iter()
+        .map(|it| heads.before(it.mailbox))
+        .collect();
     // One view for all: a head never counts an envelope that the same answer could not show.
     let view = connection.unchecked_transaction()?;
     let mut budget = Budget { limit, first: true };
     positions
         .iter()
-        .map(|position| page(&view, *position, &mut budget, now))
+        .zip(before)
+        .map(|(position, before)| {
+            let Some(head) = head(&view, position.mailbox, now)? else {
+                return Ok(Err(RelayError::NOT_FOUND));
+            };
+            heads.keep(position.mailbox, head, before);
+            page(&view, *position, head.head, &mut budget).map(Ok)
+        })
         .collect()
+}
+
+fn head(
+    connection: &Connection,
+    mailbox: MailboxNumber,
+    now: i64,
+) -> rusqlite::Result<Option<Head>> {
+    connection
+        .prepare_cached(
+            "SELECT head, expires_at FROM mailbox WHERE number = ?1 AND expires_at > ?2",
+        )?
+        .query_row([mailbox.0, now], |row| {
+            Ok(Head {
+                head: row.get::<_, i64>(0)?.cast_unsigned(),
+                expires_at: row.get(1)?,
+            })
+        })
+        .optional()
 }
 
 fn page(
     connection: &Connection,
     position: Position,
+    head: u64,
     budget: &mut Budget,
-    now: i64,
-) -> rusqlite::Result<Result<Page, RelayError>> {
-    let head: Option<i64> = connection
-        .prepare_cached("SELECT head FROM mailbox WHERE number = ?1 AND expires_at > ?2")?
-        .query_row([position.mailbox.0, now], |row| row.get(0))
-        .optional()?;
-    let Some(head) = head.map(i64::cast_unsigned) else {
-        return Ok(Err(RelayError::NOT_FOUND));
-    };
+) -> rusqlite::Result<Page> {
     let entries = if position.after < head {
         entries(connection, position, budget)?
     } else {
         Vec::new()
     };
-    Ok(Ok(Page { head, entries }))
+    Ok(Page { head, entries })
 }
 
 fn entries(

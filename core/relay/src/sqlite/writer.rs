@@ -3,6 +3,7 @@
 //! Invariants: answers go out after the commit; when a transaction fails, each of its items is tried alone, so that one bad
 //! item costs the others nothing but time; a full queue refuses at once instead of keeping callers waiting.
 
+use super::heads::Heads;
 use crate::pending::Reply;
 use crate::storage::{Append, Appended, MailboxNumber};
 use crate::{RelayError, StartError};
@@ -48,6 +49,17 @@ impl Job {
         }
     }
 
+    /// Mailboxes whose heads this may have moved, each once in a row.
+    fn touched(&self) -> Vec<MailboxNumber> {
+        let mut touched: Vec<_> = match self {
+            Self::Append { envelopes, .. } => envelopes.iter().map(|item| item.mailbox).collect(),
+            Self::Forget { mailboxes, .. } => mailboxes.clone(),
+            Self::Register { .. } => Vec::new(),
+        };
+        touched.dedup();
+        touched
+    }
+
     fn answer(self, outcome: Outcome) {
         match (self, outcome) {
             (Self::Append { reply, .. }, Outcome::Appended(answer)) => reply.send(Ok(answer)),
@@ -74,11 +86,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StartError> {
+    pub(super) fn start(connection: Connection, heads: Arc<Heads>) -> Result<Self, StartError> {
         let (sender, jobs) = sync_channel(QUEUE_JOBS);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let work = Loop {
             connection,
+            heads,
             jobs,
             queued_bytes: Arc::clone(&queued_bytes),
         };
@@ -141,6 +154,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What runs on the writer's thread.
 struct Loop {
     connection: Connection,
+    heads: Arc<Heads>,
     jobs: Receiver<Job>,
     queued_bytes: Arc<AtomicUsize>,
 }
@@ -178,6 +192,10 @@ impl Loop {
             Ok(outcomes) => outcomes,
             Err(_) => batch.iter().map(|job| self.alone(job)).collect(),
         };
+        // Before any answer: whoever was answered must not be told that nothing has moved.
+        for mailbox in batch.iter().flat_map(Job::touched) {
+            self.heads.forget(mailbox);
+        }
         for (job, outcome) in batch.into_iter().zip(outcomes) {
             job.answer(outcome);
         }

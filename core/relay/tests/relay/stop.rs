@@ -1,11 +1,15 @@
 //! Stopping: on a signal, in the middle of work, and not at all (`kill -9`).
 
 use crate::client::{Client, MAILBOX, TestRelay, envelope, exchange};
-use carnet_wire::relay::Pushed;
+use carnet_wire::Canonical;
+use carnet_wire::relay::{ExchangeReply, Pushed};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The program itself, on a free port.
@@ -23,25 +27,47 @@ pub fn spawn(data: &Path) -> (Child, SocketAddr) {
     (child, address.parse().unwrap())
 }
 
-/// Pushes one envelope after the other until the relay is gone; returns how many were answered for.
-fn push_until_gone(mut client: Client, round: usize) -> u64 {
-    let mut answered = 0;
+/// A device that pushes one envelope after the other until the relay is gone.
+struct Pusher {
+    answered: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Pusher {
+    /// Starts, and returns once a few envelopes were answered for.
+    fn start(address: SocketAddr, round: usize) -> Self {
+        let client = Client::entered(address, MAILBOX);
+        let answered = Arc::new(AtomicU64::new(0));
+        let last = Arc::clone(&answered);
+        let thread = std::thread::spawn(move || push_until_gone(client, round, &last));
+        for _ in 0..3 {
+            let before = answered.load(Ordering::Relaxed);
+            while answered.load(Ordering::Relaxed) == before {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Self { answered, thread }
+    }
+
+    /// The last number that was answered.
+    fn answered(self) -> u64 {
+        self.thread.join().unwrap();
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+fn push_until_gone(mut client: Client, round: usize, answered: &AtomicU64) {
     for n in 0.. {
         let push = exchange(vec![envelope(MAILBOX, &format!("{round} {n}"))], &[]);
-        let body = carnet_wire::Canonical::to_canonical(&push);
-        let Ok(answer) = client.try_request("POST", "/v1/exchange", &[], &body) else {
-            break;
+        let answer = client.try_request("POST", "/v1/exchange", &[], &push.to_canonical());
+        let Some(answer) = answer.ok().filter(|answer| answer.status == 200) else {
+            return;
         };
-        if answer.status != 200 {
-            break;
-        }
-        let reply: carnet_wire::relay::ExchangeReply = answer.decode();
-        match reply.pushed[..] {
-            [Pushed::Stored(seq)] => answered = seq,
-            _ => break,
+        match answer.decode::<ExchangeReply>().pushed[..] {
+            [Pushed::Stored(seq)] => answered.store(seq, Ordering::Relaxed),
+            _ => return,
         }
     }
-    answered
 }
 
 fn head(address: SocketAddr) -> u64 {
@@ -55,9 +81,7 @@ fn a_signal_stops_it_in_time_with_everything_in_place() {
     let folder = tempfile::tempdir().unwrap();
     let (mut child, address) = spawn(folder.path());
     let idle = TcpStream::connect(address).unwrap();
-    let client = Client::entered(address, MAILBOX);
-    let pusher = std::thread::spawn(move || push_until_gone(client, 0));
-    std::thread::sleep(Duration::from_millis(500));
+    let pusher = Pusher::start(address, 0);
     let started = Instant::now();
     let kill = format!("kill -TERM {}", child.id());
     assert!(
@@ -70,8 +94,7 @@ fn a_signal_stops_it_in_time_with_everything_in_place() {
     assert!(child.wait().unwrap().success());
     assert!(started.elapsed() < Duration::from_secs(10));
     drop(idle);
-    let answered = pusher.join().unwrap();
-    assert!(answered > 0);
+    let answered = pusher.answered();
     let wal = std::fs::metadata(folder.path().join("relay.db-wal"));
     assert_eq!(wal.map(|meta| meta.len()).unwrap_or(0), 0);
     let relay = TestRelay::start(folder.path());
@@ -83,12 +106,11 @@ fn what_was_answered_for_survives_kill_nine() {
     let folder = tempfile::tempdir().unwrap();
     for round in 1..=8 {
         let (mut child, address) = spawn(folder.path());
-        let client = Client::entered(address, MAILBOX);
-        let pusher = std::thread::spawn(move || push_until_gone(client, round));
-        std::thread::sleep(Duration::from_millis(150 + 37 * round as u64));
+        let pusher = Pusher::start(address, round);
+        std::thread::sleep(Duration::from_millis(17 * round as u64 % 41));
         child.kill().unwrap();
         child.wait().unwrap();
-        let answered = pusher.join().unwrap();
+        let answered = pusher.answered();
         let relay = TestRelay::start(folder.path());
         let head = head(relay.address);
         // One more than answered: written, but killed before the answer.
@@ -111,21 +133,11 @@ fn requests_under_way_are_answered_and_idle_connections_do_not_hold_it_up() {
         .map(|_| TcpStream::connect(address).unwrap())
         .collect();
     let mut kept = Client::entered(address, MAILBOX);
-    let pushers: Vec<_> = (0..4)
-        .map(|n| {
-            let client = Client::entered(address, MAILBOX);
-            std::thread::spawn(move || push_until_gone(client, n))
-        })
-        .collect();
-    std::thread::sleep(Duration::from_millis(300));
+    let pushers: Vec<_> = (0..4).map(|n| Pusher::start(address, n)).collect();
     let started = Instant::now();
     relay.stop();
     assert!(started.elapsed() < Duration::from_secs(10));
-    let answered = pushers
-        .into_iter()
-        .map(|it| it.join().unwrap())
-        .max()
-        .unwrap();
+    let answered = pushers.into_iter().map(Pusher::answered).max().unwrap();
     assert!(kept.try_request("GET", "/healthz", &[], b"").is_err());
     assert!(TcpStream::connect(address).is_err());
     let relay = TestRelay::start(folder.path());

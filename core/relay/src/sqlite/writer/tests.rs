@@ -59,6 +59,7 @@ fn looped(connection: Connection) -> (Loop, SyncSender<Job>) {
     (
         Loop {
             connection,
+            heads: Arc::new(Heads::new()),
             jobs,
             queued_bytes,
         },
@@ -224,7 +225,7 @@ fn forgetting_goes_in_steps_and_takes_everything() {
 #[test]
 fn after_closing_everything_is_refused_and_nothing_is_healthy() {
     let (_folder, connection) = database();
-    let writer = Writer::start(connection).unwrap();
+    let writer = Writer::start(connection, Arc::new(Heads::new())).unwrap();
     let (accepted, answer) = job(vec![envelope("a")]);
     writer.submit(accepted).unwrap();
     assert!(writer.is_alive());
