@@ -24,7 +24,7 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    #[arg(long, global = true, env = "CARNET_VAULT", hide_env_values = true)]
+    #[arg(long, global = true, env = "CARNET_VAULT", hide_env = true)]
     pub vault: Option<PathBuf>,
     #[arg(
         long,
@@ -220,7 +220,7 @@ pub struct Pair {
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Tls {
-    #[arg(long, env = "CARNET_TLS_ROOT", hide_env_values = true)]
+    #[arg(long, env = "CARNET_TLS_ROOT", hide_env = true)]
     pub tls_root: Vec<PathBuf>,
 }
 

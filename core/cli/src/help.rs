@@ -42,7 +42,8 @@ fn dress(command: Command, path: &str, language: Language) -> Command {
         .short('h')
         .long("help")
         .action(ArgAction::Help)
-        .help(usage::HELP_FLAG.pick(language));
+        .help(usage::HELP_FLAG.pick(language))
+        .help_heading(usage::COMMON.pick(language));
     let mut command = command
         .disable_help_flag(true)
         .arg(help_flag)
@@ -62,7 +63,16 @@ fn dress_argument(argument: Arg, key: &str, language: Language) -> Arg {
     let Some((value, text)) = help::argument(key) else {
         return argument;
     };
-    let argument = argument.help(text.pick(language));
+    let heading = if key.starts_with(':') {
+        usage::COMMON
+    } else if argument.is_positional() {
+        usage::ARGUMENTS
+    } else {
+        usage::OPTIONS
+    };
+    let argument = argument
+        .help(text.pick(language))
+        .help_heading(heading.pick(language));
     if argument.get_action().takes_values() {
         argument.value_name(value.pick(language))
     } else {

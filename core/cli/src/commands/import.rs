@@ -11,14 +11,17 @@ use crate::progress::{Unit, Watch};
 use crate::table::{self, Column};
 use crate::texts::{engine, message};
 use carnet::vault::{FileReport, ImportReport};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Rejections printed one by one; programs get all.
 const SHOWN_REJECTIONS: usize = 20;
 
 /// Imports.
 pub fn run(arguments: &Import, context: &mut Context) -> CliResult {
-    arguments.paths.iter().try_for_each(must_exist)?;
+    arguments
+        .paths
+        .iter()
+        .try_for_each(|path| must_exist(path))?;
     let vault = context.open()?;
     let person = context::person(vault.persons()?, arguments.person.as_deref())?;
     let watch = Watch::start(&context.console, message::IMPORTING, Unit::Bytes);
@@ -41,7 +44,7 @@ pub fn run(arguments: &Import, context: &mut Context) -> CliResult {
 }
 
 /// A path that is not there is a mistake of the line, told before the passphrase is asked.
-fn must_exist(path: &PathBuf) -> CliResult {
+fn must_exist(path: &Path) -> CliResult {
     match path.try_exists() {
         Ok(true) => Ok(()),
         _ => Err(CliError::said(
@@ -188,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_missing_path_is_named_as_typed() {
-        let error = must_exist(&PathBuf::from("no/such.json")).unwrap_err();
+        let error = must_exist(Path::new("no/such.json")).unwrap_err();
         assert_eq!(error.code(), Exit::NotFound as u8);
         assert!(error.line(Language::Fr).unwrap().contains("no/such.json"));
-        assert!(must_exist(&PathBuf::from(".")).is_ok());
+        assert!(must_exist(Path::new(".")).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! One file per family of commands. Each reads its arguments, asks the engine once, and shows the answer: as JSON for
 //! programs, else for people in their language.
 
-pub mod demo;
+mod demo;
 mod device;
 mod edit;
 mod export;

@@ -80,11 +80,11 @@ const ABOUT: &[(&str, Text)] = &[
 const AFTER: &[(&str, Text)] = &[
     ("", text(
         "Pour commencer :\n  carnet demo                                    tout voir, sans rien installer\n  export CARNET_VAULT=~/carnet\n  carnet init --person \"Camille Martin\"\n  carnet import mes-documents/\n  carnet timeline\n\n\
-         La phrase secrète est demandée au clavier, ou lue dans CARNET_PASSPHRASE ou --passphrase-file ; jamais dans les arguments.\n\
-         Les ancres contre le retour en arrière sont gardées dans CARNET_STATE, sinon ~/.local/state/carnet/anchors.\n\n\
+         La phrase secrète est demandée au clavier, ou lue dans CARNET_PASSPHRASE ou\n--passphrase-file ; jamais dans les arguments.\n\
+         Les ancres contre le retour en arrière sont gardées dans CARNET_STATE, sinon dans\n~/.local/state/carnet/anchors.\n\n\
          Codes de sortie :\n   0  tout va bien                       6  hors ligne, ou le relais refuse\n   1  autre erreur                       7  données abîmées, ou d'une version plus récente\n   2  ligne mal tapée                    8  éléments rejetés par un import --strict\n   3  verrouillé, ou mauvaise phrase     9  annulé\n   4  introuvable                       10  l'appairage n'a pas abouti\n   5  valeur qui ne convient pas        11  disque plein",
         "To begin:\n  carnet demo                                    see it all, nothing to set up\n  export CARNET_VAULT=~/carnet\n  carnet init --person \"Camille Martin\"\n  carnet import my-documents/\n  carnet timeline\n\n\
-         The passphrase is asked at the keyboard, or read from CARNET_PASSPHRASE or --passphrase-file; never from arguments.\n\
+         The passphrase is asked at the keyboard, or read from CARNET_PASSPHRASE or\n--passphrase-file; never from arguments.\n\
          Anchors against rollback are kept in CARNET_STATE, else in ~/.local/state/carnet/anchors.\n\n\
          Exit codes:\n   0  all is well                        6  offline, or the relay refuses\n   1  another error                      7  damaged data, or from a newer version\n   2  mistyped line                      8  items rejected by import --strict\n   3  locked, or wrong passphrase        9  cancelled\n   4  not found                         10  pairing did not complete\n   5  a value that does not suit        11  disk full")),
     ("init", text(
@@ -95,8 +95,8 @@ const AFTER: &[(&str, Text)] = &[
         "Lit FHIR R4 : bundles, ressources seules, NDJSON, NDJSON.gz. Un élément refusé n'arrête pas les autres.\nInterrompu, l'import reprend là où il en était.\n\nExemples :\n  $ carnet import resultats.json\n  $ carnet import telechargements/ --person \"Lou Martin\" --json",
         "Reads FHIR R4: bundles, single resources, NDJSON, NDJSON.gz. A refused item does not stop the others.\nInterrupted, an import resumes where it was.\n\nExamples:\n  $ carnet import results.json\n  $ carnet import downloads/ --person \"Lou Martin\" --json")),
     ("timeline", text(
-        "Catégories : patient-summary (synthèse), prescription (ordonnances), dispensation, imaging (imagerie), laboratory (biologie),\n  discharge (sorties d'hôpital), other (autres), ou celles de Mon espace santé : SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExemples :\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 12/03/2021 --to 04/2021",
-        "Categories: patient-summary, prescription, dispensation, imaging, laboratory, discharge, other,\n  or those of Mon espace santé: SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExamples:\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 2021-03-12 --to 2021-04")),
+        "Catégories : patient-summary (synthèse), prescription (ordonnances), dispensation,\n  imaging (imagerie), laboratory (biologie), discharge (sorties d'hôpital), other (autres),\n  ou celles de Mon espace santé : SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExemples :\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 12/03/2021 --to 04/2021",
+        "Categories: patient-summary, prescription, dispensation, imaging, laboratory,\n  discharge, other, or those of Mon espace santé: SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExamples:\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 2021-03-12 --to 2021-04")),
     ("search", text("Exemple :\n  $ carnet search penicilline     trouve « Allergie à la pénicilline »", "Example:\n  $ carnet search penicilline     finds \"Allergie à la pénicilline\"")),
     ("show", text("Exemples :\n  $ carnet show 3fa4c1\n  $ carnet show 3fa4c1 --original > resultat.json", "Examples:\n  $ carnet show 3fa4c1\n  $ carnet show 3fa4c1 --original > result.json")),
     ("list", text("Exemples :\n  $ carnet list allergies\n  $ carnet list Observation --category laboratory", "Examples:\n  $ carnet list allergies\n  $ carnet list Observation --category laboratory")),

@@ -1,5 +1,6 @@
 //! Every sentence people read, in both languages, side by side. Code elsewhere names a sentence; it never spells one.
 
+pub mod demo;
 pub mod engine;
 pub mod help;
 pub mod message;
@@ -24,7 +25,7 @@ mod tests {
 
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
-        for table in [message::ALL, usage::ALL] {
+        for table in [message::ALL, usage::ALL, demo::ALL] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }
         for plural in message::PLURALS {

@@ -3,7 +3,10 @@
 super::texts! {
     TEMPLATE: "{about-with-newline}\nUtilisation : {usage}\n\n{all-args}{after-help}", "{about-with-newline}\nUsage: {usage}\n\n{all-args}{after-help}";
     HELP_FLAG: "Affiche cette aide", "Print this help";
-    COMMANDS: "Commandes", "Commands";
+    COMMANDS: "Commandes ", "Commands";
+    ARGUMENTS: "Arguments ", "Arguments";
+    OPTIONS: "Options ", "Options";
+    COMMON: "Partout ", "Everywhere";
     COMMAND: "COMMANDE", "COMMAND";
     UNKNOWN_COMMAND: "« {0} » n'est pas une commande : voir `carnet --help`", "\"{0}\" is not a command: see `carnet --help`";
     UNKNOWN_ARGUMENT: "« {0} » n'est pas compris ici : ajouter --help pour voir ce qui l'est", "\"{0}\" is not understood here: add --help to see what is";
