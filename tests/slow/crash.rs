@@ -102,15 +102,24 @@ fn between(site: &Site, case: &Case, name: &str) {
     let phone = site.phone(name);
     assert_sound(&phone);
     let left = resources(&phone);
-    assert!(left.is_superset(case.before), "acknowledged resources are lost");
+    assert!(
+        left.is_superset(case.before),
+        "acknowledged resources are lost"
+    );
     assert!(left.is_subset(case.after), "resources nobody wrote");
-    assert!(!case.acknowledged || left == *case.after, "the command had said it was done");
+    assert!(
+        !case.acknowledged || left == *case.after,
+        "the command had said it was done"
+    );
 }
 
 fn complete(site: &Site, case: &Case, name: &str) {
     let phone = site.phone(name);
     assert_sound(&phone);
-    assert!(resources(&phone) == *case.after, "run again, the command ends elsewhere");
+    assert!(
+        resources(&phone) == *case.after,
+        "run again, the command ends elsewhere"
+    );
 }
 
 fn between_on_a(site: &Site, case: &Case) {
@@ -134,11 +143,17 @@ fn complete_on_b(site: &Site, case: &Case) {
 /// Creating has no state before: what is left is a whole vault, or something `init` can be run over.
 fn check_created(site: &Site, case: &Case) {
     let opens = site.phone("a").run(["stats", "--json"]);
-    assert!(opens.is_ok() || !case.acknowledged, "init had said it was done: {}", opens.stderr);
+    assert!(
+        opens.is_ok() || !case.acknowledged,
+        "init had said it was done: {}",
+        opens.stderr
+    );
     if opens.is_ok() {
         assert_sound(&site.phone("a"));
     } else {
-        site.phone("a").run(["init", "--person", "Camille Martin"]).expect_ok("init again");
+        site.phone("a")
+            .run(["init", "--person", "Camille Martin"])
+            .expect_ok("init again");
     }
 }
 
@@ -149,30 +164,47 @@ fn usable(site: &Site, _: &Case) {
 }
 
 fn notes_of(site: &Site) -> u64 {
-    site.phone("a").json(["stats"])["notes"].as_u64().expect("a count")
+    site.phone("a").json(["stats"])["notes"]
+        .as_u64()
+        .expect("a count")
 }
 
 fn check_annotated(site: &Site, case: &Case) {
     between_on_a(site, case);
     let notes = notes_of(site);
-    assert!(notes <= 1 && (!case.acknowledged || notes == 1), "{notes} notes");
+    assert!(
+        notes <= 1 && (!case.acknowledged || notes == 1),
+        "{notes} notes"
+    );
 }
 
 fn check_annotated_again(site: &Site, case: &Case) {
     complete_on_a(site, case);
-    assert!(matches!(notes_of(site), 1 | 2), "the second note is not there");
+    assert!(
+        matches!(notes_of(site), 1 | 2),
+        "the second note is not there"
+    );
 }
 
 fn corrected_value(site: &Site) -> Option<String> {
     let shown = site.phone("a").json(["show", &first_id(&site.phone("a"))]);
-    let corrections = shown["corrections"].as_array().expect("corrections").clone();
-    corrections.first().and_then(|one| one["value"].as_str()).map(str::to_owned)
+    let corrections = shown["corrections"]
+        .as_array()
+        .expect("corrections")
+        .clone();
+    corrections
+        .first()
+        .and_then(|one| one["value"].as_str())
+        .map(str::to_owned)
 }
 
 fn check_corrected(site: &Site, case: &Case) {
     between_on_a(site, case);
     let value = corrected_value(site);
-    assert!(value.is_none() && !case.acknowledged || value.as_deref() == Some("4.2"), "{value:?}");
+    assert!(
+        value.is_none() && !case.acknowledged || value.as_deref() == Some("4.2"),
+        "{value:?}"
+    );
 }
 
 fn check_corrected_again(site: &Site, case: &Case) {
@@ -188,8 +220,14 @@ fn exported(site: &Site) -> Option<BTreeSet<String>> {
 fn check_exported(site: &Site, case: &Case) {
     between_on_a(site, case);
     let out = exported(site);
-    assert!(out.is_some() || !case.acknowledged, "the export had said it was done");
-    assert!(out.is_none_or(|out| out == *case.after), "half an export under its final name");
+    assert!(
+        out.is_some() || !case.acknowledged,
+        "the export had said it was done"
+    );
+    assert!(
+        out.is_none_or(|out| out == *case.after),
+        "half an export under its final name"
+    );
 }
 
 fn check_exported_again(site: &Site, case: &Case) {
@@ -211,7 +249,9 @@ fn prepare_push(site: &Site) {
     prepare_paired(site);
     site.write_record("more.ndjson", 1_300, 2);
     site.import("a", "more.ndjson");
-    site.phone("a").run(["annotate", &first_id(&site.phone("a")), "before the push"]).expect_ok("annotate");
+    site.phone("a")
+        .run(["annotate", &first_id(&site.phone("a")), "before the push"])
+        .expect_ok("annotate");
 }
 
 /// Two paired phones; the relay has more that `b` has not.
@@ -233,7 +273,9 @@ fn prepare_paired(site: &Site) {
 /// What the other phone gets in the end is what this one has.
 fn complete_push(site: &Site, case: &Case) {
     complete_on_a(site, case);
-    site.phone("b").run(["sync"]).expect_ok("the other phone's sync");
+    site.phone("b")
+        .run(["sync"])
+        .expect_ok("the other phone's sync");
     complete(site, case, "b");
 }
 
@@ -257,7 +299,13 @@ const SCENARIOS: &[Scenario] = &[
         points: 80,
         prepare: prepare_vault,
         phone: "a",
-        command: |site| words(&["import", &site.file("more.ndjson").to_string_lossy(), "--json"]),
+        command: |site| {
+            words(&[
+                "import",
+                &site.file("more.ndjson").to_string_lossy(),
+                "--json",
+            ])
+        },
         relay: false,
         check: between_on_a,
         check_again: complete_on_a,
@@ -277,7 +325,15 @@ const SCENARIOS: &[Scenario] = &[
         points: 25,
         prepare: prepare_vault,
         phone: "a",
-        command: |site| words(&["correct", &first_id(&site.phone("a")), "value", "4.2", "--json"]),
+        command: |site| {
+            words(&[
+                "correct",
+                &first_id(&site.phone("a")),
+                "value",
+                "4.2",
+                "--json",
+            ])
+        },
         relay: false,
         check: check_corrected,
         check_again: check_corrected_again,
@@ -287,7 +343,15 @@ const SCENARIOS: &[Scenario] = &[
         points: 15,
         prepare: prepare_vault,
         phone: "a",
-        command: |site| words(&["export", "--force", "--format", "ndjson", &site.file("out.ndjson").to_string_lossy()]),
+        command: |site| {
+            words(&[
+                "export",
+                "--force",
+                "--format",
+                "ndjson",
+                &site.file("out.ndjson").to_string_lossy(),
+            ])
+        },
         relay: false,
         check: check_exported,
         check_again: check_exported_again,
@@ -331,7 +395,11 @@ fn run_watched(scenario: &Scenario, site: &Site, fault: Option<(u64, Fault)>) ->
 
 fn resources_if_any(site: &Site, name: &str) -> BTreeSet<String> {
     let phone = site.phone(name);
-    if phone.vault().is_dir() { resources(&phone) } else { BTreeSet::new() }
+    if phone.vault().is_dir() {
+        resources(&phone)
+    } else {
+        BTreeSet::new()
+    }
 }
 
 fn copy(template: &Path, folder: PathBuf, address: SocketAddr) -> Site {
@@ -342,24 +410,40 @@ fn copy(template: &Path, folder: PathBuf, address: SocketAddr) -> Site {
 /// Cuts one scenario at its points and returns how many were met.
 fn cut(scenario: &Scenario) -> usize {
     let scratch = scratch();
-    let template = Site { folder: scratch.path().join("template"), address: free_address() };
+    let template = Site {
+        folder: scratch.path().join("template"),
+        address: free_address(),
+    };
     std::fs::create_dir_all(&template.folder).expect("a folder");
     (scenario.prepare)(&template);
     let before = resources_if_any(&template, scenario.phone);
 
-    let whole = copy(&template.folder, scratch.path().join("whole"), template.address);
+    let whole = copy(
+        &template.folder,
+        scratch.path().join("whole"),
+        template.address,
+    );
     let relay = scenario.relay.then(|| whole.relay());
     let (outcome, watch) = run_watched(scenario, &whole, None);
     outcome.expect_ok(scenario.name);
     drop(relay);
     let after = resources_if_any(&whole, scenario.phone);
-    assert!(watch.writes() > 5, "{}: {} writes seen", scenario.name, watch.writes());
+    assert!(
+        watch.writes() > 5,
+        "{}: {} writes seen",
+        scenario.name,
+        watch.writes()
+    );
 
     let share = scale("CARNET_CRASH_SHARE", 100);
     let points = spread(watch.writes(), (scenario.points * share / 100).max(2));
     let (next, met) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // A relay keeps its address from point to point, so points with one go one after the other.
-    let workers = if scenario.relay { 1 } else { available_parallelism().map_or(2, usize::from) };
+    let workers = if scenario.relay {
+        1
+    } else {
+        available_parallelism().map_or(2, usize::from)
+    };
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -368,36 +452,79 @@ fn cut(scenario: &Scenario) -> usize {
                     let Some(at) = points.get(turn) else { break };
                     let folder = scratch.path().join(format!("point-{at}"));
                     let site = copy(&template.folder, folder, template.address);
-                    println!("{} at write {at} of {}: {:?}", scenario.name, watch.writes(), Fault::kill(turn));
-                    met.fetch_add(usize::from(cut_at(scenario, &site, (*at, Fault::kill(turn)), &before, &after)), Ordering::Relaxed);
+                    println!(
+                        "{} at write {at} of {}: {:?}",
+                        scenario.name,
+                        watch.writes(),
+                        Fault::kill(turn)
+                    );
+                    met.fetch_add(
+                        usize::from(cut_at(
+                            scenario,
+                            &site,
+                            (*at, Fault::kill(turn)),
+                            &before,
+                            &after,
+                        )),
+                        Ordering::Relaxed,
+                    );
                     let _ = std::fs::remove_dir_all(&site.folder);
                 }
             });
         }
     });
     let met = met.into_inner();
-    println!("{}: {} writes, {} points, {met} kills", scenario.name, watch.writes(), points.len());
-    assert!(met * 10 >= points.len() * 8, "{}: most kills were not met", scenario.name);
+    println!(
+        "{}: {} writes, {} points, {met} kills",
+        scenario.name,
+        watch.writes(),
+        points.len()
+    );
+    assert!(
+        met * 10 >= points.len() * 8,
+        "{}: most kills were not met",
+        scenario.name
+    );
     met
 }
 
-fn cut_at(scenario: &Scenario, site: &Site, fault: (u64, Fault), before: &BTreeSet<String>, after: &BTreeSet<String>) -> bool {
+fn cut_at(
+    scenario: &Scenario,
+    site: &Site,
+    fault: (u64, Fault),
+    before: &BTreeSet<String>,
+    after: &BTreeSet<String>,
+) -> bool {
     let _relay = scenario.relay.then(|| site.relay());
     let (outcome, watch) = run_watched(scenario, site, Some(fault));
-    assert!(outcome.is_ok() || outcome.code.is_none(), "a kill, not an error: {}", outcome.stderr);
-    let said_all = scenario.name != "export" && serde_json::from_str::<serde_json::Value>(&outcome.stdout).is_ok();
-    let case = Case { before, after, acknowledged: outcome.is_ok() || said_all };
+    assert!(
+        outcome.is_ok() || outcome.code.is_none(),
+        "a kill, not an error: {}",
+        outcome.stderr
+    );
+    let said_all = scenario.name != "export"
+        && serde_json::from_str::<serde_json::Value>(&outcome.stdout).is_ok();
+    let case = Case {
+        before,
+        after,
+        acknowledged: outcome.is_ok() || said_all,
+    };
     (scenario.check)(site, &case);
     if scenario.name != "create" {
         let arguments = (scenario.command)(site);
-        site.phone(scenario.phone).run(&arguments).expect_ok("the same command again");
+        site.phone(scenario.phone)
+            .run(&arguments)
+            .expect_ok("the same command again");
     }
     (scenario.check_again)(site, &case);
     watch.was_met()
 }
 
 fn cut_named(name: &str) {
-    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).expect("a scenario");
+    let scenario = SCENARIOS
+        .iter()
+        .find(|scenario| scenario.name == name)
+        .expect("a scenario");
     cut(scenario);
 }
 
@@ -440,21 +567,35 @@ fn killed_while_pulling() {
 #[test]
 fn killed_while_pairing() {
     let scratch = scratch();
-    let template = Site { folder: scratch.path().join("template"), address: free_address() };
+    let template = Site {
+        folder: scratch.path().join("template"),
+        address: free_address(),
+    };
     std::fs::create_dir_all(&template.folder).expect("a folder");
     prepare_vault(&template);
     let relay = template.relay();
-    template.phone("a").run(["sync", "--relay", &template.url()]).expect_ok("sync");
+    template
+        .phone("a")
+        .run(["sync", "--relay", &template.url()])
+        .expect_ok("sync");
     drop(relay);
     let record = resources(&template.phone("a"));
     let most = (20 * scale("CARNET_CRASH_SHARE", 100) / 100).max(2);
     let mut met = 0;
     for side in [Side::Old, Side::New] {
-        let whole = copy(&template.folder, scratch.path().join(format!("whole-{side:?}")), template.address);
+        let whole = copy(
+            &template.folder,
+            scratch.path().join(format!("whole-{side:?}")),
+            template.address,
+        );
         let writes = pair_watched(&whole, side, None).0;
         for (turn, at) in spread(writes, most).into_iter().enumerate() {
             println!("pairing, {side:?} phone at write {at} of {writes}");
-            let site = copy(&template.folder, scratch.path().join(format!("{side:?}-{at}")), template.address);
+            let site = copy(
+                &template.folder,
+                scratch.path().join(format!("{side:?}-{at}")),
+                template.address,
+            );
             met += usize::from(pair_watched(&site, side, Some((at, Fault::kill(turn)))).1);
             pair_again(&site, &record);
             let _ = std::fs::remove_dir_all(&site.folder);
@@ -480,7 +621,15 @@ fn pair_watched(site: &Site, side: Side, fault: Option<(u64, Fault)>) -> (u64, b
         None if armed => watch.count(command),
         _ => {}
     };
-    let mut join = b.command(["device", "join", "--relay", &site.url(), "--wait", "20s", "--json"]);
+    let mut join = b.command([
+        "device",
+        "join",
+        "--relay",
+        &site.url(),
+        "--wait",
+        "20s",
+        "--json",
+    ]);
     arm(&mut join, side == Side::New);
     let (line, mut joining) = Running::start_for_first_line(&mut join);
     let mut paired = true;
@@ -512,5 +661,8 @@ fn pair_again(site: &Site, record: &BTreeSet<String>) {
         phone.run(["sync"]).expect_ok("sync");
     }
     assert_sound(&b);
-    assert!(resources(&b) == *record, "the new phone does not hold the record");
+    assert!(
+        resources(&b) == *record,
+        "the new phone does not hold the record"
+    );
 }

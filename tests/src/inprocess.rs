@@ -45,7 +45,11 @@ impl InProcess {
             }
             (Method::Post, "/v1/exchange") => {
                 let exchange = Exchange::from_canonical(&request.body)?;
-                Ok(body(self.service.exchange(&token(request)?, exchange)?.to_canonical()))
+                Ok(body(
+                    self.service
+                        .exchange(&token(request)?, exchange)?
+                        .to_canonical(),
+                ))
             }
             (method, path) => {
                 let (mailbox, blob) = blob_path(path).ok_or(RelayError::NOT_FOUND)?;
@@ -54,24 +58,52 @@ impl InProcess {
         }
     }
 
-    fn blob(&self, request: &HttpRequest, method: Method, mailbox: MailboxId, blob: BlobId) -> Answer {
+    fn blob(
+        &self,
+        request: &HttpRequest,
+        method: Method,
+        mailbox: MailboxId,
+        blob: BlobId,
+    ) -> Answer {
         let token = token(request)?;
         match method {
             Method::Head => Ok(progress(self.service.blob_head(&token, mailbox, blob)?)),
             Method::Put => {
-                let number = |name| header(request, name).and_then(|text| text.parse().ok()).ok_or(RelayError::MALFORMED);
-                let part = BlobPart { offset: number("upload-offset")?, total: number("upload-length")?, bytes: &request.body };
-                let Progress::Whole(at) | Progress::Partial(at) = self.service.put_blob_part(&token, mailbox, blob, part)?;
+                let number = |name| {
+                    header(request, name)
+                        .and_then(|text| text.parse().ok())
+                        .ok_or(RelayError::MALFORMED)
+                };
+                let part = BlobPart {
+                    offset: number("upload-offset")?,
+                    total: number("upload-length")?,
+                    bytes: &request.body,
+                };
+                let (Progress::Whole(at) | Progress::Partial(at)) =
+                    self.service.put_blob_part(&token, mailbox, blob, part)?;
                 let headers = vec![("upload-offset".to_owned(), at.to_string())];
-                Ok(HttpResponse { status: 200, headers, body: Vec::new() })
+                Ok(HttpResponse {
+                    status: 200,
+                    headers,
+                    body: Vec::new(),
+                })
             }
             Method::Get => {
-                let range = header(request, "range").and_then(range).unwrap_or(BlobRange { first: 0, last: None });
+                let range = header(request, "range")
+                    .and_then(range)
+                    .unwrap_or(BlobRange {
+                        first: 0,
+                        last: None,
+                    });
                 let found = self.service.get_blob_range(&token, mailbox, blob, range)?;
                 let last = (found.first + found.bytes.len() as u64).saturating_sub(1);
                 let text = format!("bytes {}-{last}/{}", found.first, found.total);
                 let headers = vec![("content-range".to_owned(), text)];
-                Ok(HttpResponse { status: 206, headers, body: found.bytes })
+                Ok(HttpResponse {
+                    status: 206,
+                    headers,
+                    body: found.bytes,
+                })
             }
             Method::Post => Err(RelayError::BAD_METHOD),
         }
@@ -89,7 +121,11 @@ impl Transport for InProcess {
 }
 
 fn body(bytes: Vec<u8>) -> HttpResponse {
-    HttpResponse { status: 200, headers: Vec::new(), body: bytes }
+    HttpResponse {
+        status: 200,
+        headers: Vec::new(),
+        body: bytes,
+    }
 }
 
 fn refusal(error: RelayError) -> HttpResponse {
@@ -106,9 +142,18 @@ fn refusal(error: RelayError) -> HttpResponse {
         code::WRONG_HASH => 422,
         _ => 500,
     };
-    let problem = Problem { code: error.code, title: error.title.to_owned() };
-    let wait = error.retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
-    HttpResponse { status, headers: wait.into_iter().collect(), body: problem.to_canonical() }
+    let problem = Problem {
+        code: error.code,
+        title: error.title.to_owned(),
+    };
+    let wait = error
+        .retry_after
+        .map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
+    HttpResponse {
+        status,
+        headers: wait.into_iter().collect(),
+        body: problem.to_canonical(),
+    }
 }
 
 fn progress(progress: Progress) -> HttpResponse {
@@ -116,7 +161,11 @@ fn progress(progress: Progress) -> HttpResponse {
         Progress::Whole(length) => (200, length),
         Progress::Partial(offset) => (404, offset),
     };
-    HttpResponse { status, headers: vec![("upload-offset".to_owned(), at.to_string())], body: Vec::new() }
+    HttpResponse {
+        status,
+        headers: vec![("upload-offset".to_owned(), at.to_string())],
+        body: Vec::new(),
+    }
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
@@ -126,7 +175,9 @@ fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 
 fn token(request: &HttpRequest) -> Result<[u8; 32], RelayError> {
     let text = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let token = text.and_then(BlobId::from_hex).ok_or(RelayError::NO_SESSION)?;
+    let token = text
+        .and_then(BlobId::from_hex)
+        .ok_or(RelayError::NO_SESSION)?;
     Ok(token.0)
 }
 
@@ -137,5 +188,8 @@ fn blob_path(path: &str) -> Option<(MailboxId, BlobId)> {
 
 fn range(text: &str) -> Option<BlobRange> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-    Some(BlobRange { first: first.parse().ok()?, last: last.parse().ok() })
+    Some(BlobRange {
+        first: first.parse().ok()?,
+        last: last.parse().ok(),
+    })
 }
