@@ -35,6 +35,13 @@ pub fn import(folder: &Path) {
     database
         .pragma_update(None, "synchronous", "FULL")
         .expect("FULL");
+    // As much memory, and as rare checkpoints, as the vault gives itself.
+    database
+        .pragma_update(None, "cache_size", -(48 << 10))
+        .expect("a cache");
+    database
+        .pragma_update(None, "wal_autocheckpoint", 4_000)
+        .expect("checkpoints");
     database.execute_batch(SCHEMA).expect("the schema");
     let record = File::open(folder.join("record.ndjson")).expect("the record");
     insert_all(&mut database, BufReader::with_capacity(1 << 16, record));

@@ -6,6 +6,7 @@ pub mod devices;
 pub mod dice;
 pub mod faults;
 pub mod generator;
+pub mod inprocess;
 pub mod measure;
 pub mod network;
 pub mod paths;
