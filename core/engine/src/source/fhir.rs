@@ -8,7 +8,9 @@
 use super::input::{Damage, Input};
 use super::release::other_release;
 use super::scan::{Fault, Scanner};
-use super::{Deleted, Document, Draft, MAX_ENTRY, MAX_ITEMS, MAX_REFUSED, Outcome, Refused, Summary};
+use super::{
+    Deleted, Document, Draft, MAX_ENTRY, MAX_ITEMS, MAX_REFUSED, Outcome, Refused, Summary,
+};
 use crate::error::Result;
 use crate::record::codes::is_r4_kind;
 use crate::record::identity::Context;
@@ -36,7 +38,8 @@ const NOT_UTF_8: &str = "the text is not valid UTF-8";
 const CUT: &str = "the file ends early: what came before was read";
 const LINE_END: &str = "the line ends inside a resource";
 const DAMAGED: &str = "the compressed file is damaged or ends early: what came before was read";
-const EXPANDS: &str = "the compressed file expands far beyond what health data does: reading stopped";
+const EXPANDS: &str =
+    "the compressed file expands far beyond what health data does: reading stopped";
 const TOO_LARGE: &str = "larger than 16 MiB";
 const TOO_MANY: &str = "more than 20,000,000 items in one file: reading stopped";
 const TOO_MANY_REFUSED: &str = "100,000 items could not be read: reading stopped";
@@ -48,7 +51,11 @@ const NESTED: &str = "bundles nested more than 4 deep";
 const TWO_ENTRIES: &str = "the bundle has its entries twice: only the first were read";
 
 /// Reads a FHIR file into `sink`, which may stop the reading. Only a failure of `input` itself is an error.
-pub fn read_fhir(input: impl Read, name_hint: &str, sink: &mut dyn FnMut(Outcome) -> ControlFlow<()>) -> Result<Summary> {
+pub fn read_fhir(
+    input: impl Read,
+    name_hint: &str,
+    sink: &mut dyn FnMut(Outcome) -> ControlFlow<()>,
+) -> Result<Summary> {
     let mut reader = Reader {
         scanner: Scanner::new(Input::open(input)?),
         sink,
@@ -72,6 +79,7 @@ struct Tally {
     values: u64,
     refused: u64,
     lines: bool,
+    cut: bool,
     fhir: bool,
     documents: u64,
     deletions: u64,
@@ -93,14 +101,24 @@ impl Tally {
 
     fn warnings(&self) -> Vec<String> {
         let counted = [
-            (self.documents, "written for another FHIR release: kept as documents"),
-            (self.deletions, "marked as deleted at the source: the record keeps its copies"),
+            (
+                self.documents,
+                "written for another FHIR release: kept as documents",
+            ),
+            (
+                self.deletions,
+                "marked as deleted at the source: the record keeps its copies",
+            ),
             (self.messages, "messages of the server left out"),
-            (self.answers, "entries without a resource left out (requests and answers)"),
+            (
+                self.answers,
+                "entries without a resource left out (requests and answers)",
+            ),
             (self.empty_bundles, "bundles without entries"),
         ];
         let said = counted.into_iter().filter(|(count, _)| *count > 0);
-        said.map(|(count, text)| format!("{count} {text}")).collect()
+        said.map(|(count, text)| format!("{count} {text}"))
+            .collect()
     }
 }
 
@@ -129,9 +147,12 @@ impl Members {
         let text = std::str::from_utf8(value).unwrap_or_default();
         match name {
             b"\"resourceType\"" => self.kind = Some(text.trim_matches('"').to_owned()),
-            b"\"link\"" | b"\"meta\"" | b"\"identifier\"" if self.head.len() + text.len() < MAX_HEAD => {
+            b"\"link\"" | b"\"meta\"" | b"\"identifier\""
+                if self.head.len() + text.len() < MAX_HEAD =>
+            {
                 self.head.push(if self.head.is_empty() { '{' } else { ',' });
-                self.head.push_str(std::str::from_utf8(name).unwrap_or_default());
+                self.head
+                    .push_str(std::str::from_utf8(name).unwrap_or_default());
                 self.head.push(':');
                 self.head.push_str(text);
             }
@@ -148,8 +169,17 @@ impl Members {
     }
 
     fn read_head(&self) -> Head {
-        let text = format!("{}}}", if self.head.is_empty() { "{" } else { &self.head });
-        json::parse(&text).map(|bundle| Head::of(&bundle)).unwrap_or_default()
+        let text = format!(
+            "{}}}",
+            if self.head.is_empty() {
+                "{"
+            } else {
+                &self.head
+            }
+        );
+        json::parse(&text)
+            .map(|bundle| Head::of(&bundle))
+            .unwrap_or_default()
     }
 }
 
@@ -204,7 +234,9 @@ impl<R: Read> Reader<'_, R> {
             self.scanner.skip_space(false)?;
             let location = self.place();
             match self.scanner.peek()? {
-                None if self.scanner.damage().is_some() => return self.broken(location, Fault::Cut),
+                None if self.scanner.damage().is_some() && !self.tally.cut => {
+                    return self.broken(location, Fault::Cut);
+                }
                 None => return GO_ON,
                 Some(b'{') => flow!(self.object(location)),
                 Some(b'[') if self.tally.values == 0 => flow!(self.array()),
@@ -227,7 +259,11 @@ impl<R: Read> Reader<'_, R> {
         if prefix.starts_with(&[0xff, 0xfe]) || prefix.starts_with(&[0xfe, 0xff]) {
             return Ok(Some(UTF_16));
         }
-        let mark: usize = if prefix.starts_with(&[0xef, 0xbb, 0xbf]) { 3 } else { 0 };
+        let mark: usize = if prefix.starts_with(&[0xef, 0xbb, 0xbf]) {
+            3
+        } else {
+            0
+        };
         let text = prefix.get(mark..).unwrap_or_default();
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
         let by_line = is_by_line(text, name_hint);
@@ -273,6 +309,7 @@ impl<R: Read> Reader<'_, R> {
             (Fault::Malformed, _) => MALFORMED.0,
         };
         flow!(self.refuse(location, reason));
+        self.tally.cut |= fault == Fault::Cut;
         if fault == Fault::Cut || !self.resume()? {
             self.skip_rest()?;
         }
@@ -376,7 +413,11 @@ impl<R: Read> Reader<'_, R> {
                 members.broken_at = Some(entry_of(location, index));
                 return Ok(Err(fault));
             }
-            members.streamed |= index == 0 && self.scanner.tape_from(start).is_some_and(looks_like_an_entry);
+            members.streamed |= index == 0
+                && self
+                    .scanner
+                    .tape_from(start)
+                    .is_some_and(looks_like_an_entry);
             if members.streamed && !twice {
                 stop!(self.entry_bytes(start, entry_of(location, index), &head));
             }
@@ -435,7 +476,9 @@ impl<R: Read> Reader<'_, R> {
         match text.map(|text| json::parse_within(text, ENTRY_LIMITS)) {
             Err(_) => self.refuse(location.to_owned(), NOT_UTF_8),
             Ok(Err(refusal)) => self.refuse(location.to_owned(), refusal.0),
-            Ok(Ok(object)) if object.str("resourceType") == Some("Bundle") => self.bundle(&object, location, 1),
+            Ok(Ok(object)) if object.str("resourceType") == Some("Bundle") => {
+                self.bundle(&object, location, 1)
+            }
             Ok(Ok(object)) => self.resource(&object, "", None, location),
         }
     }
@@ -460,7 +503,9 @@ impl<R: Read> Reader<'_, R> {
     fn entry(&mut self, entry: &Object<'_>, location: &str, head: &Head, nesting: u32) -> Flow {
         self.tally.fhir = true;
         let request = entry.object("request");
-        let method = request.and_then(|request| request.str("method")).unwrap_or_default();
+        let method = request
+            .and_then(|request| request.str("method"))
+            .unwrap_or_default();
         let full_url = entry.str("fullUrl");
         if entry.object("search").and_then(|search| search.str("mode")) == Some("outcome") {
             self.tally.messages += 1;
@@ -491,9 +536,18 @@ impl<R: Read> Reader<'_, R> {
         }
     }
 
-    fn resource(&mut self, resource: &Object<'_>, issuer: &str, full_url: Option<&str>, location: &str) -> Flow {
+    fn resource(
+        &mut self,
+        resource: &Object<'_>,
+        issuer: &str,
+        full_url: Option<&str>,
+        location: &str,
+    ) -> Flow {
         let location = location.to_owned();
-        let Some(kind) = resource.str("resourceType").filter(|kind| is_kind_name(kind)) else {
+        let Some(kind) = resource
+            .str("resourceType")
+            .filter(|kind| is_kind_name(kind))
+        else {
             return self.refuse(location, NOT_A_KIND);
         };
         self.tally.fhir = true;
@@ -503,7 +557,11 @@ impl<R: Read> Reader<'_, R> {
         if let Some(reason) = other_release(kind, resource) {
             self.tally.documents += 1;
             let text = resource.text().to_owned();
-            return self.give(Outcome::Document(Document { location, reason, text }));
+            return self.give(Outcome::Document(Document {
+                location,
+                reason,
+                text,
+            }));
         }
         match read_object(resource, issuer, full_url) {
             Err(refusal) => self.refuse(location, refusal.0),
@@ -525,7 +583,11 @@ impl<R: Read> Reader<'_, R> {
             issuer: &head.issuer,
             full_url: None,
         };
-        let absolute = head.base.as_ref().filter(|_| !url.contains(':')).map(|base| format!("{base}/{url}"));
+        let absolute = head
+            .base
+            .as_ref()
+            .filter(|_| !url.contains(':'))
+            .map(|base| format!("{base}/{url}"));
         match context.scope().key(absolute.as_deref().unwrap_or(url)) {
             Some(key) => self.give(Outcome::Deleted(Deleted {
                 location: location.to_owned(),
@@ -561,12 +623,19 @@ impl<R: Read> Reader<'_, R> {
 
 impl Head {
     fn of(bundle: &Object<'_>) -> Self {
-        let link = bundle.objects("link").find(|link| link.str("relation") == Some("self"));
+        let link = bundle
+            .objects("link")
+            .find(|link| link.str("relation") == Some("self"));
         let source = bundle.object("meta").and_then(|meta| meta.str("source"));
-        let source = source.and_then(|source| source.split('#').next()).filter(|source| !source.is_empty());
+        let source = source
+            .and_then(|source| source.split('#').next())
+            .filter(|source| !source.is_empty());
         let identifier = bundle.object("identifier").and_then(|identifier| {
             let value = identifier.str("value")?;
-            Some(format!("{}|{value}", identifier.str("system").unwrap_or_default()))
+            Some(format!(
+                "{}|{value}",
+                identifier.str("system").unwrap_or_default()
+            ))
         });
         Self {
             issuer: source.map(str::to_owned).or(identifier).unwrap_or_default(),
@@ -588,16 +657,24 @@ impl Head {
 /// The base of a FHIR server, from the address of one of its answers.
 fn base_of(url: &str) -> Option<String> {
     let address = url.split(['?', '#']).next()?;
-    let (scheme, rest) = address.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
+    let (scheme, rest) = address
+        .split_once("://")
+        .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
     let is_base = |segment: &&str| !segment.starts_with(['$', '_']) && !is_r4_kind(segment);
-    let base: Vec<&str> = rest.split('/').take_while(is_base).filter(|segment| !segment.is_empty()).collect();
+    let base: Vec<&str> = rest
+        .split('/')
+        .take_while(is_base)
+        .filter(|segment| !segment.is_empty())
+        .collect();
     (!base.is_empty()).then(|| format!("{scheme}://{}", base.join("/")))
 }
 
 fn entry_of(location: &str, index: u64) -> String {
     match location {
         "file" => format!("entry[{index}]"),
-        line if line.starts_with("line ") && !line.contains("entry") => format!("{line} entry[{index}]"),
+        line if line.starts_with("line ") && !line.contains("entry") => {
+            format!("{line} entry[{index}]")
+        }
         other => format!("{other}.entry[{index}]"),
     }
 }
@@ -606,17 +683,26 @@ fn entry_of(location: &str, index: u64) -> String {
 fn looks_like_an_entry(bytes: &[u8]) -> bool {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let entry = json::parse_within(text, ENTRY_LIMITS);
-    entry.is_ok_and(|entry| ["resource", "fullUrl", "request", "response"].iter().any(|name| entry.get(name).is_some()))
+    entry.is_ok_and(|entry| {
+        ["resource", "fullUrl", "request", "response"]
+            .iter()
+            .any(|name| entry.get(name).is_some())
+    })
 }
 
 fn is_kind_name(kind: &str) -> bool {
-    kind.len() <= 64 && kind.starts_with(|first: char| first.is_ascii_uppercase()) && kind.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    kind.len() <= 64
+        && kind.starts_with(|first: char| first.is_ascii_uppercase())
+        && kind.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Whether the file has one value per line. The first line decides: it is whole, or it is broken off where a value that
 /// goes on would not be.
 fn is_by_line(text: &[u8], name_hint: &str) -> bool {
-    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let mut lines = text
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty());
     let Some(first) = lines.next() else {
         return false;
     };
@@ -626,9 +712,12 @@ fn is_by_line(text: &[u8], name_hint: &str) -> bool {
         return first.starts_with(b"{") && (second_begins.is_some() || is_line_name(name_hint));
     }
     if is_line_name(name_hint) {
-        return ends && first != b"{" && second_begins != Some(false);
+        return ends && first != b"{" && !first.ends_with(b"[") && second_begins != Some(false);
     }
-    let goes_on = first.ends_with(b"{") || first.ends_with(b"[") || first.ends_with(b",") || first.ends_with(b":");
+    let goes_on = first.ends_with(b"{")
+        || first.ends_with(b"[")
+        || first.ends_with(b",")
+        || first.ends_with(b":");
     ends && second_begins == Some(true) && !goes_on
 }
 
