@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::super::resource::{Resource, read};
-use super::*;
 use proptest::prelude::*;
 
 const UUID: &str = "ad2e3fc5-2b5d-4cb9-8d03-9ea0f4ac8423";

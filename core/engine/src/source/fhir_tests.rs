@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-use super::super::{Draft, fuzz_one};
+use super::super::bundle::base_of;
+use super::super::items::{NESTED, NOT_A_KIND, PATCH};
+use super::super::{Document, Draft, fuzz_one};
 use super::*;
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
@@ -223,7 +225,10 @@ fn bundles_in_bundles_are_flattened_to_a_depth() {
     let wrap = |inner: String| format!(r#"{{"resource":{}}}"#, bundle("collection", &[inner]));
     let two = wrap(entry("1"));
     assert_eq!(
-        places(&found(&bundle("batch-response", &[two.clone()]))),
+        places(&found(&bundle(
+            "batch-response",
+            std::slice::from_ref(&two)
+        ))),
         ["entry[0].entry[0]"]
     );
     let five = (0..4).fold(two, |inner, _| wrap(inner));
