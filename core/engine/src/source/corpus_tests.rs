@@ -277,6 +277,16 @@ fn other_formats_are_refused_in_a_word() {
     }
 }
 
+#[test]
+fn the_seeds_of_the_fuzz_target_are_read() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/fhir");
+    let seeds = files(&seeds);
+    assert!(seeds.len() >= 7);
+    for seed in seeds {
+        assert!(super::fuzz_one(&std::fs::read(&seed).unwrap()), "{seed:?}");
+    }
+}
+
 /// `cargo test --release -p carnet -- --ignored speed --nocapture`
 #[test]
 #[ignore = "a measurement"]
