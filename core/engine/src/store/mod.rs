@@ -24,12 +24,14 @@ mod texts;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod open_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use attachments::Attachments;
-pub use project::{Known, Projected, Projection, known, project};
+pub use project::{Known, Projected, Projection, known, project, project_all};
 pub use texts::{each_current_text, text_of};
 
 use crate::error::Result;

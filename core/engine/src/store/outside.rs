@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 
 /// Reads the body of a change as it travels.
 pub(super) fn unpack(body: &[u8]) -> Result<Change> {
-    let plain = standin::unpack_body(body)?;
+    let plain = crate::seal::unpack_body(body)?;
     Change::from_canonical(&plain).map_err(|_| Error::Corrupt("a change does not decode"))
 }
 
@@ -56,21 +56,11 @@ impl Version {
 
 /// Stands in until the rooms provide these.
 pub(super) mod standin {
-    use crate::error::{Error, Result};
     use crate::record::ids::{ContentHash, ResourceId};
     use crate::record::resource::{Reference, Resource};
     use crate::record::row::{Category, Row};
     use crate::record::text::fold_words;
     use serde_json::Value;
-
-    pub(crate) fn unpack_body(body: &[u8]) -> Result<Vec<u8>> {
-        match body.split_first() {
-            Some((0, rest)) => Ok(rest.to_vec()),
-            Some((1, rest)) => zstd::bulk::decompress(rest, carnet_wire::limits::MAX_BODY_BYTES)
-                .map_err(|_| Error::Corrupt("a body")),
-            _ => Err(Error::Corrupt("a body")),
-        }
-    }
 
     fn text_at(value: &Value, path: &str) -> Option<String> {
         match value.pointer(path)? {

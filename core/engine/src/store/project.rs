@@ -14,7 +14,7 @@ use crate::record::ids::{ContentHash, ResourceId};
 use crate::record::resource::Resource;
 use carnet_wire::Author;
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A change and where the log keeps it. Its row in `change` must be there already.
 #[derive(Clone, Copy)]
@@ -78,43 +78,46 @@ pub fn known(
 
 /// Projects one change. Doing it twice does nothing more.
 pub fn project(connection: &Connection, projection: Projection<'_>) -> Result<Projected> {
-    let mut projector = Projector::new(connection, projection)?;
-    let mut edits = Vec::new();
-    for (item, value) in (0_u32..).zip(&projection.value.items) {
-        match value {
-            Item::Resource { origin, .. } => projector.resource(*origin, item)?,
-            Item::Edit {
-                shard,
-                category,
-                year,
-                body,
-            } => {
-                let bytes = body_of(projection.value, *body);
-                edits.push(Edit {
-                    shard: *shard,
-                    category,
-                    year: *year,
-                    bytes: bytes.unwrap_or_default(),
-                });
-            }
-            Item::Attachment { origin, attachment } => {
-                projector.attachment(*origin, item, attachment)?
-            }
-        }
+    project_all(connection, &[projection])
+}
+
+/// Projects changes, in any order, as one by one would; edits of one shard are merged together, which is many times faster.
+pub fn project_all(connection: &Connection, projections: &[Projection<'_>]) -> Result<Projected> {
+    let mut projector = Projector::new(connection)?;
+    let mut edits: BTreeMap<i64, Vec<Edit<'_>>> = BTreeMap::new();
+    for projection in projections {
+        projector.begin(projection.log)?;
+        projector.items(projection)?;
+        edits
+            .entry(projection.log)
+            .or_default()
+            .extend(edits_of(projection));
     }
-    let (log, record, author) = (projection.log, projector.writer.record, projection.author);
-    let outcome = Desk {
-        connection,
-        log,
-        record,
-        author,
-    }
-    .apply(&edits)?;
-    projector.done.refused += outcome.refused;
-    for resource in outcome.touched {
-        projector.mark(resource)?;
+    for (log, edits) in edits {
+        projector.begin(log)?;
+        projector.edits(&edits)?;
     }
     projector.refresh()
+}
+
+fn edits_of<'a>(projection: &Projection<'a>) -> impl Iterator<Item = Edit<'a>> {
+    let Projection { value, author, .. } = *projection;
+    value.items.iter().filter_map(move |item| match item {
+        Item::Edit {
+            shard,
+            category,
+            year,
+            body,
+        } => Some(Edit {
+            shard: *shard,
+            category,
+            year: *year,
+            author,
+            // A body that is not there is refused by the shard as an empty change.
+            bytes: body_of(value, *body).unwrap_or_default(),
+        }),
+        _ => None,
+    })
 }
 
 /// The number that names a record in the indexes: its first log.
@@ -126,33 +129,29 @@ pub(super) fn record_number(connection: &Connection, log: i64) -> Result<i64> {
     record.ok_or(Error::NotFound("a compartment"))
 }
 
-struct Projector<'c, 'a> {
+struct Projector<'c> {
     connection: &'c Connection,
-    projection: Projection<'a>,
-    parsed: std::slice::Iter<'a, Resource>,
     writer: RowWriter<'c>,
     texts: Texts<'c>,
+    /// Origins of the change at hand.
     origins: HashMap<u32, i64>,
-    /// Whether anybody has written about anything in this record: an import into a fresh record asks nothing more.
+    /// Whether anybody has written about anything: an import into a fresh vault asks nothing more.
     annotated: bool,
     /// Rows whose current version or notes changed.
     stale: BTreeSet<i64>,
     done: Projected,
 }
 
-impl<'c, 'a> Projector<'c, 'a> {
-    fn new(connection: &'c Connection, projection: Projection<'a>) -> Result<Self> {
-        let record = record_number(connection, projection.log)?;
-        let (terms, log) = (Terms::new(connection), projection.log);
+impl<'c> Projector<'c> {
+    fn new(connection: &'c Connection) -> Result<Self> {
+        let terms = Terms::new(connection);
         Ok(Self {
             connection,
-            projection,
-            parsed: projection.parsed.unwrap_or_default().iter(),
             writer: RowWriter {
                 connection,
                 terms,
-                log,
-                record,
+                log: 0,
+                record: 0,
             },
             texts: Texts::new(connection),
             origins: HashMap::new(),
@@ -162,17 +161,76 @@ impl<'c, 'a> Projector<'c, 'a> {
         })
     }
 
-    fn resource(&mut self, origin: u32, item: u32) -> Result<()> {
-        if self.projection.parsed.is_some() {
-            let resource = self
-                .parsed
-                .next()
-                .ok_or(Error::Bug("fewer resources than items"))?;
-            return self.sighting(resource, origin, item);
+    /// Turns to another change.
+    fn begin(&mut self, log: i64) -> Result<()> {
+        self.origins.clear();
+        if self.writer.log != log {
+            self.writer.record = record_number(self.connection, log)?;
+            self.writer.log = log;
         }
-        let located = locate(self.projection.value, item);
-        match located.and_then(|located| outside::derive(&located)) {
-            Some(resource) => self.sighting(&resource, origin, item),
+        Ok(())
+    }
+
+    fn items(&mut self, projection: &Projection<'_>) -> Result<()> {
+        let mut parsed = projection.parsed.map(<[Resource]>::iter);
+        for (item, value) in (0_u32..).zip(&projection.value.items) {
+            match value {
+                Item::Resource { origin, .. } => {
+                    let origin = self.origin(projection, *origin)?;
+                    let parsed = parsed.as_mut().map(Iterator::next);
+                    self.resource(projection, parsed, origin, item)?;
+                }
+                Item::Attachment { origin, attachment } => {
+                    let origin = self.origin(projection, *origin)?;
+                    self.attachment(origin, item, attachment)?;
+                }
+                Item::Edit { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn edits(&mut self, edits: &[Edit<'_>]) -> Result<()> {
+        let RowWriter {
+            connection,
+            log,
+            record,
+            ..
+        } = self.writer;
+        let outcome = Desk {
+            connection,
+            log,
+            record,
+        }
+        .apply(edits)?;
+        self.done.refused += outcome.refused;
+        self.annotated |= !outcome.touched.is_empty();
+        for resource in outcome.touched {
+            self.mark(resource)?;
+        }
+        Ok(())
+    }
+
+    fn resource(
+        &mut self,
+        projection: &Projection<'_>,
+        parsed: Option<Option<&Resource>>,
+        origin: Option<i64>,
+        item: u32,
+    ) -> Result<()> {
+        let Some(origin) = origin else {
+            self.done.refused += 1;
+            return Ok(());
+        };
+        let place = Place { origin, item };
+        if let Some(parsed) = parsed {
+            return self.sighting(
+                parsed.ok_or(Error::Bug("fewer resources than items"))?,
+                place,
+            );
+        }
+        match locate(projection.value, item).and_then(|located| outside::derive(&located)) {
+            Some(resource) => self.sighting(&resource, place),
             None => {
                 self.done.refused += 1;
                 Ok(())
@@ -180,12 +238,7 @@ impl<'c, 'a> Projector<'c, 'a> {
         }
     }
 
-    fn sighting(&mut self, resource: &Resource, origin: u32, item: u32) -> Result<()> {
-        let Some(origin) = self.origin(origin)? else {
-            self.done.refused += 1;
-            return Ok(());
-        };
-        let place = Place { origin, item };
+    fn sighting(&mut self, resource: &Resource, place: Place) -> Result<()> {
         match self.writer.insert(resource, place)? {
             Some(row) => self.first(row, resource, place),
             None => self.again(resource, place),
@@ -205,11 +258,11 @@ impl<'c, 'a> Projector<'c, 'a> {
     fn again(&mut self, resource: &Resource, place: Place) -> Result<()> {
         let same = known(
             self.connection,
-            self.projection.log,
+            self.writer.log,
             resource.id,
             resource.content,
         )? == Known::Same;
-        let row = row_of(self.connection, self.projection.log, resource.id)?
+        let row = row_of(self.connection, self.writer.log, resource.id)?
             .ok_or(Error::Corrupt("a row is missing"))?;
         if self.insert_sighting(row, resource, place)? {
             // A name an older version carried stays valid, so the order of arrival leaves no trace.
@@ -240,11 +293,11 @@ impl<'c, 'a> Projector<'c, 'a> {
     }
 
     /// The row of an origin of this change; `None` when the change names one it does not have.
-    fn origin(&mut self, position: u32) -> Result<Option<i64>> {
+    fn origin(&mut self, projection: &Projection<'_>, position: u32) -> Result<Option<i64>> {
         if let Some(origin) = self.origins.get(&position) {
             return Ok(Some(*origin));
         }
-        let Some(origin) = origin_of(self.projection.value, position) else {
+        let Some(origin) = origin_of(projection.value, position) else {
             return Ok(None);
         };
         // The update changes nothing: it makes RETURNING answer for a row that was there.
@@ -252,20 +305,25 @@ impl<'c, 'a> Projector<'c, 'a> {
             "INSERT INTO origin(change, position, recorded_at, name, format) VALUES(?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT(change, position) DO UPDATE SET position = excluded.position RETURNING origin",
         )?;
-        let recorded_at = self.projection.value.recorded_at;
-        let change = self.projection.change;
+        let recorded_at = projection.value.recorded_at;
+        let change = projection.change;
         let values = (change, position, recorded_at, &origin.name, &origin.format);
         let number = insert.query_row(values, |row| row.get(0))?;
         self.origins.insert(position, number);
         Ok(Some(number))
     }
 
-    fn attachment(&mut self, origin: u32, item: u32, attachment: &Attachment) -> Result<()> {
+    fn attachment(
+        &mut self,
+        origin: Option<i64>,
+        item: u32,
+        attachment: &Attachment,
+    ) -> Result<()> {
         let sizes = (
             i64::try_from(attachment.size),
             i64::try_from(attachment.sealed_size),
         );
-        let (Some(origin), (Ok(size), Ok(sealed_size))) = (self.origin(origin)?, sizes) else {
+        let (Some(origin), (Ok(size), Ok(sealed_size))) = (origin, sizes) else {
             self.done.refused += 1;
             return Ok(());
         };
@@ -274,7 +332,7 @@ impl<'c, 'a> Projector<'c, 'a> {
              VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         insert.execute((
-            self.projection.log,
+            self.writer.log,
             attachment.id.0,
             attachment.blob.0,
             origin,
@@ -311,12 +369,13 @@ impl<'c, 'a> Projector<'c, 'a> {
         let place = current(self.connection, row)?;
         let located = self.texts.resource(place.origin, place.item)?;
         let resource = outside::derive(&located).ok_or(Error::Corrupt("a text is unreadable"))?;
-        let written = entries::written(self.connection, self.writer.record, resource.id)?;
+        // A note in one compartment may be about a resource in another.
         let mut select = self
             .connection
-            .prepare_cached("SELECT log FROM row WHERE row = ?1")?;
-        // A note in one compartment may be about a resource in another.
-        self.writer.log = select.query_row([row], |row| row.get(0))?;
+            .prepare_cached("SELECT log, record FROM row WHERE row = ?1")?;
+        (self.writer.log, self.writer.record) =
+            select.query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let written = entries::written(self.connection, self.writer.record, resource.id)?;
         self.writer.update(row, &resource, place, &written)
     }
 }
