@@ -4,7 +4,7 @@
 //! attachments, never on which came first or how often.
 
 use super::entries::{self, Desk, Edit};
-use super::outside::{self, Version};
+use super::outside;
 use super::rows::{Place, RowWriter};
 use super::terms::Terms;
 use super::texts::{Texts, body_of, locate, origin_of};
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::record::change::{Attachment, Change, Item};
 use crate::record::ids::{ContentHash, ResourceId};
 use crate::record::resource::Resource;
+use crate::record::time::VersionKey;
 use carnet_wire::Author;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -262,18 +263,35 @@ impl<'c> Projector<'c> {
             resource.id,
             resource.content,
         )? == Known::Same;
-        let row = row_of(self.connection, self.writer.log, resource.id)?
-            .ok_or(Error::Corrupt("a row is missing"))?;
+        let (row, shown) = self.row_of(resource.id)?;
         if self.insert_sighting(row, resource, place)? {
             // A name an older version carried stays valid, so the order of arrival leaves no trace.
             self.writer.add_aliases(row, &resource.aliases)?;
-            self.stale.insert(row);
+            if current(self.connection, row)? != shown {
+                self.stale.insert(row);
+            }
         }
         match same {
             true => self.done.unchanged += 1,
             false => self.done.updated += 1,
         }
         Ok(())
+    }
+
+    fn row_of(&self, id: ResourceId) -> Result<(i64, Place)> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT row, origin, item FROM row WHERE id = ?1 AND log = ?2")?;
+        let found = select.query_row((id.0, self.writer.log), |row| {
+            Ok((
+                row.get(0)?,
+                Place {
+                    origin: row.get(1)?,
+                    item: row.get(2)?,
+                },
+            ))
+        });
+        found.optional()?.ok_or(Error::Corrupt("a row is missing"))
     }
 
     fn insert_sighting(&self, row: i64, resource: &Resource, place: Place) -> Result<bool> {
@@ -380,12 +398,6 @@ impl<'c> Projector<'c> {
     }
 }
 
-/// The row of a resource in a compartment.
-pub(super) fn row_of(connection: &Connection, log: i64, id: ResourceId) -> Result<Option<i64>> {
-    let mut select = connection.prepare_cached("SELECT row FROM row WHERE id = ?1 AND log = ?2")?;
-    Ok(select.query_row((id.0, log), |row| row.get(0)).optional()?)
-}
-
 /// Which sighting lists show: the first place where the greatest version was seen.
 fn current(connection: &Connection, row: i64) -> Result<Place> {
     let mut select = connection.prepare_cached(
@@ -393,51 +405,59 @@ fn current(connection: &Connection, row: i64) -> Result<Place> {
          FROM sighting s JOIN origin USING(origin) JOIN change c USING(change) WHERE s.row = ?1",
     )?;
     let mut rows = select.query([row])?;
-    let mut firsts: HashMap<[u8; 16], Seen> = HashMap::new();
+    let mut firsts: HashMap<ContentHash, Seen> = HashMap::new();
     while let Some(row) = rows.next()? {
         let seen = Seen::read(row)?;
-        let first = firsts
-            .entry(seen.version.content.0)
-            .or_insert_with(|| seen.clone());
+        let first = firsts.entry(seen.content).or_insert_with(|| seen.clone());
         if seen.rank() < first.rank() {
             *first = seen;
         }
     }
     firsts
         .into_values()
-        .max_by(|a, b| a.version.order(&b.version))
+        .max_by_key(Seen::version)
         .map(|seen| seen.place)
         .ok_or(Error::Corrupt("a row without a sighting"))
 }
 
+/// One sighting with all that ranks it.
 #[derive(Clone)]
 struct Seen {
     place: Place,
-    version: Version,
-    change: Vec<u8>,
+    content: ContentHash,
+    version: Option<String>,
+    last_updated: Option<String>,
+    lamport: u64,
+    change: [u8; 32],
 }
 
 impl Seen {
     fn read(row: &rusqlite::Row<'_>) -> Result<Self> {
-        let content: [u8; 16] = row.get(2)?;
         let lamport: i64 = row.get(5)?;
         Ok(Self {
             place: Place {
                 origin: row.get(0)?,
                 item: row.get(1)?,
             },
-            version: Version {
-                version: row.get(3)?,
-                last_updated: row.get(4)?,
-                lamport: lamport.unsigned_abs(),
-                content: ContentHash(content),
-            },
+            content: ContentHash(row.get(2)?),
+            version: row.get(3)?,
+            last_updated: row.get(4)?,
+            lamport: lamport.cast_unsigned(),
             change: row.get(6)?,
         })
     }
 
     /// Where the same content was seen first, told without local numbers.
-    fn rank(&self) -> (u64, &[u8], u32) {
-        (self.version.lamport, &self.change, self.place.item)
+    fn rank(&self) -> (u64, [u8; 32], u32) {
+        (self.lamport, self.change, self.place.item)
+    }
+
+    fn version(&self) -> VersionKey {
+        VersionKey::new(
+            self.last_updated.as_deref(),
+            self.version.as_deref(),
+            self.lamport,
+            self.content,
+        )
     }
 }
