@@ -65,7 +65,6 @@ fn every_setting_holds_on_every_connection() {
             ("foreign_keys", 1),
             ("trusted_schema", 0),
             ("cell_size_check", 1),
-            ("busy_timeout", 5_000),
             ("fullfsync", 1),
             ("checkpoint_fullfsync", 1),
         ] {
@@ -144,6 +143,10 @@ fn a_wrong_key_changes_nothing_and_is_told_from_damage() {
 fn a_truncated_database_is_set_aside_whole_and_never_deleted() {
     let folder = closed();
     let whole = database(folder.path());
+    // Less than a page short is what a kill during a checkpoint may leave beside a log that makes it whole: told when read.
+    let short = copy_of(folder.path());
+    fs::write(short.path().join(open::DATABASE), &whole[..whole.len() - 1]).unwrap();
+    assert!(!matches!(read_everything(short.path()), Ok(problems) if problems.is_empty()));
     for length in [
         0,
         1,
@@ -153,7 +156,6 @@ fn a_truncated_database_is_set_aside_whole_and_never_deleted() {
         4_097,
         whole.len() / 2,
         whole.len() - 4_096,
-        whole.len() - 1,
     ] {
         let copy = copy_of(folder.path());
         fs::write(copy.path().join(open::DATABASE), &whole[..length]).unwrap();

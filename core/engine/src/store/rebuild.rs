@@ -10,8 +10,8 @@ use super::texts::load;
 use crate::error::{Error, Result};
 use crate::record::change::Change;
 use carnet_wire::{Author, DeviceId, Incarnation, kind};
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, TransactionBehavior};
 
 /// Most problems reported by one check.
 const MAX_PROBLEMS: usize = 100;
@@ -96,7 +96,7 @@ pub fn views() -> u64 {
 /// is kept of it. Other writers wait meanwhile.
 pub fn rebuild_and_compare(store: &Store) -> Result<Vec<String>> {
     let mut writer = super::unpoisoned(&store.writer);
-    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = store.begin(&mut writer)?;
     let before = digests(&transaction)?;
     rebuild(&transaction)?;
     let after = digests(&transaction)?;
