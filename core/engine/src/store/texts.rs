@@ -48,7 +48,8 @@ impl<'c> Texts<'c> {
     }
 }
 
-fn load(connection: &Connection, change: i64) -> Result<Change> {
+/// Reads and unpacks one change.
+pub(super) fn load(connection: &Connection, change: i64) -> Result<Change> {
     let mut select = connection.prepare_cached("SELECT body FROM change WHERE change = ?1")?;
     let body: Option<Vec<u8>> = select.query_row([change], |row| row.get(0)).optional()?;
     unpack(&body.ok_or(Error::Corrupt("a row points to no change"))?)
