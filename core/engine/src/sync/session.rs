@@ -353,18 +353,27 @@ pub fn problem(response: &HttpResponse) -> Error {
 pub fn origin(url: &str) -> Result<String> {
     const BAD: Error = Error::Invalid("the relay's address must begin with https:// or http://");
     let (scheme, rest) = url.split_once("://").ok_or(BAD)?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let authority = rest
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let scheme = scheme.to_ascii_lowercase();
     let own_port = match scheme.as_str() {
         "http" => ":80",
         "https" => ":443",
         _ => return Err(BAD),
     };
-    let plain = authority.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
+    let plain = authority
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
     if authority.is_empty() || !plain || url.len() > limits::MAX_NAME_BYTES {
         return Err(BAD);
     }
-    Ok(format!("{scheme}://{}", authority.strip_suffix(own_port).unwrap_or(&authority)))
+    Ok(format!(
+        "{scheme}://{}",
+        authority.strip_suffix(own_port).unwrap_or(&authority)
+    ))
 }
 
 #[cfg(test)]
@@ -379,12 +388,24 @@ mod tests {
     }
 
     fn ok(body: Vec<u8>) -> std::result::Result<HttpResponse, HostError> {
-        Ok(HttpResponse { status: 200, headers: Vec::new(), body })
+        Ok(HttpResponse {
+            status: 200,
+            headers: Vec::new(),
+            body,
+        })
     }
 
     fn refuse(status: u16, code: u16) -> std::result::Result<HttpResponse, HostError> {
-        let body = Problem { code, title: "no".to_owned() }.to_canonical();
-        Ok(HttpResponse { status, headers: vec![("retry-after".to_owned(), "7".to_owned())], body })
+        let body = Problem {
+            code,
+            title: "no".to_owned(),
+        }
+        .to_canonical();
+        Ok(HttpResponse {
+            status,
+            headers: vec![("retry-after".to_owned(), "7".to_owned())],
+            body,
+        })
     }
 
     fn sent(session: &mut Session) -> String {
@@ -396,20 +417,45 @@ mod tests {
 
     fn open(session: &mut Session) {
         assert_eq!(sent(session), "challenge");
-        session.answer(ok(Challenge { nonce: [3; 32], expires_in: 60 }.to_canonical())).unwrap();
+        session
+            .answer(ok(Challenge {
+                nonce: [3; 32],
+                expires_in: 60,
+            }
+            .to_canonical()))
+            .unwrap();
         assert_eq!(sent(session), "session");
-        let opened = carnet_wire::relay::Session { token: [4; 32], expires_in: 60, refused: Vec::new() };
+        let opened = carnet_wire::relay::Session {
+            token: [4; 32],
+            expires_in: 60,
+            refused: Vec::new(),
+        };
         session.answer(ok(opened.to_canonical())).unwrap();
-        assert!(matches!(session.next().unwrap(), Action::Remember(Some(token)) if token == [4; 32]));
+        assert!(
+            matches!(session.next().unwrap(), Action::Remember(Some(token)) if token == [4; 32])
+        );
     }
 
     fn reply(mailbox: MailboxId) -> Vec<u8> {
-        let pulled = vec![Pulled { mailbox, refused: 0, head: 0, entries: Vec::new() }];
-        ExchangeReply { generation: 1, pushed: Vec::new(), pulled }.to_canonical()
+        let pulled = vec![Pulled {
+            mailbox,
+            refused: 0,
+            head: 0,
+            entries: Vec::new(),
+        }];
+        ExchangeReply {
+            generation: 1,
+            pushed: Vec::new(),
+            pulled,
+        }
+        .to_canonical()
     }
 
     fn plan(mailbox: MailboxId) -> Plan {
-        Plan { push: Vec::new(), pull: vec![Pull { mailbox, after: 0 }] }
+        Plan {
+            push: Vec::new(),
+            pull: vec![Pull { mailbox, after: 0 }],
+        }
     }
 
     #[test]
@@ -456,7 +502,13 @@ mod tests {
             session.answer(refuse(401, code::NO_SESSION)).unwrap();
             assert!(matches!(session.next().unwrap(), Action::Remember(None)));
         }
-        assert!(matches!(session.next(), Err(Error::Relay { code: code::NO_SESSION, .. })));
+        assert!(matches!(
+            session.next(),
+            Err(Error::Relay {
+                code: code::NO_SESSION,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -466,11 +518,30 @@ mod tests {
             sent(&mut session);
             session
         };
-        assert!(matches!(start().answer(refuse(503, code::BUSY)), Err(Error::Relay { code: code::BUSY, retry_after: Some(7) })));
-        assert!(matches!(start().answer(ok(b"<html>".to_vec())), Err(Error::Wire(_))));
-        assert!(matches!(start().answer(Err(HostError::Offline)), Err(Error::Offline)));
-        let portal = HttpResponse { status: 302, headers: Vec::new(), body: b"<html>".to_vec() };
-        assert!(matches!(start().answer(Ok(portal)), Err(Error::Relay { code: 302, .. })));
+        assert!(matches!(
+            start().answer(refuse(503, code::BUSY)),
+            Err(Error::Relay {
+                code: code::BUSY,
+                retry_after: Some(7)
+            })
+        ));
+        assert!(matches!(
+            start().answer(ok(b"<html>".to_vec())),
+            Err(Error::Wire(_))
+        ));
+        assert!(matches!(
+            start().answer(Err(HostError::Offline)),
+            Err(Error::Offline)
+        ));
+        let portal = HttpResponse {
+            status: 302,
+            headers: Vec::new(),
+            body: b"<html>".to_vec(),
+        };
+        assert!(matches!(
+            start().answer(Ok(portal)),
+            Err(Error::Relay { code: 302, .. })
+        ));
     }
 
     #[test]
@@ -481,15 +552,32 @@ mod tests {
         session.next().unwrap();
         session.plan(plan(mailbox)).unwrap();
         sent(&mut session);
-        assert!(matches!(session.answer(ok(reply(MailboxId([5; 32])))), Err(Error::Invalid(_))));
+        assert!(matches!(
+            session.answer(ok(reply(MailboxId([5; 32])))),
+            Err(Error::Invalid(_))
+        ));
     }
 
     #[test]
     fn origins() {
-        assert_eq!(origin("HTTPS://Relay.Example:443/x?y").unwrap(), "https://relay.example");
-        assert_eq!(origin("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080");
+        assert_eq!(
+            origin("HTTPS://Relay.Example:443/x?y").unwrap(),
+            "https://relay.example"
+        );
+        assert_eq!(
+            origin("http://127.0.0.1:8080").unwrap(),
+            "http://127.0.0.1:8080"
+        );
         assert_eq!(origin("http://[::1]:80/").unwrap(), "http://[::1]");
-        for bad in ["", "relay", "ftp://x", "http://", "http://user@host", "http://a b", "http:///path"] {
+        for bad in [
+            "",
+            "relay",
+            "ftp://x",
+            "http://",
+            "http://user@host",
+            "http://a b",
+            "http:///path",
+        ] {
             assert!(origin(bad).is_err(), "{bad}");
         }
     }
