@@ -2,7 +2,15 @@
 //! patient's own layer. Pure: no clock, no I/O, no keys.
 
 pub mod change;
+pub mod category;
+pub mod codes;
 pub mod ids;
+pub mod identity;
+pub mod json;
 pub mod patient;
 pub mod resource;
 pub mod row;
+pub mod text;
+pub mod time;
+pub mod value;
+pub mod view;
