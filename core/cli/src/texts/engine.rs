@@ -50,7 +50,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the passphrase", "la phrase secrète est trop longue"),
     ("the relay's address must begin with https:// or http://", "l'adresse du relais commence par https:// ou http://"),
     ("the value", "la valeur est trop longue"),
-    ("this folder already holds a vault", "ce répertoire tient déjà un coffre"),
+    ("this folder already holds a vault: choose another", "ce répertoire tient déjà un coffre : en choisir un autre"),
 
     // pairing
     ("nobody completed this code in time: start again", "personne n'a accepté ce code à temps : recommencer"),
