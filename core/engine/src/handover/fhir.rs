@@ -1,8 +1,16 @@
 //! FHIR R4 exports: one Bundle of type `collection`, or one resource per line.
 
 use crate::error::Result;
-use crate::vault::ExportFormat;
 use std::io::Write;
+
+/// Formats a record can be exported to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// One FHIR R4 Bundle of type `collection`.
+    Fhir,
+    /// One resource per line.
+    Ndjson,
+}
 
 /// Writes resources one after another; nothing is held in memory.
 pub struct FhirWriter<'a> {

@@ -3,4 +3,4 @@
 
 mod fhir;
 
-pub use fhir::FhirWriter;
+pub use fhir::{ExportFormat, FhirWriter};

@@ -15,7 +15,7 @@ pub mod rebuild;
 pub mod shards;
 pub mod views;
 
-mod detail;
+pub mod detail;
 pub mod entries;
 mod outside;
 mod rows;

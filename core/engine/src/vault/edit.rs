@@ -15,8 +15,8 @@ use crate::record::change::Item;
 use crate::record::ids::{EntryId, ResourceId, ShardId};
 use crate::record::patient::{Edit, Shard};
 use crate::seal;
-use crate::store::shards::{self, ShardPlace, StoredShard};
-use carnet_wire::Author;
+use crate::store::entries;
+use crate::store::shards::{self, ShardPlace};
 use rusqlite::Transaction;
 
 /// Writes a note about a resource.
@@ -28,13 +28,9 @@ pub fn annotate(open: &Open, now: i64, on: ResourceId, text: &str) -> Result<Ent
     let id = EntryId(seal::make_random()?);
     open.write(|tx| {
         let place = shards::place_of(tx, on)?;
-        let edit = Edit::Annotate {
-            id,
-            on,
-            text: text.to_owned(),
-        };
-        let shard = roomy_shard(tx, &place, year_of(now))?;
-        write_edits(tx, open, now, &place, vec![(shard, vec![edit])])
+        let edit = Edit::Annotate { id, on, text: text.to_owned() };
+        let shard = roomy_shard(tx, &place, now)?;
+        write_edits(tx, open, now, &place, vec![(shard, edit)])
     })?;
     Ok(id)
 }
@@ -44,25 +40,10 @@ pub fn correct(open: &Open, now: i64, on: ResourceId, field: &str, value: &str) 
     check_field(field)?;
     open.write(|tx| {
         let place = shards::place_of(tx, on)?;
-        let mut holders = shards::holding(tx, on, field)?.into_iter();
-        let shard = holders
-            .next()
-            .map_or_else(|| roomy_shard(tx, &place, year_of(now)), Ok)?;
-        let set = Edit::Correct {
-            on,
-            field: field.to_owned(),
-            value: value.to_owned(),
-        };
-        let mut edits = vec![(shard, vec![set])];
-        edits.extend(holders.map(|shard| {
-            (
-                shard,
-                vec![Edit::Withdraw {
-                    on,
-                    field: field.to_owned(),
-                }],
-            )
-        }));
+        let mut holders = entries::shards_correcting(tx, place.log, on, field)?.into_iter();
+        let shard = holders.next().map_or_else(|| roomy_shard(tx, &place, now), Ok)?;
+        let mut edits = vec![(shard, Edit::Correct { on, field: field.to_owned(), value: value.to_owned() })];
+        edits.extend(holders.map(|shard| (shard, Edit::Withdraw { on, field: field.to_owned() })));
         write_edits(tx, open, now, &place, edits)
     })
 }
@@ -81,53 +62,26 @@ fn check_field(field: &str) -> Result<()> {
     ))
 }
 
-/// A shard with room for one more entry: the first that has, or a new one.
-fn roomy_shard(tx: &Transaction<'_>, place: &ShardPlace, year: u16) -> Result<StoredShard> {
-    let found = shards::at(tx, place, year)?
-        .into_iter()
-        .find(|shard| !shard.full);
-    found.map_or_else(
-        || {
-            Ok(StoredShard::empty(
-                ShardId(seal::make_random()?),
-                &place.category,
-                year,
-            ))
-        },
-        Ok,
-    )
+/// A shard with room for one more entry, or a new one.
+fn roomy_shard(tx: &Transaction<'_>, place: &ShardPlace, now: i64) -> Result<ShardId> {
+    let found = entries::shard_with_room(tx, place.log, &place.category, year_of(now))?;
+    found.map_or_else(|| Ok(ShardId(seal::make_random()?)), Ok)
 }
 
 /// Applies edits to shards and writes the Automerge changes they make as one change.
-fn write_edits(
-    tx: &Transaction<'_>,
-    open: &Open,
-    now: i64,
-    place: &ShardPlace,
-    edits: Vec<(StoredShard, Vec<Edit>)>,
-) -> Result<()> {
+fn write_edits(tx: &Transaction<'_>, open: &Open, now: i64, place: &ShardPlace, edits: Vec<(ShardId, Edit)>) -> Result<()> {
     let keyring = open.keyring_in(tx)?;
     let mut change = ChangeBuilder::from_origin(person_origin());
-    for (stored, edits) in edits {
-        let mut shard = load(&stored, &keyring.author)?;
-        let body = change.body(shard.edit(&edits, now)?)?;
-        change.item(Item::Edit {
-            shard: stored.id,
-            category: stored.category,
-            year: stored.year,
-            body,
-        });
+    for (id, edit) in edits {
+        let mut shard = match entries::saved(tx, place.log, id)? {
+            Some(saved) => Shard::load(&saved, &keyring.author)?,
+            None => Shard::empty(&keyring.author),
+        };
+        let body = change.body(shard.edit(&[edit], now)?)?;
+        change.item(Item::Edit { shard: id, category: place.category.clone(), year: year_of(now), body });
     }
     write::write_change(tx, &keyring, place.log, &change.finish(now), None)?;
     Ok(())
-}
-
-fn load(stored: &StoredShard, author: &Author) -> Result<Shard> {
-    if stored.saved.is_empty() {
-        Ok(Shard::empty(author))
-    } else {
-        Shard::load(&stored.saved, author)
-    }
 }
 
 /// The calendar year of a clock reading, in UTC: it only names a shard.

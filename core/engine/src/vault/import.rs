@@ -11,10 +11,10 @@ use super::{FileReport, ImportReport, Observer, Progress, Rejection};
 use crate::error::{Error, Result};
 use crate::host::Clock;
 use crate::record::change::{Attachment, CHANGE_BATCH_BYTES, CHANGE_BATCH_ITEMS, Item, Origin};
-use crate::record::ids::{ContentHash, ResourceId};
+use crate::record::ids::{AttachmentId, ContentHash, ResourceId};
 use crate::record::resource::{self, Resource};
 use crate::seal;
-use crate::source::{self, Draft, Outcome};
+use crate::source::{self, Document, Draft, Outcome};
 use crate::store::{Known, known};
 use carnet_wire::RecordId;
 use rusqlite::Transaction;
@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 
 /// Folders below folders are walked this deep.
 const MAX_FOLDER_DEPTH: usize = 32;
+/// The media type of what is kept as a document.
+const FHIR_JSON: &str = "application/fhir+json";
 /// Most files of one import.
 const MAX_FILES: usize = 100_000;
 /// Most rejections listed for one file; further ones are counted in its warnings.
@@ -148,9 +150,6 @@ fn import_file(
     let summary = summary?;
     importer.report.format = summary.format;
     importer.report.warnings.extend(summary.warnings);
-    if summary.keep_whole {
-        importer.keep_document(path, summary.media_type)?;
-    }
     Ok(importer.report)
 }
 
@@ -214,6 +213,12 @@ impl<'a> Importer<'a> {
                 self.reject(refused.location, refused.reason);
                 Ok(())
             }
+            Outcome::Document(document) => self.document(&document),
+            Outcome::Deleted(deleted) => {
+                let location = deleted.location;
+                self.warn(format!("{location}: the source deleted this resource; your copy stays"));
+                Ok(())
+            }
         }
     }
 
@@ -221,6 +226,38 @@ impl<'a> Importer<'a> {
         if self.report.rejected.len() < MAX_LISTED_REJECTIONS {
             self.report.rejected.push(Rejection { location, reason });
         }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if self.report.warnings.len() < MAX_LISTED_REJECTIONS {
+            self.report.warnings.push(warning);
+        }
+    }
+
+    /// Keeps what is FHIR but not R4: its bytes as a sealed attachment, and a DocumentReference that names them.
+    fn document(&mut self, document: &Document) -> Result<()> {
+        self.warn(format!("{}: {}; kept as a document", document.location, document.reason));
+        let (open, origin, now) = (self.open, self.origin.clone(), self.clock.now());
+        let hash = blake3::hash(document.text.as_bytes());
+        let id = AttachmentId(seal::derive_attachment_id(self.record, hash.as_bytes()));
+        let draft = document_reference(id, document.text.len())?;
+        let log = open.store.read(|conn| keyring::log_number(conn, self.record, GENERAL))?;
+        let there = open.store.read(|conn| known(conn, log, draft.resource.id, draft.resource.content))?;
+        self.report.resources += 1;
+        *self.report.by_kind.entry(draft.resource.kind.clone()).or_default() += 1;
+        if there == Known::Same {
+            self.report.unchanged += 1;
+            return Ok(());
+        }
+        let attachment = seal_document(open, id, document.text.as_bytes())?;
+        let mut change = ChangeBuilder::from_origin(origin);
+        change.item(Item::Attachment { origin: 0, attachment });
+        let body = change.body(draft.text.into_bytes())?;
+        change.item(Item::Resource { origin: 0, issuer: draft.issuer, full_url: draft.full_url, body });
+        let change = change.finish(now);
+        open.write(|tx| write::write_change(tx, &*open.keyring_in(tx)?, log, &change, None))?;
+        self.report.new += 1;
+        Ok(())
     }
 
     fn draft(&mut self, draft: Draft) -> Result<()> {
@@ -311,4 +348,30 @@ fn write_batch(
         write::write_change(tx, &keyring, log, &change.finish(now), Some(&parsed))?;
     }
     Ok(counts)
+}
+
+/// Seals bytes into a file of the vault, under a key of their own.
+fn seal_document(open: &Open, id: AttachmentId, bytes: &[u8]) -> Result<Attachment> {
+    let key = seal::make_random::<32>()?;
+    let mut file = open.store.attachments().make_incoming()?;
+    let sealed = seal::seal_attachment(&key, &mut &*bytes, &mut file)?;
+    let blob = file.finish()?;
+    Ok(Attachment { id, blob, key, size: sealed.size, sealed_size: sealed.sealed_size, media_type: FHIR_JSON.to_owned() })
+}
+
+/// The DocumentReference of a kept document: the same on every phone that imports the same bytes.
+fn document_reference(id: AttachmentId, size: usize) -> Result<Draft> {
+    // Eight, four, four, four and twelve digits make the attachment's id a UUID, which is a global name in FHIR.
+    let digits = id.to_string();
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    let url = format!("urn:uuid:{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32));
+    let text = serde_json::json!({
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "type": {"text": "FHIR"},
+        "content": [{"attachment": {"contentType": FHIR_JSON, "url": url, "size": size}}]
+    })
+    .to_string();
+    let resource = resource::read(&text, "", Some(&url)).map_err(|_| Error::Bug("a document reference must be readable"))?;
+    Ok(Draft { location: String::new(), issuer: String::new(), full_url: Some(url), text, resource })
 }

@@ -4,21 +4,16 @@
 //! from and is loaded again when the database holds more.
 
 use crate::error::{Error, Result};
-use crate::roster::{self, Roster, SignedOperations};
-use crate::seal::{self, AccountKeys, DeviceKeys, Epoch, EpochSecrets};
+use crate::roster::{self, DEVICES, KEYRING, ROSTER, Roster, SignedOperations};
+use crate::seal::{self, AccountKeys, DeviceKeys, Epoch, EpochSecrets, Opened};
+use super::Device;
 use crate::store::log::{self, Log, StoredChange};
 use carnet_wire::{
-    AccountId, Author, Canonical, CompartmentId, Header, Incarnation, MailboxId, RecordId, kind,
+    AccountId, Author, Canonical, CompartmentId, EpochId, Header, Incarnation, MailboxId, RecordId, kind,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
-/// The compartment of an account that says which devices it has.
-pub const DEVICES: &str = "devices";
-/// The compartment of an account that holds the keys of its records' rosters.
-pub const KEYRING: &str = "keyring";
-/// The compartment of a record that says who belongs to it.
-pub const ROSTER: &str = "roster";
 /// The compartment where data goes unless someone says otherwise.
 pub const GENERAL: &str = "general";
 /// The compartments a record begins with.
@@ -97,9 +92,28 @@ impl Keyring {
             .map(|(log, epoch)| (*log, epoch))
     }
 
+    /// Whether this vault has an epoch's secrets.
+    pub fn holds(&self, id: EpochId) -> bool {
+        self.epochs.iter().any(|(_, epoch)| epoch.id == id)
+    }
+
     /// The roster that decides about a record (or about the account).
     pub fn roster(&self, record: RecordId) -> Option<&Roster> {
         self.rosters.get(&record)
+    }
+
+    /// The person's devices, this one marked.
+    pub fn devices(&self) -> Vec<Device> {
+        let account = self.roster(self.account_record()).and_then(|roster| roster.account(self.account));
+        let devices = account.into_iter().flat_map(|account| account.devices.iter());
+        devices
+            .map(|(id, known)| Device { id: *id, name: known.card.name.clone(), this: *id == self.author.device })
+            .collect()
+    }
+
+    /// The name this device was given.
+    pub fn device_name(&self) -> String {
+        self.devices().into_iter().find(|device| device.this).map(|device| device.name).unwrap_or_default()
     }
 
     /// The pseudo-record of the account's own logs.
@@ -201,26 +215,22 @@ fn read_epochs(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<Vec<(i64,
     Ok(epochs)
 }
 
-/// Folds the account's devices alone, and with them each record's roster.
-fn fold_rosters(
-    conn: &Connection,
-    logs: &BTreeMap<i64, Log>,
-) -> Result<BTreeMap<RecordId, Roster>> {
-    let named = |name: &'static str| logs.values().filter(move |log| log.name == name);
+/// Folds each account's own logs, and each record's roster with the devices of its members' accounts.
+fn fold_rosters(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<BTreeMap<RecordId, Roster>> {
+    let named = |names: &'static [&'static str]| logs.values().filter(move |log| names.contains(&log.name.as_str()));
+    let mut rosters = BTreeMap::new();
     let mut devices = Vec::new();
-    for log in named(DEVICES) {
+    for log in named(&[DEVICES]) {
         devices.extend(read_operations(conn, log)?);
     }
-    let mut rosters = BTreeMap::new();
-    for log in named(DEVICES) {
-        let own: Vec<_> = devices
-            .iter()
-            .filter(|change| change.record == log.record)
-            .cloned()
-            .collect();
-        rosters.insert(log.record, roster::fold(&own));
+    for account in named(&[DEVICES]) {
+        let mut operations: Vec<_> = devices.iter().filter(|change| change.record == account.record).cloned().collect();
+        for log in named(&[KEYRING]).filter(|log| log.record == account.record) {
+            operations.extend(read_operations(conn, log)?);
+        }
+        rosters.insert(account.record, roster::fold(&operations));
     }
-    for log in named(ROSTER) {
+    for log in named(&[ROSTER]) {
         let mut operations = devices.clone();
         operations.extend(read_operations(conn, log)?);
         rosters.insert(log.record, roster::fold(&operations));
@@ -232,23 +242,19 @@ fn fold_rosters(
 pub fn read_operations(conn: &Connection, log: &Log) -> Result<Vec<SignedOperations>> {
     let mut operations = Vec::new();
     log::each_change(conn, log.number, kind::OPERATIONS, |change| {
-        operations.push(signed_operations(&change)?);
+        operations.push(SignedOperations::read(&reopened(change)?)?);
         Ok(())
     })?;
     Ok(operations)
 }
 
-/// A stored change as the fold reads it.
-fn signed_operations(change: &StoredChange) -> Result<SignedOperations> {
-    let header = Header::from_bytes(&change.header)?;
-    let payload = seal::unpack_body(&change.body)?;
-    Ok(SignedOperations {
+/// A stored change as it was when its envelope was opened.
+fn reopened(change: StoredChange) -> Result<Opened> {
+    Ok(Opened {
+        header: Header::from_bytes(&change.header)?,
+        header_bytes: change.header,
+        signature: change.signature,
+        body: change.body,
         id: change.id,
-        record: header.record,
-        compartment: header.compartment,
-        author: header.author.device,
-        after: header.frontier,
-        lamport: header.lamport,
-        operations: roster::decode_operations(&payload)?,
     })
 }

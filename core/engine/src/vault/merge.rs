@@ -5,14 +5,14 @@
 //! signature over its hash holds:
 //! envelope → epoch → AEAD → signature → chain → authorisation → content.
 
-use super::keyring::{self, Keyring, ROSTER};
+use super::keyring::{self, Keyring};
 use crate::error::{Error, Result};
 use crate::record::change::Change;
-use crate::roster;
-use crate::seal::{self, Opened};
+use crate::roster::{Operation, Operations, ROSTER};
+use crate::seal::{self, Epoch, Opened};
 use crate::store::log::{self, HeldFor, StoredChange};
-use crate::store::project;
-use carnet_wire::{Envelope, EnvelopeId, MailboxId, kind};
+use crate::store::{Projection, project};
+use carnet_wire::{Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind};
 use rusqlite::Transaction;
 use std::sync::Arc;
 
@@ -159,31 +159,24 @@ fn merge_change(
         return Ok(Outcome::Held(HeldFor::Unauthorised));
     }
     let Ok(change) =
-        seal::unpack_body(&opened.body).and_then(|payload| Change::from_payload(&payload))
+        seal::unpack_body(&opened.body).and_then(|payload| Ok(Change::from_canonical(&payload)?))
     else {
         return Ok(Outcome::Held(HeldFor::Refused));
     };
-    // A savepoint, because a refused item must leave nothing of its change behind.
-    tx.execute_batch("SAVEPOINT merge")?;
+    let author = opened.header.author;
     let header = opened.header.clone();
     let number = log::append(tx, log, &header, &stored(log, opened))?;
-    match project::project(tx, log, number, &header, &change, None) {
-        Ok(_) => tx.execute_batch("RELEASE merge")?,
-        Err(Error::Invalid(_) | Error::TooLarge(_) | Error::Unauthorised(_) | Error::Wire(_)) => {
-            tx.execute_batch("ROLLBACK TO merge; RELEASE merge")?;
-            return Ok(Outcome::Held(HeldFor::Refused));
-        }
-        Err(error) => return Err(error),
-    }
+    // An item this build cannot use is counted as refused and stays in the change: what another device accepted, or a
+    // later build understands, is never dropped for it.
+    project(tx, Projection { log, change: number, author: &author, value: &change, parsed: None })?;
     Ok(Outcome::Merged { operations: false })
 }
 
 /// Operations are kept whoever signed them: the fold decides which count, and shows those that do not.
 fn merge_operations(tx: &Transaction<'_>, log: i64, opened: Opened) -> Result<Outcome> {
-    let readable =
-        seal::unpack_body(&opened.body).and_then(|payload| roster::decode_operations(&payload));
+    let readable = seal::unpack_body(&opened.body).and_then(|payload| Operations::from_body(&payload));
     if readable.is_err() {
-        return Ok(Outcome::Held(HeldFor::Unknown));
+        return Ok(Outcome::Held(HeldFor::Refused));
     }
     let header = opened.header.clone();
     log::append(tx, log, &header, &stored(log, opened))?;
@@ -220,14 +213,15 @@ pub fn absorb_operations(
 
 fn keep_known_records(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
     let mut news = false;
-    for epoch in keyring
-        .roster(keyring.account_record())
-        .map(roster::Roster::known_records)
-        .unwrap_or_default()?
-    {
-        if keyring.epoch_of(epoch.mailbox).is_none() {
-            keyring::keep_epoch(tx, &epoch, ROSTER)?;
-            news = true;
+    let account = keyring.roster(keyring.account_record()).and_then(|roster| roster.account(keyring.account));
+    for (record, grants) in account.into_iter().flat_map(|account| account.records.iter()) {
+        let compartment = CompartmentId::derive(*record, ROSTER);
+        for grant in grants.iter().filter(|grant| !keyring.holds(grant.epoch)) {
+            // A grant whose secrets are not its own is a broken device's: it opens nothing and costs nothing.
+            if let Ok(epoch) = Epoch::from_grant(*record, compartment, grant) {
+                keyring::keep_epoch(tx, &epoch, ROSTER)?;
+                news = true;
+            }
         }
     }
     Ok(news)
@@ -235,22 +229,29 @@ fn keep_known_records(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
 
 fn keep_minted_epochs(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
     let mut news = false;
-    for (record, roster) in &keyring.rosters {
-        for minted in roster.epochs() {
-            let held = keyring
-                .epochs
-                .iter()
-                .any(|(_, epoch)| epoch.id == minted.epoch);
-            if held {
+    for log in log::logs(tx)?.into_iter().filter(|log| log.name == ROSTER) {
+        let Some(roster) = keyring.roster(log.record) else { continue };
+        for change in keyring::read_operations(tx, &log)? {
+            if roster.refused().iter().any(|(id, _)| *id == change.id) {
                 continue;
             }
-            if let Some(epoch) =
-                roster::unwrap_epoch(*record, minted, keyring.account, &keyring.account_keys)?
-            {
-                keyring::keep_epoch(tx, &epoch, &minted.name)?;
-                news = true;
+            for operation in &change.operations {
+                news |= keep_minted(tx, keyring, log.record, operation)?;
             }
         }
     }
     Ok(news)
+}
+
+fn keep_minted(tx: &Transaction<'_>, keyring: &Keyring, record: RecordId, operation: &Operation) -> Result<bool> {
+    let Operation::MintEpoch { name, epoch, .. } = operation else { return Ok(false) };
+    if keyring.holds(*epoch) {
+        return Ok(false);
+    }
+    // A wrap that does not open was not made for this account: the epoch stays closed here.
+    let Ok(Some(opened)) = operation.open_epoch(record, keyring.account, &keyring.account_keys) else {
+        return Ok(false);
+    };
+    keyring::keep_epoch(tx, &opened, name)?;
+    Ok(true)
 }

@@ -21,9 +21,8 @@ use crate::error::{Error, Result, VaultError};
 use crate::handover::FhirWriter;
 use crate::host::{Clock, KeyStore, Transport};
 use crate::record::ids::{EntryId, ResourceId};
-use crate::record::text;
 use crate::seal::DeviceKeys;
-use crate::store::{self, log, rebuild, views};
+use crate::store::{self, detail, log, rebuild, views};
 use carnet_wire::RecordId;
 use open::Open;
 use std::io::Write;
@@ -159,15 +158,8 @@ impl Vault {
         let open = self.unlocked()?;
         let now = self.host.clock.now();
         Ok(open.write(|tx| {
-            let device = open.keyring_in(tx)?;
-            persons::found_record(
-                tx,
-                &open.database_key,
-                device.device_name()?,
-                name,
-                birth_date,
-                now,
-            )
+            let device_name = open.keyring_in(tx)?.device_name();
+            persons::found_record(tx, &open.database_key, &device_name, name, birth_date, now)
         })?)
     }
 
@@ -197,11 +189,10 @@ impl Vault {
 
     /// Rows whose words match all words of `text`, best first.
     pub fn search(&self, text: &str, filter: &Filter) -> VaultResult<Vec<ListRow>> {
-        let words = text::query_words(text);
         Ok(self
             .unlocked()?
             .store
-            .read(|conn| views::search(conn, &words, filter))?)
+            .read(|conn| views::search(conn, text, filter))?)
     }
 
     /// The one resource whose id begins with `prefix` (at least 4 hexadecimal digits).
@@ -217,7 +208,7 @@ impl Vault {
         Ok(self
             .unlocked()?
             .store
-            .read(|conn| views::detail(conn, id))?)
+            .read(|conn| detail::detail(conn, id))?)
     }
 
     /// Writes a note about a resource.
@@ -243,7 +234,7 @@ impl Vault {
 
     /// Same-field conflicts that nobody has resolved yet.
     pub fn conflicts(&self) -> VaultResult<Vec<Conflict>> {
-        Ok(self.unlocked()?.store.read(views::conflicts)?)
+        Ok(self.unlocked()?.store.read(detail::conflicts)?)
     }
 
     /// Counts, of one person or all.

@@ -15,22 +15,19 @@
 //! before it has seen itself added. Either may die at any point: a new code starts over.
 
 use super::Device;
-use super::keyring::{self, DEVICES, KEYRING, Keyring};
+use super::keyring::{self, Keyring};
 use super::open::Open;
 use super::sync::{Brake, Exchange, RELAY};
 use super::write;
 use crate::error::{Error, Result};
 use crate::host::Transport;
-use crate::roster::{DeviceCard, Operation};
-use crate::seal::pairing::{
-    Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch,
-};
-use crate::seal::{AccountKeys, DeviceKeys, Epoch};
+use crate::roster::{DEVICES, KEYRING, Operation, Roster};
+use crate::seal::pairing::{Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch};
+use crate::seal::{AccountKeys, DeviceCard, DeviceKeys, Epoch};
 use crate::store::log::{self, Outgoing};
 use crate::sync::session::{Action, Plan, Session};
 use carnet_wire::relay::{Pull, Pushed, code};
-use carnet_wire::{CompartmentId, RecordId};
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use std::time::{Duration, Instant};
 
 /// How often each side looks for the other's message.
@@ -43,7 +40,6 @@ const ADDED_WAIT: Duration = Duration::from_secs(60);
 const NOBODY: Error = Error::Pairing(
     "no phone is waiting with this code: it is wrong or has expired; make a new one on the new phone",
 );
-const USED: Error = Error::Pairing("this code was already used: make a new one on the new phone");
 const NO_ANSWER: Error = Error::Pairing(
     "the new phone did not answer: make a new code on it and try again; nothing was added",
 );
@@ -71,6 +67,10 @@ impl<'a> Rendezvous<'a> {
             after: 0,
             messages: Vec::new(),
         }
+    }
+
+    fn envelopes(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.messages.iter().map(Vec::as_slice)
     }
 
     /// Pushes a message, if any, and reads what is new. Only the new phone registers the mailbox: an unknown code finds
@@ -185,18 +185,14 @@ impl<'a> Joining<'a> {
         wait: Duration,
         announce: &mut dyn FnMut(&str),
     ) -> Result<Self> {
-        let mut joiner = Joiner::make(device, name, relay)?;
+        let joiner = Joiner::make(device, name, relay)?;
         let mut rendezvous = Rendezvous::new(transport, relay, joiner.epoch().clone());
         rendezvous.exchange(Some(joiner.hello()?), true)?;
         announce(&joiner.code());
         let wait = wait.min(Duration::from_secs(u64::from(PAIRING_LIFETIME_SECONDS)));
-        let epoch = joiner.epoch().clone();
         let reply = rendezvous
             .wait(wait, false, NOT_COMPLETED, |messages| {
-                Ok(messages
-                    .iter()
-                    .find(|message| Message::classify(&epoch, message) == Message::Welcome)
-                    .cloned())
+                Ok(joiner.find_welcome(messages.iter().map(Vec::as_slice))?.map(<[u8]>::to_vec))
             })
             .map_err(unknown_is(NOT_COMPLETED))?;
         let (welcome, ack) = joiner.accept(&reply)?;
@@ -225,19 +221,10 @@ pub fn adopt(
     relay: &str,
 ) -> Result<()> {
     let account_keys = AccountKeys::from_bytes(&welcome.account_keys)?;
-    let record = RecordId(welcome.account.0);
     keyring::write_identity(tx, database_key, device, welcome.account, &account_keys)?;
     log::set_meta(tx, RELAY, relay.as_bytes())?;
-    for given in &welcome.epochs {
-        let compartment = CompartmentId::derive(record, &given.name);
-        let epoch = Epoch::from_secrets(
-            record,
-            compartment,
-            given.parents.clone(),
-            given.secrets.clone(),
-            given.epoch,
-        )?;
-        keyring::keep_epoch(tx, &epoch, &given.name)?;
+    for (name, epoch) in welcome.open_epochs()? {
+        keyring::keep_epoch(tx, &epoch, &name)?;
     }
     Ok(())
 }
@@ -250,7 +237,7 @@ pub fn wait_until_added(open: &Open, transport: &dyn Transport, relay: &str) -> 
         let keyring = open.keyring()?;
         let added = keyring
             .roster(keyring.account_record())
-            .is_some_and(|roster| roster.has_device(keyring.author.device));
+            .is_some_and(|roster| roster.device(keyring.account, keyring.author.device).is_some());
         if added {
             return Ok(());
         }
@@ -271,17 +258,13 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
     rendezvous
         .exchange(None, false)
         .map_err(unknown_is(NOBODY))?;
-    let card = read_hello(&mut introducer, &rendezvous.messages)?;
+    let hello = introducer.find_hello(rendezvous.envelopes())?.ok_or(NOBODY)?.to_vec();
+    let card = introducer.read_hello(&hello)?;
     let welcome = introducer.welcome(&make_welcome(open)?)?;
-    rendezvous
-        .exchange(Some(welcome), false)
-        .map_err(unknown_is(NOBODY))?;
-    let epoch = introducer.epoch().clone();
+    rendezvous.exchange(Some(welcome), false).map_err(unknown_is(NOBODY))?;
     rendezvous
         .wait(ACK_WAIT, false, NO_ANSWER, |messages| {
-            let ack = messages
-                .iter()
-                .find(|message| Message::classify(&epoch, message) == Message::Ack);
+            let ack = messages.iter().find(|message| introducer.classify(message) == Message::Ack);
             ack.map(|ack| introducer.check_ack(ack)).transpose()
         })
         .map_err(unknown_is(NO_ANSWER))?;
@@ -291,52 +274,19 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
     Ok(device)
 }
 
-/// The one hello of a fresh rendezvous; a welcome beside it means the code was used.
-fn read_hello(introducer: &mut Introducer, messages: &[Vec<u8>]) -> Result<DeviceCard> {
-    let epoch = introducer.epoch().clone();
-    let of = |kind: Message| {
-        messages
-            .iter()
-            .filter(move |message| Message::classify(&epoch.clone(), message) == kind)
-            .collect::<Vec<_>>()
-    };
-    if !of(Message::Welcome).is_empty() {
-        return Err(USED);
-    }
-    match of(Message::Hello).as_slice() {
-        [hello] => introducer.read_hello(hello),
-        [] => Err(NOBODY),
-        _ => Err(USED),
-    }
+fn make_welcome(open: &Open) -> Result<Welcome> {
+    open.store.read(|conn| {
+        let keyring = open.keyring_in(conn)?;
+        let given = [DEVICES, KEYRING].map(|name| give_epoch(conn, &keyring, name));
+        let floor = keyring.roster(keyring.account_record()).map(Roster::heads).unwrap_or_default();
+        let epochs = given.into_iter().collect::<Result<_>>()?;
+        Ok(Welcome::new(keyring.account, &keyring.account_keys.to_bytes(), epochs, floor))
+    })
 }
 
-fn make_welcome(open: &Open) -> Result<Welcome> {
-    let keyring = open.keyring()?;
-    let record = keyring.account_record();
-    let given =
-        |keyring: &Keyring, conn: &rusqlite::Connection, name: &str| -> Result<WelcomeEpoch> {
-            let epoch = keyring.current_epoch(keyring::log_number(conn, record, name)?)?;
-            Ok(WelcomeEpoch {
-                name: name.to_owned(),
-                epoch: epoch.id,
-                parents: epoch.parents.clone(),
-                secrets: epoch.secrets.clone(),
-            })
-        };
-    open.store.read(|conn| {
-        Ok(Welcome {
-            account: keyring.account,
-            account_keys: keyring.account_keys.to_bytes(),
-            epochs: vec![
-                given(&keyring, conn, DEVICES)?,
-                given(&keyring, conn, KEYRING)?,
-            ],
-            floor: keyring
-                .roster(record)
-                .map(crate::roster::Roster::heads)
-                .unwrap_or_default(),
-        })
-    })
+fn give_epoch(conn: &Connection, keyring: &Keyring, name: &str) -> Result<WelcomeEpoch> {
+    let log = keyring::log_number(conn, keyring.account_record(), name)?;
+    Ok(WelcomeEpoch { name: name.to_owned(), grant: keyring.current_epoch(log)?.grant() })
 }
 
 fn add_device(open: &Open, card: DeviceCard) -> Result<Device> {

@@ -1,17 +1,17 @@
 //! Persons: an account with its first device, and the records it founds.
 
 use super::Person;
-use super::keyring::{self, DEVICES, FIRST_COMPARTMENTS, GENERAL, KEYRING, Keyring, ROSTER};
+use super::keyring::{self, FIRST_COMPARTMENTS, GENERAL, Keyring};
 use super::write::{self, ChangeBuilder};
 use crate::error::{Error, Result};
 use crate::record::change::{Item, Origin};
 use crate::record::ids::ShardId;
-use crate::record::patient::{self, Edit, ProfileField, Shard};
-use crate::roster::{self, DeviceCard, Operation};
+use crate::record::patient::{Edit, ProfileField, Shard};
+use crate::roster::{DEVICES, KEYRING, Operation, ROSTER};
 use crate::seal::{self, AccountKeys, DeviceKeys, Epoch};
 use crate::store::log::{self, Log};
-use crate::store::shards::{self, ShardPlace};
-use carnet_wire::{Author, CompartmentId, DeviceId, Incarnation, RecordId, limits};
+use crate::store::entries;
+use carnet_wire::{CompartmentId, RecordId, limits};
 use rusqlite::{Connection, Transaction};
 
 /// The shard category of a person's own name and birth date.
@@ -30,10 +30,10 @@ pub fn found_account(
     let account_keys = AccountKeys::make()?;
     let founding = Operation::FoundAccount {
         nonce: seal::make_random()?,
-        kem: account_keys.kem_public().into(),
-        device: DeviceCard::of(device, device_name),
+        kem: account_keys.kem_public(),
+        device: device.card(device_name)?,
     };
-    let account = roster::derive_account_id(&founding);
+    let account = founding.founded_account().ok_or(Error::Bug("an account is founded by its founding"))?;
     keyring::write_identity(tx, database_key, device, account, &account_keys)?;
     let record = RecordId(account.0);
     for name in [DEVICES, KEYRING] {
@@ -67,10 +67,10 @@ pub fn found_record(
     let founding = Operation::FoundRecord {
         nonce: seal::make_random()?,
         account: keyring.account,
-        kem: keyring.account_keys.kem_public().into(),
-        device: DeviceCard::of(&keyring.device, device_name),
+        kem: keyring.account_keys.kem_public(),
+        device: keyring.device.card(device_name)?,
     };
-    let record = roster::derive_record_id(&founding);
+    let record = founding.founded_record().ok_or(Error::Bug("a record is founded by its founding"))?;
     let roster_epoch = Epoch::make(record, CompartmentId::derive(record, ROSTER), Vec::new())?;
     let mut operations = vec![founding];
     for compartment in FIRST_COMPARTMENTS {
@@ -90,7 +90,7 @@ pub fn found_record(
         tx,
         &keyring,
         keyring_log,
-        &[Operation::know_record(&roster_epoch)],
+        &[Operation::KnowRecord { record, roster: roster_epoch.grant() }],
     )?;
     let keyring = Keyring::load(tx, database_key)?;
     write_profile(tx, &keyring, record, name, birth_date, now)?;
@@ -103,11 +103,7 @@ pub fn found_record(
 
 /// The operation that hands an epoch to the account that mints it.
 fn mint(keyring: &Keyring, epoch: &Epoch, name: &str) -> Result<Operation> {
-    roster::mint_epoch(
-        epoch,
-        name,
-        &[(keyring.account, keyring.account_keys.kem_public())],
-    )
+    Operation::mint(epoch, name, &[(keyring.account, keyring.account_keys.kem_public())], &[])
 }
 
 /// Writes the person's name and birth date into the patient layer, where they sync like everything else.
@@ -153,32 +149,12 @@ pub fn persons(conn: &Connection) -> Result<Vec<Person>> {
 }
 
 fn person(conn: &Connection, log: &Log) -> Result<Person> {
-    let place = ShardPlace {
-        log: log.number,
-        category: PROFILE.to_owned(),
+    let profile = entries::profile(conn, log.record)?;
+    let value = |wanted| {
+        let values = profile.iter().find(|(field, _)| *field == wanted).map(|(_, values)| values);
+        values.and_then(|values| values.first()).map(|first| first.value.clone())
     };
-    // Reading needs no actor of its own: nothing is written with it.
-    let reader = Author {
-        device: DeviceId([0; 32]),
-        incarnation: Incarnation([0; 8]),
-    };
-    let entries = shards::at(conn, &place, PROFILE_YEAR)?
-        .into_iter()
-        .map(|stored| Shard::load(&stored.saved, &reader)?.entries())
-        .collect::<Result<Vec<_>>>()?;
-    let profile = patient::combine(entries.iter()).profile;
-    let value = |field| {
-        profile
-            .iter()
-            .find(|(name, _)| *name == field)
-            .and_then(|(_, values)| values.first())
-            .map(|first| first.value.clone())
-    };
-    Ok(Person {
-        record: log.record,
-        name: value(ProfileField::Name).unwrap_or_default(),
-        birth_date: value(ProfileField::BirthDate),
-    })
+    Ok(Person { record: log.record, name: value(ProfileField::Name).unwrap_or_default(), birth_date: value(ProfileField::BirthDate) })
 }
 
 /// The origin of what a person writes.

@@ -1,7 +1,8 @@
 //! The driver of a sync: plans, lets the session say what to send, merges what came. No transaction is open and no lock is
 //! held while a request is under way.
 
-use super::keyring::{DEVICES, KEYRING, Keyring, ROSTER};
+use super::keyring::Keyring;
+use crate::roster::{DEVICES, KEYRING, ROSTER};
 use super::merge::{self, Received};
 use super::open::Open;
 use super::{Observer, Progress, SyncReport};

@@ -4,11 +4,11 @@ use super::keyring::{self, Keyring};
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, Item, Origin};
 use crate::record::resource::Resource;
-use crate::roster::{self, Operation};
+use crate::roster::{self, Operation, Operations};
 use crate::seal;
 use crate::store::log::{self, StoredChange};
-use crate::store::project::{self, Projected};
-use carnet_wire::{Canonical, Header, Inner, kind};
+use crate::store::{Projected, Projection, project};
+use carnet_wire::{Author, Canonical, Header, Inner, kind};
 use minicbor::bytes::ByteVec;
 use rusqlite::Transaction;
 
@@ -21,7 +21,8 @@ pub fn write_change(
     parsed: Option<&[Resource]>,
 ) -> Result<Projected> {
     let committed = commit(tx, keyring, log, kind::CHANGE, &change.to_canonical())?;
-    project::project(tx, log, committed.number, &committed.header, change, parsed)
+    let projection = Projection { log, change: committed.number, author: &committed.author, value: change, parsed };
+    project(tx, projection)
 }
 
 /// Writes operations to a roster or account log.
@@ -36,14 +37,14 @@ pub fn write_operations(
         keyring,
         log,
         kind::OPERATIONS,
-        &roster::encode_operations(operations),
+        &Operations::to_body(operations)?,
     )?;
     keyring::count_operations(tx)
 }
 
 struct Committed {
     number: i64,
-    header: Header,
+    author: Author,
 }
 
 fn commit(
@@ -89,7 +90,7 @@ fn commit(
     };
     let number = log::append(tx, log, &header, &change)?;
     log::enqueue(tx, number, epoch.mailbox, &envelope)?;
-    Ok(Committed { number, header })
+    Ok(Committed { number, author: header.author })
 }
 
 /// Collects the parts of a change and names bodies by position.
