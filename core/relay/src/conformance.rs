@@ -403,11 +403,13 @@ fn follow(
         // The cursor is the last number met, as a device keeps it: a row that appears below it would be missed for good.
         let after = seen.last().map_or(0, |(seq, _)| *seq);
         let unmoved = storage.unmoved(&[Position { mailbox, after }], NOW);
-        if unmoved.is_some() {
+        if let Some(heads) = unmoved {
+            assert_eq!(heads, [after], "a head went back");
             std::thread::yield_now();
             continue;
         }
         let page = read(storage, mailbox, after, limit);
+        assert!(page.head >= after, "a head went back");
         if page.entries.is_empty() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }

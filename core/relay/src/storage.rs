@@ -97,7 +97,7 @@ pub trait Storage: Send + Sync {
     ) -> Result<Vec<Result<Page, RelayError>>, RelayError>;
 
     /// The heads of all positions, if they are known without waiting and none lies beyond its position: the answer to "is
-    /// there anything new?". Never older than what [`Storage::read`] would say. Always `None` is a correct answer too.
+    /// there anything new?". Exactly what [`Storage::read`] would say, or a head would seem to go back. Always `None` is a correct answer too.
     fn unmoved(&self, _positions: &[Position], _now: u64) -> Option<Vec<u64>> {
         None
     }

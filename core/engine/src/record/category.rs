@@ -45,15 +45,30 @@ pub fn place_of(kind: &str, resource: &Object<'_>) -> Place {
     match kind {
         "Observation" => place_of_observation(resource),
         "DiagnosticReport" => place_of_report(resource),
-        "Composition" | "DocumentReference" | "DocumentManifest" => place_of_document(resource).unwrap_or(OTHER_DOCUMENT),
+        "Composition" | "DocumentReference" | "DocumentManifest" => {
+            place_of_document(resource).unwrap_or(OTHER_DOCUMENT)
+        }
         "Encounter" => place_of_encounter(resource),
         "Consent" => place_of_document(resource).unwrap_or(only(Category::Other)),
         "Media" => place_by_category(resource).unwrap_or(only(Category::Other)),
-        "Condition" | "AllergyIntolerance" | "FamilyMemberHistory" | "Procedure" | "MedicationStatement"
-        | "MedicationAdministration" | "DeviceUseStatement" | "Flag" | "Goal" | "CarePlan" | "ClinicalImpression"
-        | "RiskAssessment" | "AdverseEvent" | "DetectedIssue" | "BodyStructure" => only(Category::PatientSummary),
+        "Condition"
+        | "AllergyIntolerance"
+        | "FamilyMemberHistory"
+        | "Procedure"
+        | "MedicationStatement"
+        | "MedicationAdministration"
+        | "DeviceUseStatement"
+        | "Flag"
+        | "Goal"
+        | "CarePlan"
+        | "ClinicalImpression"
+        | "RiskAssessment"
+        | "AdverseEvent"
+        | "DetectedIssue"
+        | "BodyStructure" => only(Category::PatientSummary),
         "Immunization" | "ImmunizationRecommendation" | "ImmunizationEvaluation" => VACCINATION,
-        "MedicationRequest" | "ServiceRequest" | "DeviceRequest" | "NutritionOrder" | "VisionPrescription" => PRESCRIPTION,
+        "MedicationRequest" | "ServiceRequest" | "DeviceRequest" | "NutritionOrder"
+        | "VisionPrescription" => PRESCRIPTION,
         "MedicationDispense" | "SupplyDelivery" => DISPENSATION,
         "ImagingStudy" => IMAGING,
         "Specimen" | "MolecularSequence" => LABORATORY,
@@ -67,7 +82,9 @@ pub fn place_of(kind: &str, resource: &Object<'_>) -> Place {
 /// The codes of a CodeableConcept or Coding, or of a list of them.
 fn codes<'a>(resource: &'a Object<'_>, member: &str) -> impl Iterator<Item = &'a str> {
     resource.objects(member).flat_map(|concept| {
-        let codings = concept.objects("coding").filter_map(|coding| coding.str("code"));
+        let codings = concept
+            .objects("coding")
+            .filter_map(|coding| coding.str("code"));
         concept.str("code").into_iter().chain(codings)
     })
 }
@@ -79,9 +96,10 @@ fn place_by_category(resource: &Object<'_>) -> Option<Place> {
 /// Observation categories, the diagnostic service sections of HL7 table 0074, and LOINC's classes.
 fn place_of_category_code(code: &str) -> Option<Place> {
     Some(match code {
-        "laboratory" | "LAB" | "CH" | "HM" | "MB" | "MCB" | "MYC" | "SR" | "BLB" | "CG" | "GE" | "IMM" | "PAT" | "SP" | "CP"
-        | "TX" | "VR" | "LP7839-6" => LABORATORY,
-        "imaging" | "RAD" | "RX" | "CT" | "CUS" | "NMR" | "NMS" | "OUS" | "RUS" | "VUS" | "XRC" | "LP29684-5" => IMAGING,
+        "laboratory" | "LAB" | "CH" | "HM" | "MB" | "MCB" | "MYC" | "SR" | "BLB" | "CG" | "GE"
+        | "IMM" | "PAT" | "SP" | "CP" | "TX" | "VR" | "LP7839-6" => LABORATORY,
+        "imaging" | "RAD" | "RX" | "CT" | "CUS" | "NMR" | "NMS" | "OUS" | "RUS" | "VUS" | "XRC"
+        | "LP29684-5" => IMAGING,
         _ => return None,
     })
 }
@@ -92,7 +110,9 @@ fn place_of_observation(resource: &Object<'_>) -> Place {
 
 fn place_of_report(resource: &Object<'_>) -> Place {
     let by_code = || codes(resource, "code").find_map(place_of_document_code);
-    place_by_category(resource).or_else(by_code).unwrap_or(REPORT)
+    place_by_category(resource)
+        .or_else(by_code)
+        .unwrap_or(REPORT)
 }
 
 fn place_of_document(resource: &Object<'_>) -> Option<Place> {
@@ -119,8 +139,13 @@ fn place_of_document_code(code: &str) -> Option<Place> {
 
 /// Stays are with discharge reports; a visit to a practice or an emergency room without a stay is not.
 fn place_of_encounter(resource: &Object<'_>) -> Place {
-    let stay = codes(resource, "class").any(|code| matches!(code, "IMP" | "ACUTE" | "NONAC" | "OBSENC" | "SS"));
-    only(if stay { Category::Discharge } else { Category::Other })
+    let stay = codes(resource, "class")
+        .any(|code| matches!(code, "IMP" | "ACUTE" | "NONAC" | "OBSENC" | "SS"));
+    only(if stay {
+        Category::Discharge
+    } else {
+        Category::Other
+    })
 }
 
 #[cfg(test)]
@@ -138,7 +163,9 @@ mod tests {
     #[test]
     fn observations_follow_their_category() {
         let category = |code: &str| {
-            of(&format!(r#"{{"resourceType":"Observation","category":[{{"text":"x"}},{{"coding":[{{"code":"{code}"}}]}}]}}"#))
+            of(&format!(
+                r#"{{"resourceType":"Observation","category":[{{"text":"x"}},{{"coding":[{{"code":"{code}"}}]}}]}}"#
+            ))
         };
         assert_eq!(category("laboratory"), LABORATORY);
         assert_eq!(category("imaging"), IMAGING);
@@ -147,25 +174,57 @@ mod tests {
 
     #[test]
     fn documents_follow_their_type_then_their_category() {
-        let document = |members: &str| of(&format!(r#"{{"resourceType":"DocumentReference"{members}}}"#));
-        assert_eq!(document(r#","type":{"coding":[{"code":"18842-5"}]}"#), DISCHARGE);
-        assert_eq!(document(r#","type":{"text":"?"},"category":[{"coding":[{"code":"11502-2"}]}]"#), LABORATORY);
+        let document = |members: &str| {
+            of(&format!(
+                r#"{{"resourceType":"DocumentReference"{members}}}"#
+            ))
+        };
+        assert_eq!(
+            document(r#","type":{"coding":[{"code":"18842-5"}]}"#),
+            DISCHARGE
+        );
+        assert_eq!(
+            document(r#","type":{"text":"?"},"category":[{"coding":[{"code":"11502-2"}]}]"#),
+            LABORATORY
+        );
         assert_eq!(document(""), OTHER_DOCUMENT);
     }
 
     #[test]
     fn reports_and_stays() {
-        assert_eq!(of(r#"{"resourceType":"DiagnosticReport","category":{"coding":[{"code":"RAD"}]}}"#), IMAGING);
-        assert_eq!(of(r#"{"resourceType":"DiagnosticReport","code":{"coding":[{"code":"11502-2"}]}}"#), LABORATORY);
+        assert_eq!(
+            of(r#"{"resourceType":"DiagnosticReport","category":{"coding":[{"code":"RAD"}]}}"#),
+            IMAGING
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"DiagnosticReport","code":{"coding":[{"code":"11502-2"}]}}"#),
+            LABORATORY
+        );
         assert_eq!(of(r#"{"resourceType":"DiagnosticReport"}"#), REPORT);
-        assert_eq!(of(r#"{"resourceType":"Encounter","class":{"code":"IMP"}}"#), only(Category::Discharge));
-        assert_eq!(of(r#"{"resourceType":"Encounter","class":{"code":"AMB"}}"#), only(Category::Other));
+        assert_eq!(
+            of(r#"{"resourceType":"Encounter","class":{"code":"IMP"}}"#),
+            only(Category::Discharge)
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"Encounter","class":{"code":"AMB"}}"#),
+            only(Category::Other)
+        );
         assert_eq!(of(r#"{"resourceType":"Patient"}"#), only(Category::Other));
     }
 
     #[test]
     fn every_place_has_a_name() {
-        for place in [LABORATORY, IMAGING, DISCHARGE, PRESCRIPTION, VACCINATION, SUMMARY, REPORT, REIMBURSEMENT, OTHER_DOCUMENT] {
+        for place in [
+            LABORATORY,
+            IMAGING,
+            DISCHARGE,
+            PRESCRIPTION,
+            VACCINATION,
+            SUMMARY,
+            REPORT,
+            REIMBURSEMENT,
+            OTHER_DOCUMENT,
+        ] {
             assert!(document_category_names(place.document.unwrap()).is_some());
             assert!(!category_names(place.category).fr.is_empty());
         }

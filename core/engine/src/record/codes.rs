@@ -23,7 +23,152 @@ pub const LOINC: &str = "http://loinc.org";
 
 /// The resource types of FHIR R4 (4.0.1), sorted.
 const R4_KINDS: [&str; 146] = [
-    "Account", "ActivityDefinition", "AdverseEvent", "AllergyIntolerance", "Appointment", "AppointmentResponse", "AuditEvent", "Basic", "Binary", "BiologicallyDerivedProduct", "BodyStructure", "Bundle", "CapabilityStatement", "CarePlan", "CareTeam", "CatalogEntry", "ChargeItem", "ChargeItemDefinition", "Claim", "ClaimResponse", "ClinicalImpression", "CodeSystem", "Communication", "CommunicationRequest", "CompartmentDefinition", "Composition", "ConceptMap", "Condition", "Consent", "Contract", "Coverage", "CoverageEligibilityRequest", "CoverageEligibilityResponse", "DetectedIssue", "Device", "DeviceDefinition", "DeviceMetric", "DeviceRequest", "DeviceUseStatement", "DiagnosticReport", "DocumentManifest", "DocumentReference", "EffectEvidenceSynthesis", "Encounter", "Endpoint", "EnrollmentRequest", "EnrollmentResponse", "EpisodeOfCare", "EventDefinition", "Evidence", "EvidenceVariable", "ExampleScenario", "ExplanationOfBenefit", "FamilyMemberHistory", "Flag", "Goal", "GraphDefinition", "Group", "GuidanceResponse", "HealthcareService", "ImagingStudy", "Immunization", "ImmunizationEvaluation", "ImmunizationRecommendation", "ImplementationGuide", "InsurancePlan", "Invoice", "Library", "Linkage", "List", "Location", "Measure", "MeasureReport", "Media", "Medication", "MedicationAdministration", "MedicationDispense", "MedicationKnowledge", "MedicationRequest", "MedicationStatement", "MedicinalProduct", "MedicinalProductAuthorization", "MedicinalProductContraindication", "MedicinalProductIndication", "MedicinalProductIngredient", "MedicinalProductInteraction", "MedicinalProductManufactured", "MedicinalProductPackaged", "MedicinalProductPharmaceutical", "MedicinalProductUndesirableEffect", "MessageDefinition", "MessageHeader", "MolecularSequence", "NamingSystem", "NutritionOrder", "Observation", "ObservationDefinition", "OperationDefinition", "OperationOutcome", "Organization", "OrganizationAffiliation", "Parameters", "Patient", "PaymentNotice", "PaymentReconciliation", "Person", "PlanDefinition", "Practitioner", "PractitionerRole", "Procedure", "Provenance", "Questionnaire", "QuestionnaireResponse", "RelatedPerson", "RequestGroup", "ResearchDefinition", "ResearchElementDefinition", "ResearchStudy", "ResearchSubject", "RiskAssessment", "RiskEvidenceSynthesis", "Schedule", "SearchParameter", "ServiceRequest", "Slot", "Specimen", "SpecimenDefinition", "StructureDefinition", "StructureMap", "Subscription", "Substance", "SubstanceNucleicAcid", "SubstancePolymer", "SubstanceProtein", "SubstanceReferenceInformation", "SubstanceSourceMaterial", "SubstanceSpecification", "SupplyDelivery", "SupplyRequest", "Task", "TerminologyCapabilities", "TestReport", "TestScript", "ValueSet", "VerificationResult", "VisionPrescription",
+    "Account",
+    "ActivityDefinition",
+    "AdverseEvent",
+    "AllergyIntolerance",
+    "Appointment",
+    "AppointmentResponse",
+    "AuditEvent",
+    "Basic",
+    "Binary",
+    "BiologicallyDerivedProduct",
+    "BodyStructure",
+    "Bundle",
+    "CapabilityStatement",
+    "CarePlan",
+    "CareTeam",
+    "CatalogEntry",
+    "ChargeItem",
+    "ChargeItemDefinition",
+    "Claim",
+    "ClaimResponse",
+    "ClinicalImpression",
+    "CodeSystem",
+    "Communication",
+    "CommunicationRequest",
+    "CompartmentDefinition",
+    "Composition",
+    "ConceptMap",
+    "Condition",
+    "Consent",
+    "Contract",
+    "Coverage",
+    "CoverageEligibilityRequest",
+    "CoverageEligibilityResponse",
+    "DetectedIssue",
+    "Device",
+    "DeviceDefinition",
+    "DeviceMetric",
+    "DeviceRequest",
+    "DeviceUseStatement",
+    "DiagnosticReport",
+    "DocumentManifest",
+    "DocumentReference",
+    "EffectEvidenceSynthesis",
+    "Encounter",
+    "Endpoint",
+    "EnrollmentRequest",
+    "EnrollmentResponse",
+    "EpisodeOfCare",
+    "EventDefinition",
+    "Evidence",
+    "EvidenceVariable",
+    "ExampleScenario",
+    "ExplanationOfBenefit",
+    "FamilyMemberHistory",
+    "Flag",
+    "Goal",
+    "GraphDefinition",
+    "Group",
+    "GuidanceResponse",
+    "HealthcareService",
+    "ImagingStudy",
+    "Immunization",
+    "ImmunizationEvaluation",
+    "ImmunizationRecommendation",
+    "ImplementationGuide",
+    "InsurancePlan",
+    "Invoice",
+    "Library",
+    "Linkage",
+    "List",
+    "Location",
+    "Measure",
+    "MeasureReport",
+    "Media",
+    "Medication",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "MedicationKnowledge",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MedicinalProduct",
+    "MedicinalProductAuthorization",
+    "MedicinalProductContraindication",
+    "MedicinalProductIndication",
+    "MedicinalProductIngredient",
+    "MedicinalProductInteraction",
+    "MedicinalProductManufactured",
+    "MedicinalProductPackaged",
+    "MedicinalProductPharmaceutical",
+    "MedicinalProductUndesirableEffect",
+    "MessageDefinition",
+    "MessageHeader",
+    "MolecularSequence",
+    "NamingSystem",
+    "NutritionOrder",
+    "Observation",
+    "ObservationDefinition",
+    "OperationDefinition",
+    "OperationOutcome",
+    "Organization",
+    "OrganizationAffiliation",
+    "Parameters",
+    "Patient",
+    "PaymentNotice",
+    "PaymentReconciliation",
+    "Person",
+    "PlanDefinition",
+    "Practitioner",
+    "PractitionerRole",
+    "Procedure",
+    "Provenance",
+    "Questionnaire",
+    "QuestionnaireResponse",
+    "RelatedPerson",
+    "RequestGroup",
+    "ResearchDefinition",
+    "ResearchElementDefinition",
+    "ResearchStudy",
+    "ResearchSubject",
+    "RiskAssessment",
+    "RiskEvidenceSynthesis",
+    "Schedule",
+    "SearchParameter",
+    "ServiceRequest",
+    "Slot",
+    "Specimen",
+    "SpecimenDefinition",
+    "StructureDefinition",
+    "StructureMap",
+    "Subscription",
+    "Substance",
+    "SubstanceNucleicAcid",
+    "SubstancePolymer",
+    "SubstanceProtein",
+    "SubstanceReferenceInformation",
+    "SubstanceSourceMaterial",
+    "SubstanceSpecification",
+    "SupplyDelivery",
+    "SupplyRequest",
+    "Task",
+    "TerminologyCapabilities",
+    "TestReport",
+    "TestScript",
+    "ValueSet",
+    "VerificationResult",
+    "VisionPrescription",
 ];
 
 /// Whether FHIR R4 has this resource type.
@@ -66,7 +211,9 @@ pub fn kind_names(kind: &str) -> Option<Names> {
         "HealthcareService" => names("Service de soins", "Care service"),
         "ImagingStudy" => names("Examen d’imagerie", "Imaging study"),
         "Immunization" => names("Vaccination", "Immunization"),
-        "ImmunizationRecommendation" => names("Vaccination recommandée", "Recommended immunization"),
+        "ImmunizationRecommendation" => {
+            names("Vaccination recommandée", "Recommended immunization")
+        }
         "List" => names("Liste", "List"),
         "Location" => names("Lieu", "Place"),
         "Media" => names("Photo, son ou vidéo", "Photo, sound or video"),
@@ -107,7 +254,10 @@ pub fn category_names(category: Category) -> Names {
         Category::Dispensation => names("Médicaments délivrés", "Dispensations"),
         Category::Imaging => names("Imagerie", "Imaging"),
         Category::Laboratory => names("Analyses de laboratoire", "Laboratory results"),
-        Category::Discharge => names("Sorties et séjours à l’hôpital", "Hospital stays and discharge reports"),
+        Category::Discharge => names(
+            "Sorties et séjours à l’hôpital",
+            "Hospital stays and discharge reports",
+        ),
         Category::Other => names("Autres", "Other"),
     }
 }
@@ -116,20 +266,38 @@ pub fn category_names(category: Category) -> Names {
 /// they show their code rather than a guess.
 pub const DOCUMENT_CATEGORIES: [(&str, Names); 15] = [
     ("SYNTHESE", names("Synthèses", "Summaries")),
-    ("ORD_SOIN", names("Ordonnances et soins", "Prescriptions and care")),
+    (
+        "ORD_SOIN",
+        names("Ordonnances et soins", "Prescriptions and care"),
+    ),
     ("RADIO_SC", names("Imagerie", "Imaging")),
     ("BIOLOGIE", names("Biologie", "Laboratory")),
     ("CPT_REND", names("Comptes rendus", "Reports")),
     ("DEPISTAG", names("Dépistages", "Screening")),
-    ("CERT_MED", names("Certificats médicaux", "Medical certificates")),
+    (
+        "CERT_MED",
+        names("Certificats médicaux", "Medical certificates"),
+    ),
     ("AUTR_DOC", names("Autres documents", "Other documents")),
-    ("DOC_ADM", names("Documents administratifs", "Administrative documents")),
+    (
+        "DOC_ADM",
+        names("Documents administratifs", "Administrative documents"),
+    ),
     ("SYNTH_PML", names("SYNTH_PML", "SYNTH_PML")),
-    ("DIR_ANT", names("Directives anticipées", "Advance directives")),
-    ("CAR_VAC", names("Carnet de vaccination", "Vaccination record")),
+    (
+        "DIR_ANT",
+        names("Directives anticipées", "Advance directives"),
+    ),
+    (
+        "CAR_VAC",
+        names("Carnet de vaccination", "Vaccination record"),
+    ),
     ("VDP", names("VDP", "VDP")),
     ("REMB", names("Remboursements", "Reimbursements")),
-    ("QUEST_SANTE", names("Questionnaires de santé", "Health questionnaires")),
+    (
+        "QUEST_SANTE",
+        names("Questionnaires de santé", "Health questionnaires"),
+    ),
 ];
 
 /// What people call a Mon espace santé document category.
@@ -143,30 +311,59 @@ pub fn code_names(system: &str, code: &str) -> Option<Names> {
     if system != LOINC && system != "urn:oid:2.16.840.1.113883.6.1" {
         return None;
     }
-    let at = LOINC_NAMES.binary_search_by(|(other, _)| other.cmp(&code)).ok()?;
+    let at = LOINC_NAMES
+        .binary_search_by(|(other, _)| other.cmp(&code))
+        .ok()?;
     LOINC_NAMES.get(at).map(|(_, names)| *names)
 }
 
 /// Sorted by code as text.
 const LOINC_NAMES: [(&str, Names); 87] = [
-    ("11369-6", names("Carnet de vaccination", "Immunization record")),
-    ("11488-4", names("Compte rendu de consultation", "Consultation report")),
-    ("11502-2", names("Compte rendu de biologie", "Laboratory report")),
-    ("11504-8", names("Compte rendu opératoire", "Surgical report")),
-    ("13457-7", names("Cholestérol LDL (calculé)", "LDL cholesterol (calculated)")),
+    (
+        "11369-6",
+        names("Carnet de vaccination", "Immunization record"),
+    ),
+    (
+        "11488-4",
+        names("Compte rendu de consultation", "Consultation report"),
+    ),
+    (
+        "11502-2",
+        names("Compte rendu de biologie", "Laboratory report"),
+    ),
+    (
+        "11504-8",
+        names("Compte rendu opératoire", "Surgical report"),
+    ),
+    (
+        "13457-7",
+        names("Cholestérol LDL (calculé)", "LDL cholesterol (calculated)"),
+    ),
     ("14647-2", names("Cholestérol total", "Total cholesterol")),
     ("14682-9", names("Créatinine", "Creatinine")),
-    ("14743-9", names("Glycémie capillaire", "Capillary blood glucose")),
+    (
+        "14743-9",
+        names("Glycémie capillaire", "Capillary blood glucose"),
+    ),
     ("15074-8", names("Glycémie", "Glucose")),
     ("1742-6", names("ALAT (TGP)", "ALT")),
     ("1751-7", names("Albumine", "Albumin")),
     ("17861-6", names("Calcium", "Calcium")),
     ("18262-6", names("Cholestérol LDL", "LDL cholesterol")),
-    ("18748-4", names("Compte rendu d’imagerie", "Imaging report")),
-    ("18842-5", names("Compte rendu de sortie", "Discharge report")),
+    (
+        "18748-4",
+        names("Compte rendu d’imagerie", "Imaging report"),
+    ),
+    (
+        "18842-5",
+        names("Compte rendu de sortie", "Discharge report"),
+    ),
     ("1920-8", names("ASAT (TGO)", "AST")),
     ("1975-2", names("Bilirubine totale", "Total bilirubin")),
-    ("1988-5", names("Protéine C réactive (CRP)", "C-reactive protein (CRP)")),
+    (
+        "1988-5",
+        names("Protéine C réactive (CRP)", "C-reactive protein (CRP)"),
+    ),
     ("2028-9", names("CO₂ total", "Total CO₂")),
     ("20565-8", names("CO₂ total", "Total CO₂")),
     ("20570-8", names("Hématocrite", "Haematocrit")),
@@ -179,63 +376,153 @@ const LOINC_NAMES: [(&str, Names); 87] = [
     ("2339-0", names("Glycémie", "Glucose")),
     ("2345-7", names("Glycémie", "Glucose")),
     ("2571-8", names("Triglycérides", "Triglycerides")),
-    ("2708-6", names("Saturation en oxygène (sang artériel)", "Oxygen saturation (arterial blood)")),
+    (
+        "2708-6",
+        names(
+            "Saturation en oxygène (sang artériel)",
+            "Oxygen saturation (arterial blood)",
+        ),
+    ),
     ("2823-3", names("Potassium", "Potassium")),
     ("2885-2", names("Protéines totales", "Total protein")),
     ("29463-7", names("Poids", "Body weight")),
     ("2947-0", names("Sodium", "Sodium")),
     ("2951-2", names("Sodium", "Sodium")),
     ("3016-3", names("TSH", "TSH")),
-    ("3094-0", names("Urée (azote uréique)", "Urea nitrogen (BUN)")),
+    (
+        "3094-0",
+        names("Urée (azote uréique)", "Urea nitrogen (BUN)"),
+    ),
     ("3141-9", names("Poids", "Body weight")),
-    ("32016-8", names("Glycémie capillaire", "Capillary blood glucose")),
-    ("33914-3", names("Débit de filtration glomérulaire estimé", "Estimated glomerular filtration rate")),
-    ("34105-7", names("Compte rendu d’hospitalisation", "Hospital discharge report")),
+    (
+        "32016-8",
+        names("Glycémie capillaire", "Capillary blood glucose"),
+    ),
+    (
+        "33914-3",
+        names(
+            "Débit de filtration glomérulaire estimé",
+            "Estimated glomerular filtration rate",
+        ),
+    ),
+    (
+        "34105-7",
+        names(
+            "Compte rendu d’hospitalisation",
+            "Hospital discharge report",
+        ),
+    ),
     ("34133-9", names("Synthèse médicale", "Medical summary")),
-    ("39156-5", names("Indice de masse corporelle (IMC)", "Body mass index (BMI)")),
+    (
+        "39156-5",
+        names("Indice de masse corporelle (IMC)", "Body mass index (BMI)"),
+    ),
     ("40193-5", names("Glycémie", "Glucose")),
-    ("41653-7", names("Glycémie capillaire", "Capillary blood glucose")),
+    (
+        "41653-7",
+        names("Glycémie capillaire", "Capillary blood glucose"),
+    ),
     ("41950-7", names("Pas par jour", "Steps per day")),
     ("41982-0", names("Masse grasse", "Body fat")),
-    ("42348-3", names("Directives anticipées", "Advance directives")),
+    (
+        "42348-3",
+        names("Directives anticipées", "Advance directives"),
+    ),
     ("4544-3", names("Hématocrite", "Haematocrit")),
-    ("4548-4", names("Hémoglobine glyquée (HbA1c)", "Haemoglobin A1c (HbA1c)")),
+    (
+        "4548-4",
+        names("Hémoglobine glyquée (HbA1c)", "Haemoglobin A1c (HbA1c)"),
+    ),
     ("53049-3", names("Glycémie", "Glucose")),
     ("55284-4", names("Pression artérielle", "Blood pressure")),
     ("55423-8", names("Nombre de pas", "Step count")),
-    ("57833-6", names("Prescription de médicaments", "Medicine prescription")),
-    ("59408-5", names("Saturation en oxygène", "Oxygen saturation")),
+    (
+        "57833-6",
+        names("Prescription de médicaments", "Medicine prescription"),
+    ),
+    (
+        "59408-5",
+        names("Saturation en oxygène", "Oxygen saturation"),
+    ),
     ("59576-9", names("IMC (percentile)", "BMI percentile")),
-    ("60591-5", names("Synthèse médicale (patient summary)", "Patient summary")),
-    ("60593-1", names("Dispensation de médicaments", "Medicine dispensation")),
+    (
+        "60591-5",
+        names("Synthèse médicale (patient summary)", "Patient summary"),
+    ),
+    (
+        "60593-1",
+        names("Dispensation de médicaments", "Medicine dispensation"),
+    ),
     ("6298-4", names("Potassium", "Potassium")),
     ("6690-2", names("Leucocytes", "White blood cells")),
-    ("6768-6", names("Phosphatases alcalines", "Alkaline phosphatase")),
+    (
+        "6768-6",
+        names("Phosphatases alcalines", "Alkaline phosphatase"),
+    ),
     ("718-7", names("Hémoglobine", "Haemoglobin")),
     ("72166-2", names("Tabagisme", "Smoking status")),
     ("72514-3", names("Intensité de la douleur", "Pain severity")),
-    ("74207-2", names("Dossier de liaison d’urgence", "Emergency transfer record")),
-    ("77606-2", names("Rapport poids/taille (percentile)", "Weight-for-length percentile")),
+    (
+        "74207-2",
+        names("Dossier de liaison d’urgence", "Emergency transfer record"),
+    ),
+    (
+        "77606-2",
+        names(
+            "Rapport poids/taille (percentile)",
+            "Weight-for-length percentile",
+        ),
+    ),
     ("777-3", names("Plaquettes", "Platelets")),
     ("785-6", names("TCMH", "Mean corpuscular haemoglobin (MCH)")),
-    ("786-4", names("CCMH", "Mean corpuscular haemoglobin concentration (MCHC)")),
-    ("787-2", names("Volume globulaire moyen (VGM)", "Mean corpuscular volume (MCV)")),
+    (
+        "786-4",
+        names("CCMH", "Mean corpuscular haemoglobin concentration (MCHC)"),
+    ),
+    (
+        "787-2",
+        names(
+            "Volume globulaire moyen (VGM)",
+            "Mean corpuscular volume (MCV)",
+        ),
+    ),
     ("789-8", names("Globules rouges", "Red blood cells")),
     ("80404-7", names("Intervalle RR", "RR interval")),
     ("8280-0", names("Tour de taille", "Waist circumference")),
     ("8287-5", names("Périmètre crânien", "Head circumference")),
     ("8302-2", names("Taille", "Body height")),
     ("8306-3", names("Taille (couché)", "Body length")),
-    ("8310-5", names("Température corporelle", "Body temperature")),
-    ("8462-4", names("Pression artérielle diastolique", "Diastolic blood pressure")),
-    ("8478-0", names("Pression artérielle moyenne", "Mean blood pressure")),
-    ("8480-6", names("Pression artérielle systolique", "Systolic blood pressure")),
+    (
+        "8310-5",
+        names("Température corporelle", "Body temperature"),
+    ),
+    (
+        "8462-4",
+        names(
+            "Pression artérielle diastolique",
+            "Diastolic blood pressure",
+        ),
+    ),
+    (
+        "8478-0",
+        names("Pression artérielle moyenne", "Mean blood pressure"),
+    ),
+    (
+        "8480-6",
+        names("Pression artérielle systolique", "Systolic blood pressure"),
+    ),
     ("85354-9", names("Pression artérielle", "Blood pressure")),
     ("87273-9", names("Note de vaccination", "Immunization note")),
     ("8867-4", names("Fréquence cardiaque", "Heart rate")),
-    ("9279-1", names("Fréquence respiratoire", "Respiratory rate")),
+    (
+        "9279-1",
+        names("Fréquence respiratoire", "Respiratory rate"),
+    ),
     ("9843-4", names("Périmètre crânien", "Head circumference")),
-    ("99504-3", names("Glucose interstitiel", "Interstitial glucose")),
+    (
+        "99504-3",
+        names("Glucose interstitiel", "Interstitial glucose"),
+    ),
 ];
 
 #[cfg(test)]
@@ -250,10 +537,25 @@ mod tests {
 
     #[test]
     fn r4_is_told_from_its_neighbours() {
-        for kind in ["Patient", "Observation", "VisionPrescription", "Account", "ImagingStudy"] {
+        for kind in [
+            "Patient",
+            "Observation",
+            "VisionPrescription",
+            "Account",
+            "ImagingStudy",
+        ] {
             assert!(is_r4_kind(kind), "{kind}");
         }
-        for kind in ["MedicationOrder", "DiagnosticOrder", "BodySite", "DeviceUsage", "Citation", "patient", "", "Foo"] {
+        for kind in [
+            "MedicationOrder",
+            "DiagnosticOrder",
+            "BodySite",
+            "DeviceUsage",
+            "Citation",
+            "patient",
+            "",
+            "Foo",
+        ] {
             assert!(!is_r4_kind(kind), "{kind}");
         }
     }
@@ -266,9 +568,15 @@ mod tests {
 
     #[test]
     fn codes_have_names_in_both_languages() {
-        assert_eq!(code_names(LOINC, "29463-7"), Some(names("Poids", "Body weight")));
+        assert_eq!(
+            code_names(LOINC, "29463-7"),
+            Some(names("Poids", "Body weight"))
+        );
         assert_eq!(code_names("http://snomed.info/sct", "29463-7"), None);
         assert_eq!(code_names(LOINC, "0-0"), None);
-        assert_eq!(document_category_names("REMB"), Some(names("Remboursements", "Reimbursements")));
+        assert_eq!(
+            document_category_names("REMB"),
+            Some(names("Remboursements", "Reimbursements"))
+        );
     }
 }

@@ -112,10 +112,16 @@ impl<'a> Context<'a> {
     /// The keys under which others may refer to this resource.
     pub fn aliases(&self, scope: &Scope<'_>, resource: &Object<'_>) -> Vec<String> {
         // A health card's `resource:0` means something inside its own file only.
-        let is_absolute = |url: &&str| is_urn(url) || normal_url(url).is_some() || !self.issuer.is_empty();
-        let by_url = self.full_url.filter(is_absolute).and_then(|url| scope.key(url));
+        let is_absolute =
+            |url: &&str| is_urn(url) || normal_url(url).is_some() || !self.issuer.is_empty();
+        let by_url = self
+            .full_url
+            .filter(is_absolute)
+            .and_then(|url| scope.key(url));
         let by_id = self.id.map(|id| scope.key_of_relative(self.kind, id));
-        let by_issued_id = self.id.filter(|_| scope.base.is_some() && !self.issuer.is_empty());
+        let by_issued_id = self
+            .id
+            .filter(|_| scope.base.is_some() && !self.issuer.is_empty());
         let by_issued_id = by_issued_id.map(|id| format!("{}|{}/{id}", self.issuer, self.kind));
         let by_identifier = resource.objects("identifier").filter_map(|identifier| {
             let value = identifier.str("value")?;
@@ -125,7 +131,13 @@ impl<'a> Context<'a> {
             })
         });
         let mut aliases: Vec<String> = Vec::with_capacity(2);
-        for alias in by_url.into_iter().chain(by_id).chain(by_issued_id).chain(by_identifier).take(MAX_ALIASES) {
+        for alias in by_url
+            .into_iter()
+            .chain(by_id)
+            .chain(by_issued_id)
+            .chain(by_identifier)
+            .take(MAX_ALIASES)
+        {
             if !aliases.contains(&alias) {
                 aliases.push(alias);
             }
@@ -198,7 +210,10 @@ pub fn derive_id(context: &Context<'_>, resource: &Object<'_>, content: ContentH
             part(&content.0);
         }
     }
-    ResourceId(first_half(blake3::derive_key("carnet/1 resource-id", &input)))
+    ResourceId(first_half(blake3::derive_key(
+        "carnet/1 resource-id",
+        &input,
+    )))
 }
 
 /// The first 16 bytes of a hash.
@@ -215,39 +230,71 @@ fn write_fingerprint(kind: &str, resource: &Object<'_>, part: &mut impl FnMut(&[
     let mut text = |text: Option<&str>| part(text.unwrap_or_default().as_bytes());
     let source = resource.object("meta").and_then(|meta| meta.str("source"));
     text(source.and_then(|source| source.split('#').next()));
-    let identifiers = || resource.objects("identifier").chain(resource.objects("masterIdentifier"));
-    let identifier = identifiers().find(|one| one.str("system").is_some() && one.str("value").is_some());
+    let identifiers = || {
+        resource
+            .objects("identifier")
+            .chain(resource.objects("masterIdentifier"))
+    };
+    let identifier =
+        identifiers().find(|one| one.str("system").is_some() && one.str("value").is_some());
     if let Some(identifier) = identifier {
         text(identifier.str("system"));
         text(identifier.str("value"));
         return;
     }
-    for path in ["subject.reference", "patient.reference", "beneficiary.reference", "individual.reference"] {
+    for path in [
+        "subject.reference",
+        "patient.reference",
+        "beneficiary.reference",
+        "individual.reference",
+    ] {
         text(resource.at(path).and_then(|value| value.as_str()));
     }
-    let code = ["code", "vaccineCode", "medicationCodeableConcept", "type"].iter().find_map(|name| resource.object(name));
+    let code = ["code", "vaccineCode", "medicationCodeableConcept", "type"]
+        .iter()
+        .find_map(|name| resource.object(name));
     let coding = code.and_then(|code| code.object("coding"));
     text(coding.and_then(|coding| coding.str("system")));
-    text(coding.and_then(|coding| coding.str("code")).or_else(|| code?.str("text")));
+    text(
+        coding
+            .and_then(|coding| coding.str("code"))
+            .or_else(|| code?.str("text")),
+    );
     text(event_day(resource));
     match kind {
         "Patient" => text(resource.str("birthDate")),
-        _ => text(resource.str("name").or_else(|| resource.at("name.family")?.as_str())),
+        _ => text(
+            resource
+                .str("name")
+                .or_else(|| resource.at("name.family")?.as_str()),
+        ),
     }
 }
 
 /// The day it happened, to the day at most: versions refine the time.
 fn event_day<'a>(resource: &'a Object<'_>) -> Option<&'a str> {
     const EVENTS: [&str; 12] = [
-        "effectiveDateTime", "effectivePeriod.start", "effectiveInstant", "occurrenceDateTime", "occurrencePeriod.start",
-        "performedDateTime", "performedPeriod.start", "authoredOn", "billablePeriod.start", "period.start", "started", "start",
+        "effectiveDateTime",
+        "effectivePeriod.start",
+        "effectiveInstant",
+        "occurrenceDateTime",
+        "occurrencePeriod.start",
+        "performedDateTime",
+        "performedPeriod.start",
+        "authoredOn",
+        "billablePeriod.start",
+        "period.start",
+        "started",
+        "start",
     ];
     let date = EVENTS.iter().find_map(|path| resource.at(path)?.as_str())?;
     date.split('T').next()
 }
 
 fn is_urn(text: &str) -> bool {
-    let scheme = text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"));
+    let scheme = text
+        .get(..4)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"));
     scheme && text.len() > 4
 }
 
@@ -275,18 +322,23 @@ fn global_uuid(text: &str) -> Option<String> {
             _ => return None,
         }
     }
-    (seen.count_ones() >= FEWEST_DISTINCT_DIGITS).then(|| format!("urn:uuid:{}", text.to_ascii_lowercase()))
+    (seen.count_ones() >= FEWEST_DISTINCT_DIGITS)
+        .then(|| format!("urn:uuid:{}", text.to_ascii_lowercase()))
 }
 
 fn without_history(text: &str) -> &str {
-    text.split_once("/_history").map_or(text, |(before, _)| before)
+    text.split_once("/_history")
+        .map_or(text, |(before, _)| before)
 }
 
 /// An http(s) URL with a lower-case scheme and host, without version, query, fragment or final slash.
 fn normal_url(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let known = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    let rest = without_history(rest).split(['?', '#']).next()?.trim_end_matches('/');
+    let rest = without_history(rest)
+        .split(['?', '#'])
+        .next()?
+        .trim_end_matches('/');
     let (host, path) = match rest.split_once('/') {
         Some((host, path)) => (host, Some(path)),
         None => (rest, None),
@@ -294,7 +346,11 @@ fn normal_url(text: &str) -> Option<String> {
     if !known || host.is_empty() {
         return None;
     }
-    let mut url = format!("{}://{}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let mut url = format!(
+        "{}://{}",
+        scheme.to_ascii_lowercase(),
+        host.to_ascii_lowercase()
+    );
     if let Some(path) = path {
         url.push('/');
         url.push_str(path);

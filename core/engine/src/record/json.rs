@@ -469,8 +469,12 @@ fn write_value(value: &Value<'_>, out: &mut String) {
 
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    if text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-        text.chars().for_each(|character| write_escaped(character, out));
+    if text
+        .bytes()
+        .any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+    {
+        text.chars()
+            .for_each(|character| write_escaped(character, out));
     } else {
         out.push_str(text);
     }
@@ -485,7 +489,11 @@ fn write_escaped(character: char, out: &mut String) {
         '"' => out.push_str("\\\""),
         '\\' => out.push_str("\\\\"),
         '\0'..='\u{1f}' => {
-            out.push_str(if character < '\u{10}' { "\\u000" } else { "\\u001" });
+            out.push_str(if character < '\u{10}' {
+                "\\u000"
+            } else {
+                "\\u001"
+            });
             out.push(HEX[character as usize & 15]);
         }
         other => out.push(other),

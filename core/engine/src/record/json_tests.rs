@@ -10,9 +10,14 @@ fn canonical(text: &str) -> String {
 
 #[test]
 fn reads_every_kind_of_value() {
-    let object = parse(r#" {"a":null,"b":[true,false],"c":-1.50e+3,"d":"x\n\u00e9\ud83d\ude00","e":{}} "#).unwrap();
+    let object =
+        parse(r#" {"a":null,"b":[true,false],"c":-1.50e+3,"d":"x\n\u00e9\ud83d\ude00","e":{}} "#)
+            .unwrap();
     assert_eq!(object.get("a"), Some(&Value::Null));
-    assert_eq!(object.elements("b"), [Value::Bool(true), Value::Bool(false)]);
+    assert_eq!(
+        object.elements("b"),
+        [Value::Bool(true), Value::Bool(false)]
+    );
     assert_eq!(object.get("c"), Some(&Value::Number("-1.50e+3")));
     assert_eq!(object.str("d"), Some("x\né😀"));
     assert_eq!(object.object("e").unwrap().text(), "{}");
@@ -34,9 +39,32 @@ fn paths_go_through_the_first_element() {
 #[test]
 fn refuses_what_is_not_json() {
     let bad = [
-        "", "{", "}", "{}}", "{} {}", "{a:1}", "{'a':1}", "{\"a\":1,}", "{\"a\" 1}", "{\"a\":[1,]}", "{\"a\":01}", "{\"a\":1.}",
-        "{\"a\":.5}", "{\"a\":+1}", "{\"a\":1e}", "{\"a\":-}", "{\"a\":NaN}", "{\"a\":tru}", "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}",
-        "{\"a\":\"\\u12\"}", "{\"a\":\"\\u+123\"}", "{\"a\":\"b}", "{\"a\":}", "{,}", "[1,2",
+        "",
+        "{",
+        "}",
+        "{}}",
+        "{} {}",
+        "{a:1}",
+        "{'a':1}",
+        "{\"a\":1,}",
+        "{\"a\" 1}",
+        "{\"a\":[1,]}",
+        "{\"a\":01}",
+        "{\"a\":1.}",
+        "{\"a\":.5}",
+        "{\"a\":+1}",
+        "{\"a\":1e}",
+        "{\"a\":-}",
+        "{\"a\":NaN}",
+        "{\"a\":tru}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12\"}",
+        "{\"a\":\"\\u+123\"}",
+        "{\"a\":\"b}",
+        "{\"a\":}",
+        "{,}",
+        "[1,2",
     ];
     for text in bad {
         assert_eq!(parse(text).unwrap_err(), MALFORMED, "{text}");
@@ -47,18 +75,35 @@ fn refuses_what_is_not_json() {
 
 #[test]
 fn refuses_half_characters_and_equal_names() {
-    for text in [r#"{"a":"\ud800"}"#, r#"{"a":"\udc00"}"#, r#"{"a":"\ud800\u0041"}"#, r#"{"a":"\ud800x"}"#] {
+    for text in [
+        r#"{"a":"\ud800"}"#,
+        r#"{"a":"\udc00"}"#,
+        r#"{"a":"\ud800\u0041"}"#,
+        r#"{"a":"\ud800x"}"#,
+    ] {
         assert_eq!(parse(text).unwrap_err(), LONE_SURROGATE, "{text}");
     }
-    assert_eq!(parse(r#"{"a":{"b":1,"\u0062":2}}"#).unwrap_err(), DUPLICATE_KEY);
+    assert_eq!(
+        parse(r#"{"a":{"b":1,"\u0062":2}}"#).unwrap_err(),
+        DUPLICATE_KEY
+    );
     let many: String = (0..40).map(|n| format!("\"k{n}\":0,")).collect();
     assert!(parse(&format!("{{{many}\"z\":0}}")).is_ok());
-    assert_eq!(parse(&format!("{{{many}\"k7\":0}}")).unwrap_err(), DUPLICATE_KEY);
+    assert_eq!(
+        parse(&format!("{{{many}\"k7\":0}}")).unwrap_err(),
+        DUPLICATE_KEY
+    );
 }
 
 #[test]
 fn limits_hold_at_their_edge() {
-    let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let nested = |depth: usize| {
+        format!(
+            "{{\"a\":{}{}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
+    };
     assert!(parse(&nested(64)).is_ok());
     assert_eq!(parse(&nested(65)).unwrap_err(), TOO_DEEP);
     assert_eq!(parse(&nested(1_000_000)).unwrap_err(), TOO_DEEP);
@@ -79,8 +124,17 @@ fn limits_hold_at_their_edge() {
 
 #[test]
 fn a_part_is_held_to_the_limits_it_will_meet_alone() {
-    let wide = Limits { depth: 80, nodes: 400_000 };
-    let inside = |depth: usize| format!("{{\"r\":{{\"a\":{}{}}}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let wide = Limits {
+        depth: 80,
+        nodes: 400_000,
+    };
+    let inside = |depth: usize| {
+        format!(
+            "{{\"r\":{{\"a\":{}{}}}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
+    };
     for (depth, expected) in [(64, Ok(())), (65, Err(TOO_DEEP))] {
         let text = inside(depth);
         let outer = parse_within(&text, wide).unwrap();
@@ -93,15 +147,30 @@ fn a_part_is_held_to_the_limits_it_will_meet_alone() {
 #[test]
 fn the_private_number_key_of_serde_json_is_a_member_like_any_other() {
     let object = parse(r#"{"a":{"$serde_json::private::Number":"5"}}"#).unwrap();
-    assert_eq!(object.object("a").unwrap().str("$serde_json::private::Number"), Some("5"));
-    assert_ne!(canonical(r#"{"a":{"$serde_json::private::Number":"5"}}"#), canonical(r#"{"a":5}"#));
+    assert_eq!(
+        object
+            .object("a")
+            .unwrap()
+            .str("$serde_json::private::Number"),
+        Some("5")
+    );
+    assert_ne!(
+        canonical(r#"{"a":{"$serde_json::private::Number":"5"}}"#),
+        canonical(r#"{"a":5}"#)
+    );
 }
 
 #[test]
 fn the_canonical_form_is_blind_to_order_space_and_escapes_but_not_to_decimals() {
-    assert_eq!(canonical("{ \"b\" : 1 , \"a\" : \"\\u00e9\\/\" }"), "{\"a\":\"é/\",\"b\":1}");
+    assert_eq!(
+        canonical("{ \"b\" : 1 , \"a\" : \"\\u00e9\\/\" }"),
+        "{\"a\":\"é/\",\"b\":1}"
+    );
     assert_ne!(canonical("{\"a\":5.0}"), canonical("{\"a\":5}"));
-    assert_eq!(canonical(r#"{"a":"\u0000\u001F\"\\\n"}"#), r#"{"a":"\u0000\u001f\"\\\u000a"}"#);
+    assert_eq!(
+        canonical(r#"{"a":"\u0000\u001F\"\\\n"}"#),
+        r#"{"a":"\u0000\u001f\"\\\u000a"}"#
+    );
 }
 
 fn any_json() -> impl Strategy<Value = serde_json::Value> {

@@ -1,11 +1,11 @@
 //! The model of a person's record: what a resource is, how it is named, what a change holds, what a row shows, and the
 //! patient's own layer. Pure: no clock, no I/O, no keys.
 
-pub mod change;
 pub mod category;
+pub mod change;
 pub mod codes;
-pub mod ids;
 pub mod identity;
+pub mod ids;
 pub mod json;
 pub mod patient;
 pub mod resource;

@@ -9,7 +9,6 @@ use super::ids::{ContentHash, ResourceId};
 use super::json::{self, Limits, Object, Refusal, Value};
 use super::row::{Row, derive_row};
 use super::text::{Folder, distinct_words};
-use std::borrow::Cow;
 
 /// Most references kept of one resource; its text keeps them all.
 pub const MAX_REFERENCES: usize = 4_096;
@@ -65,7 +64,11 @@ pub fn read(text: &str, issuer: &str, full_url: Option<&str>) -> Result<Resource
 }
 
 /// Reads one resource that was already parsed, alone or as a part of a bundle. Gives what [`read`] gives for its text.
-pub fn read_object(resource: &Object<'_>, issuer: &str, full_url: Option<&str>) -> Result<Resource, Refusal> {
+pub fn read_object(
+    resource: &Object<'_>,
+    issuer: &str,
+    full_url: Option<&str>,
+) -> Result<Resource, Refusal> {
     resource.check(Limits::RESOURCE)?;
     let kind = resource.str("resourceType").ok_or(NO_KIND)?;
     if kind == "Bundle" {
@@ -82,14 +85,29 @@ pub fn read_object(resource: &Object<'_>, issuer: &str, full_url: Option<&str>) 
         issuer,
         full_url: full_url.filter(|url| !url.trim().is_empty()),
     };
-    let names = [Some(issuer), context.id, context.full_url, version, last_updated];
-    if names.into_iter().flatten().any(|name| name.len() > MAX_NAME) {
+    let names = [
+        Some(issuer),
+        context.id,
+        context.full_url,
+        version,
+        last_updated,
+    ];
+    if names
+        .into_iter()
+        .flatten()
+        .any(|name| name.len() > MAX_NAME)
+    {
         return Err(NAME_TOO_LONG);
     }
     Ok(derive_resource(resource, &context, version, last_updated))
 }
 
-fn derive_resource(resource: &Object<'_>, context: &Context<'_>, version: Option<&str>, last_updated: Option<&str>) -> Resource {
+fn derive_resource(
+    resource: &Object<'_>,
+    context: &Context<'_>,
+    version: Option<&str>,
+    last_updated: Option<&str>,
+) -> Resource {
     let content = hash_content(resource);
     let id = derive_id(context, resource, content);
     let scope = context.scope();
@@ -116,7 +134,10 @@ fn derive_resource(resource: &Object<'_>, context: &Context<'_>, version: Option
 pub fn hash_content(resource: &Object<'_>) -> ContentHash {
     let mut canonical = String::with_capacity(resource.text().len());
     json::write_canonical(resource, &mut canonical);
-    ContentHash(first_half(blake3::derive_key("carnet/1 content", canonical.as_bytes())))
+    ContentHash(first_half(blake3::derive_key(
+        "carnet/1 content",
+        canonical.as_bytes(),
+    )))
 }
 
 /// One walk over a resource that collects its words and its references.
@@ -146,8 +167,16 @@ impl<'a> Walk<'a> {
     /// What this build calls the resource, so that it is found in both languages.
     fn name(&mut self, kind: &str, row: &Row) {
         let kind = kind_names(kind);
-        let names = [kind.map(|names| names.fr), kind.map(|names| names.en), row.display_fr, row.display_en];
-        names.into_iter().flatten().for_each(|name| self.words.push(name));
+        let names = [
+            kind.map(|names| names.fr),
+            kind.map(|names| names.en),
+            row.display_fr,
+            row.display_en,
+        ];
+        names
+            .into_iter()
+            .flatten()
+            .for_each(|name| self.words.push(name));
         row.value.iter().for_each(|value| self.words.push(value));
     }
 
@@ -185,7 +214,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn word(&mut self, text: &Cow<'_, str>) {
+    fn word(&mut self, text: &str) {
         if !is_machine_text(text) {
             self.words.push(text);
         }
@@ -225,16 +254,38 @@ impl<'a> Walk<'a> {
 fn is_silent(name: &str) -> bool {
     matches!(
         name,
-        "resourceType" | "id" | "meta" | "url" | "uri" | "system" | "fullUrl" | "use" | "unit" | "status" | "intent" | "data"
-            | "hash" | "contentType" | "language" | "implicitRules" | "versionId" | "currency" | "clinicalStatus"
+        "resourceType"
+            | "id"
+            | "meta"
+            | "url"
+            | "uri"
+            | "system"
+            | "fullUrl"
+            | "use"
+            | "unit"
+            | "status"
+            | "intent"
+            | "data"
+            | "hash"
+            | "contentType"
+            | "language"
+            | "implicitRules"
+            | "versionId"
+            | "currency"
+            | "clinicalStatus"
             | "verificationStatus"
     )
 }
 
 /// Dates, URLs and URNs.
 fn is_machine_text(text: &str) -> bool {
-    let dated = text.len() >= 7 && text.bytes().take(4).all(|byte| byte.is_ascii_digit()) && super::time::is_date(text);
-    dated || ["http://", "https://", "urn:"].iter().any(|scheme| text.starts_with(scheme))
+    let dated = text.len() >= 7
+        && text.bytes().take(4).all(|byte| byte.is_ascii_digit())
+        && super::time::is_date(text);
+    dated
+        || ["http://", "https://", "urn:"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
 }
 
 #[cfg(test)]

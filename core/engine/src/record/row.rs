@@ -4,7 +4,9 @@ use super::category::place_of;
 use super::ids::ResourceId;
 use super::json::{Object, Value};
 use super::time::is_date;
-use super::value::{Concept, Shown, concept_text, read_concept, read_observation, read_quantity, shorten};
+use super::value::{
+    Concept, Shown, concept_text, read_concept, read_observation, read_quantity, shorten,
+};
 
 /// A flat row, derived from a resource's text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,12 +124,15 @@ pub(super) fn derive_row(id: ResourceId, kind: &str, resource: &Object<'_>) -> R
 fn code_paths(kind: &str) -> &'static [&'static str] {
     match kind {
         "Immunization" => &["vaccineCode"],
-        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" | "MedicationAdministration" => {
-            &["medicationCodeableConcept"]
-        }
+        "MedicationRequest"
+        | "MedicationStatement"
+        | "MedicationDispense"
+        | "MedicationAdministration" => &["medicationCodeableConcept"],
         "Encounter" => &["type", "serviceType", "class"],
         "Appointment" => &["serviceType", "appointmentType", "specialty"],
-        "CarePlan" | "CareTeam" | "Communication" | "CommunicationRequest" => &["category", "topic", "reasonCode"],
+        "CarePlan" | "CareTeam" | "Communication" | "CommunicationRequest" => {
+            &["category", "topic", "reasonCode"]
+        }
         "Goal" => &["description", "category"],
         "ImagingStudy" => &["procedureCode", "modality", "series.modality"],
         "Media" => &["type", "modality", "view"],
@@ -137,12 +142,18 @@ fn code_paths(kind: &str) -> &'static [&'static str] {
         "PractitionerRole" => &["code", "specialty"],
         "Practitioner" => &["qualification.code"],
         "RelatedPerson" => &["relationship"],
-        "NutritionOrder" => &["oralDiet.type", "supplement.type", "enteralFormula.baseFormulaType"],
+        "NutritionOrder" => &[
+            "oralDiet.type",
+            "supplement.type",
+            "enteralFormula.baseFormulaType",
+        ],
         "SupplyDelivery" => &["suppliedItem.itemCodeableConcept", "type"],
         "SupplyRequest" => &["itemCodeableConcept", "category"],
         "DeviceRequest" => &["codeCodeableConcept"],
         "VisionPrescription" => &["lensSpecification.product"],
-        "ImmunizationRecommendation" => &["recommendation.vaccineCode", "recommendation.targetDisease"],
+        "ImmunizationRecommendation" => {
+            &["recommendation.vaccineCode", "recommendation.targetDisease"]
+        }
         "AdverseEvent" => &["event", "category"],
         "BodyStructure" => &["location", "morphology"],
         "Patient" | "Person" | "QuestionnaireResponse" => &[],
@@ -151,16 +162,24 @@ fn code_paths(kind: &str) -> &'static [&'static str] {
 }
 
 fn find_concept<'a>(kind: &str, resource: &'a Object<'_>) -> Option<Concept<'a>> {
-    code_paths(kind).iter().find_map(|path| read_concept(resource.at(path)?))
+    code_paths(kind)
+        .iter()
+        .find_map(|path| read_concept(resource.at(path)?))
 }
 
 /// A name the resource has beside its code: a person's, a place's, a title.
 fn find_name(kind: &str, resource: &Object<'_>) -> Option<String> {
-    let text = |paths: &[&str]| paths.iter().find_map(|path| resource.at(path)?.as_str().map(shorten));
+    let text = |paths: &[&str]| {
+        paths
+            .iter()
+            .find_map(|path| resource.at(path)?.as_str().map(shorten))
+    };
     match kind {
         "Patient" | "Practitioner" | "RelatedPerson" | "Person" => human_name(resource),
         "Device" => text(&["deviceName.name"]).filter(|_| resource.object("type").is_none()),
-        "Composition" | "CarePlan" | "Questionnaire" | "List" | "Library" => text(&["title", "name"]),
+        "Composition" | "CarePlan" | "Questionnaire" | "List" | "Library" => {
+            text(&["title", "name"])
+        }
         "DocumentReference" => {
             let untyped = resource.get("type").and_then(concept_text).is_none();
             text(&["description", "content.attachment.title"]).filter(|_| untyped)
@@ -176,8 +195,14 @@ fn find_name(kind: &str, resource: &Object<'_>) -> Option<String> {
 
 /// The official name, else the usual one, else the first: as text, or given names before family name.
 fn human_name(resource: &Object<'_>) -> Option<String> {
-    let named = |wanted: &str| resource.objects("name").find(|name| name.str("use") == Some(wanted));
-    let name = named("official").or_else(|| named("usual")).or_else(|| resource.object("name"))?;
+    let named = |wanted: &str| {
+        resource
+            .objects("name")
+            .find(|name| name.str("use") == Some(wanted))
+    };
+    let name = named("official")
+        .or_else(|| named("usual"))
+        .or_else(|| resource.object("name"))?;
     if let Some(text) = name.str("text") {
         return Some(shorten(text));
     }
@@ -189,9 +214,10 @@ fn human_name(resource: &Object<'_>) -> Option<String> {
 /// The reference to the resource that has the name, when this one has only the reference.
 fn find_name_elsewhere<'a>(kind: &str, resource: &'a Object<'_>) -> Option<&'a str> {
     let paths: &[&str] = match kind {
-        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" | "MedicationAdministration" => {
-            &["medicationReference.reference"]
-        }
+        "MedicationRequest"
+        | "MedicationStatement"
+        | "MedicationDispense"
+        | "MedicationAdministration" => &["medicationReference.reference"],
         "DeviceRequest" => &["codeReference.reference"],
         "DeviceUseStatement" => &["device.reference"],
         "SupplyDelivery" => &["suppliedItem.itemReference.reference"],
@@ -206,28 +232,72 @@ fn find_name_elsewhere<'a>(kind: &str, resource: &'a Object<'_>) -> Option<&'a s
 /// patient happened.
 fn when_paths(kind: &str) -> &'static [&'static str] {
     match kind {
-        "Patient" | "Person" | "Practitioner" | "PractitionerRole" | "RelatedPerson" | "Organization" | "Location"
-        | "OrganizationAffiliation" | "HealthcareService" | "Endpoint" | "Device" | "DeviceDefinition" | "DeviceMetric"
-        | "Medication" | "MedicationKnowledge" | "Substance" | "Group" | "BodyStructure" => &[],
+        "Patient"
+        | "Person"
+        | "Practitioner"
+        | "PractitionerRole"
+        | "RelatedPerson"
+        | "Organization"
+        | "Location"
+        | "OrganizationAffiliation"
+        | "HealthcareService"
+        | "Endpoint"
+        | "Device"
+        | "DeviceDefinition"
+        | "DeviceMetric"
+        | "Medication"
+        | "MedicationKnowledge"
+        | "Substance"
+        | "Group"
+        | "BodyStructure" => &[],
         "Observation" | "DiagnosticReport" => &[
-            "effectiveDateTime", "effectivePeriod.start", "effectiveInstant", "effectiveTiming.event", "effectivePeriod.end",
+            "effectiveDateTime",
+            "effectivePeriod.start",
+            "effectiveInstant",
+            "effectiveTiming.event",
+            "effectivePeriod.end",
             "issued",
         ],
-        "Condition" | "AllergyIntolerance" => {
-            &["onsetDateTime", "onsetPeriod.start", "recordedDate", "lastOccurrence", "abatementDateTime"]
-        }
-        "MedicationStatement" | "MedicationAdministration" => {
-            &["effectiveDateTime", "effectivePeriod.start", "effectivePeriod.end", "dateAsserted"]
-        }
+        "Condition" | "AllergyIntolerance" => &[
+            "onsetDateTime",
+            "onsetPeriod.start",
+            "recordedDate",
+            "lastOccurrence",
+            "abatementDateTime",
+        ],
+        "MedicationStatement" | "MedicationAdministration" => &[
+            "effectiveDateTime",
+            "effectivePeriod.start",
+            "effectivePeriod.end",
+            "dateAsserted",
+        ],
         "MedicationDispense" => &["whenHandedOver", "whenPrepared"],
         "Immunization" => &["occurrenceDateTime", "recorded"],
-        "Procedure" => &["performedDateTime", "performedPeriod.start", "performedPeriod.end"],
-        "Claim" | "ExplanationOfBenefit" => {
-            &["billablePeriod.start", "item.servicedDate", "item.servicedPeriod.start", "billablePeriod.end", "created"]
+        "Procedure" => &[
+            "performedDateTime",
+            "performedPeriod.start",
+            "performedPeriod.end",
+        ],
+        "Claim" | "ExplanationOfBenefit" => &[
+            "billablePeriod.start",
+            "item.servicedDate",
+            "item.servicedPeriod.start",
+            "billablePeriod.end",
+            "created",
+        ],
+        "MedicationRequest" | "ServiceRequest" | "DeviceRequest" => {
+            &["authoredOn", "occurrenceDateTime", "occurrencePeriod.start"]
         }
-        "MedicationRequest" | "ServiceRequest" | "DeviceRequest" => &["authoredOn", "occurrenceDateTime", "occurrencePeriod.start"],
-        "DocumentReference" => &["context.period.start", "date", "content.attachment.creation"],
-        "Specimen" => &["collection.collectedDateTime", "collection.collectedPeriod.start", "receivedTime"],
+        "DocumentReference" => &[
+            "context.period.start",
+            "date",
+            "content.attachment.creation",
+        ],
+        "Specimen" => &[
+            "collection.collectedDateTime",
+            "collection.collectedPeriod.start",
+            "receivedTime",
+        ],
         "Goal" => &["startDate", "statusDate"],
         _ => OTHER_WHEN_PATHS,
     }
@@ -235,24 +305,66 @@ fn when_paths(kind: &str) -> &'static [&'static str] {
 
 /// Dates of what happened, before dates of what was written down about it.
 const OTHER_WHEN_PATHS: &[&str] = &[
-    "effectiveDateTime", "effectivePeriod.start", "onsetDateTime", "occurrenceDateTime", "occurrencePeriod.start",
-    "occurredDateTime", "occurredPeriod.start", "performedDateTime", "performedPeriod.start", "started", "start", "period.start",
-    "timingDateTime", "timingPeriod.start", "servicedDate", "servicedPeriod.start", "createdDateTime", "createdPeriod.start",
-    "identifiedDateTime", "identifiedPeriod.start", "executionPeriod.start", "billablePeriod.start", "authoredOn", "authored",
-    "dateTime", "date", "sent", "received", "dateWritten", "statusDate", "recordedDate", "recorded", "issued", "created",
-    "timestamp", "period.end",
+    "effectiveDateTime",
+    "effectivePeriod.start",
+    "onsetDateTime",
+    "occurrenceDateTime",
+    "occurrencePeriod.start",
+    "occurredDateTime",
+    "occurredPeriod.start",
+    "performedDateTime",
+    "performedPeriod.start",
+    "started",
+    "start",
+    "period.start",
+    "timingDateTime",
+    "timingPeriod.start",
+    "servicedDate",
+    "servicedPeriod.start",
+    "createdDateTime",
+    "createdPeriod.start",
+    "identifiedDateTime",
+    "identifiedPeriod.start",
+    "executionPeriod.start",
+    "billablePeriod.start",
+    "authoredOn",
+    "authored",
+    "dateTime",
+    "date",
+    "sent",
+    "received",
+    "dateWritten",
+    "statusDate",
+    "recordedDate",
+    "recorded",
+    "issued",
+    "created",
+    "timestamp",
+    "period.end",
 ];
 
 fn find_when<'a>(kind: &str, resource: &'a Object<'_>) -> Option<&'a str> {
-    let dates = when_paths(kind).iter().filter_map(|path| resource.at(path)?.as_str());
+    let dates = when_paths(kind)
+        .iter()
+        .filter_map(|path| resource.at(path)?.as_str());
     dates.into_iter().find(|text| is_date(text))
 }
 
 fn find_value(kind: &str, resource: &Object<'_>) -> Shown {
     let text = |path: &str| resource.at(path).and_then(Value::as_str).map(Shown::text);
     let concept = |path: &str| resource.at(path).and_then(concept_text).map(Shown::text);
-    let quantity = |path: &str| resource.at(path).and_then(Value::as_object).and_then(read_quantity);
-    let amount = |path: &str| resource.at(path).and_then(Value::as_object).and_then(read_money);
+    let quantity = |path: &str| {
+        resource
+            .at(path)
+            .and_then(Value::as_object)
+            .and_then(read_quantity)
+    };
+    let amount = |path: &str| {
+        resource
+            .at(path)
+            .and_then(Value::as_object)
+            .and_then(read_money)
+    };
     match kind {
         "Observation" => Some(read_observation(resource)),
         "AllergyIntolerance" => concept("reaction.manifestation"),
@@ -260,7 +372,9 @@ fn find_value(kind: &str, resource: &Object<'_>) -> Shown {
         "MedicationRequest" => read_dosage(resource, "dosageInstruction"),
         "MedicationStatement" => read_dosage(resource, "dosage"),
         "MedicationAdministration" => text("dosage.text").or_else(|| quantity("dosage.dose")),
-        "MedicationDispense" => quantity("quantity").or_else(|| read_dosage(resource, "dosageInstruction")),
+        "MedicationDispense" => {
+            quantity("quantity").or_else(|| read_dosage(resource, "dosageInstruction"))
+        }
         "SupplyDelivery" => quantity("suppliedItem.quantity"),
         "SupplyRequest" => quantity("quantity"),
         "Immunization" => quantity("doseQuantity"),
@@ -280,7 +394,10 @@ fn find_value(kind: &str, resource: &Object<'_>) -> Shown {
 
 fn read_dosage(resource: &Object<'_>, member: &str) -> Option<Shown> {
     let dosage = resource.object(member)?;
-    if let Some(text) = dosage.str("text").or_else(|| dosage.str("patientInstruction")) {
+    if let Some(text) = dosage
+        .str("text")
+        .or_else(|| dosage.str("patientInstruction"))
+    {
         return Some(Shown::text(text));
     }
     read_quantity(dosage.at("doseAndRate.doseQuantity")?.as_object()?)
@@ -297,14 +414,24 @@ fn read_money(money: &Object<'_>) -> Option<Shown> {
 
 /// What was withdrawn says so first; then the clinical status, then the status.
 fn find_status<'a>(resource: &'a Object<'_>) -> Option<&'a str> {
-    let code = |name: &str| resource.get(name).and_then(read_concept).and_then(|concept| concept.code.or(concept.display));
-    let withdrawn = code("verificationStatus").filter(|code| matches!(*code, "entered-in-error" | "refuted"));
-    let status = withdrawn.or_else(|| code("clinicalStatus")).or_else(|| code("status"));
-    status.or_else(|| code("lifecycleStatus")).or_else(|| match resource.get("active") {
-        Some(Value::Bool(true)) => Some("active"),
-        Some(Value::Bool(false)) => Some("inactive"),
-        _ => None,
-    })
+    let code = |name: &str| {
+        resource
+            .get(name)
+            .and_then(read_concept)
+            .and_then(|concept| concept.code.or(concept.display))
+    };
+    let withdrawn =
+        code("verificationStatus").filter(|code| matches!(*code, "entered-in-error" | "refuted"));
+    let status = withdrawn
+        .or_else(|| code("clinicalStatus"))
+        .or_else(|| code("status"));
+    status
+        .or_else(|| code("lifecycleStatus"))
+        .or_else(|| match resource.get("active") {
+            Some(Value::Bool(true)) => Some("active"),
+            Some(Value::Bool(false)) => Some("inactive"),
+            _ => None,
+        })
 }
 
 #[cfg(test)]

@@ -32,7 +32,9 @@ pub fn fold_words(text: &str) -> String {
 pub fn query_words(text: &str) -> Vec<String> {
     let folded = fold_words(text);
     let mut seen = HashSet::new();
-    let distinct = folded.split(' ').filter(|word| !word.is_empty() && seen.insert(*word));
+    let distinct = folded
+        .split(' ')
+        .filter(|word| !word.is_empty() && seen.insert(*word));
     distinct.take(MAX_QUERY_WORDS).map(str::to_owned).collect()
 }
 
@@ -137,18 +139,27 @@ impl Folder {
 
     fn push_foreign(&mut self, character: char) {
         match character {
-            'œ' | 'Œ' => "oe".chars().for_each(|letter| self.push_letter(letter)),
-            'æ' | 'Æ' => "ae".chars().for_each(|letter| self.push_letter(letter)),
-            'ß' | 'ẞ' => "ss".chars().for_each(|letter| self.push_letter(letter)),
             // A soft hyphen and the joiners are invisible inside a word.
             '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{feff}' => (),
-            other => decompose_compatible(other, |part| {
-                if part.is_alphanumeric() {
-                    part.to_lowercase().for_each(|letter| self.push_letter(letter));
-                } else if !is_combining_mark(part) {
-                    self.end_word();
-                }
-            }),
+            other => decompose_compatible(other, |part| self.push_part(part)),
+        }
+    }
+
+    fn push_part(&mut self, part: char) {
+        let mut spell = |letters: &str| letters.chars().for_each(|letter| self.push_letter(letter));
+        match part {
+            'œ' | 'Œ' => spell("oe"),
+            'æ' | 'Æ' => spell("ae"),
+            'ß' | 'ẞ' => spell("ss"),
+            _ if part.is_alphanumeric() => {
+                // A capital may become a letter and a mark.
+                let letters = part
+                    .to_lowercase()
+                    .filter(|letter| letter.is_alphanumeric());
+                letters.for_each(|letter| self.push_letter(letter));
+            }
+            _ if is_combining_mark(part) => (),
+            _ => self.end_word(),
         }
     }
 
@@ -158,7 +169,10 @@ impl Folder {
     }
 
     fn apostrophe(&mut self) {
-        let elided = self.out.get(self.word..).is_some_and(|word| ELISIONS.contains(&word));
+        let elided = self
+            .out
+            .get(self.word..)
+            .is_some_and(|word| ELISIONS.contains(&word));
         if elided && self.joiner.is_none() {
             self.out.truncate(self.word);
         } else {
@@ -182,12 +196,20 @@ impl Folder {
 fn take_entity(characters: &mut std::str::Chars<'_>) -> char {
     const LONGEST: usize = 8;
     let rest = characters.as_str();
-    let Some((name, after)) = rest.split_once(';').filter(|(name, _)| name.len() <= LONGEST) else {
+    let is_name = |name: &str| {
+        name.len() <= LONGEST
+            && name
+                .bytes()
+                .all(|byte| byte == b'#' || byte.is_ascii_alphanumeric())
+    };
+    let Some((name, after)) = rest.split_once(';').filter(|(name, _)| is_name(name)) else {
         return ' ';
     };
     *characters = after.chars();
     let number = match name.strip_prefix('#') {
-        Some(hex) if hex.starts_with(['x', 'X']) => u32::from_str_radix(hex.trim_start_matches(['x', 'X']), 16).ok(),
+        Some(hex) if hex.starts_with(['x', 'X']) => {
+            u32::from_str_radix(hex.trim_start_matches(['x', 'X']), 16).ok()
+        }
         Some(decimal) => decimal.parse().ok(),
         None => None,
     };
@@ -205,28 +227,39 @@ mod tests {
 
     #[test]
     fn folds_accents_case_and_ligatures() {
-        assert_eq!(fold_words("Œdème  aigu, ŒSOPHAGE; cæcum — Straße"), "oedeme aigu oesophage caecum strasse");
+        assert_eq!(
+            fold_words("Œdème  aigu, ŒSOPHAGE; cæcum — Straße"),
+            "oedeme aigu oesophage caecum strasse"
+        );
         assert_eq!(fold_words("e\u{301}te\u{301}"), "ete");
         assert_eq!(fold_words("10 µg/m²"), "10 μg m2");
     }
 
     #[test]
     fn drops_french_elisions_only() {
-        assert_eq!(fold_words("l'hypertension d’origine qu'il jusqu'à"), "hypertension origine il a");
+        assert_eq!(
+            fold_words("l'hypertension d’origine qu'il jusqu'à"),
+            "hypertension origine il a"
+        );
         assert_eq!(fold_words("aujourd'hui O'Brien"), "aujourd hui o brien");
         assert_eq!(fold_words("Crohn's disease"), "crohn s disease");
     }
 
     #[test]
     fn keeps_decimals_and_codes_whole() {
-        assert_eq!(fold_words("5,4 mmol/L. 29463-7, 1.0. A-1 3-a"), "5.4 mmol l 29463-7 1.0 a 1 3 a");
+        assert_eq!(
+            fold_words("5,4 mmol/L. 29463-7, 1.0. A-1 3-a"),
+            "5.4 mmol l 29463-7 1.0 a 1 3 a"
+        );
         assert_eq!(fold_words("120/80"), "120 80");
     }
 
     #[test]
     fn markup_loses_its_tags_and_decodes_entities() {
         let mut folder = Folder::default();
-        folder.push_markup("<div class=\"secret\"><p>Fi&#232;vre&amp;toux</p><b>O&#xE8;il</b> &nope &lt;5</div>");
+        folder.push_markup(
+            "<div class=\"secret\"><p>Fi&#232;vre&amp;toux</p><b>O&#xE8;il</b> &nope &lt;5</div>",
+        );
         assert_eq!(folder.finish(), "fievre toux oeil nope 5");
     }
 

@@ -46,7 +46,10 @@ fn split_time(text: &str) -> Option<(u32, u32, Option<i32>)> {
         "" => None,
         _ => Some(split_zone(zone)?),
     };
-    parts.next().is_none().then_some((hour * 3600 + minute * 60 + second, nanos, offset))
+    parts
+        .next()
+        .is_none()
+        .then_some((hour * 3600 + minute * 60 + second, nanos, offset))
 }
 
 fn split_second(text: &str) -> Option<(u32, u32)> {
@@ -54,7 +57,12 @@ fn split_second(text: &str) -> Option<(u32, u32)> {
     let second = number(whole, 2).filter(|second| *second <= 60)?;
     let digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
     let nanos = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
-    digits.then(|| (second, nanos.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))))
+    digits.then(|| {
+        (
+            second,
+            nanos.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')),
+        )
+    })
 }
 
 fn split_zone(text: &str) -> Option<i32> {
@@ -63,7 +71,9 @@ fn split_zone(text: &str) -> Option<i32> {
     }
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let (hour, minute) = text.get(1..)?.split_once(':')?;
-    let minutes = number(hour, 2)?.checked_mul(60)?.checked_add(number(minute, 2)?)?;
+    let minutes = number(hour, 2)?
+        .checked_mul(60)?
+        .checked_add(number(minute, 2)?)?;
     i32::try_from(minutes).ok().map(|minutes| sign * minutes)
 }
 
@@ -73,7 +83,10 @@ pub fn parse_instant(text: &str) -> Option<(i64, u32)> {
     let (second, nanos, offset) = split_time(time)?;
     let mut parts = day.split('-').filter_map(|part| part.parse::<i64>().ok());
     let days = days_since_1970(parts.next()?, parts.next()?, parts.next()?);
-    Some((days * 86_400 + i64::from(second) - i64::from(offset?) * 60, nanos))
+    Some((
+        days * 86_400 + i64::from(second) - i64::from(offset?) * 60,
+        nanos,
+    ))
 }
 
 /// Howard Hinnant's `days_from_civil`.
@@ -100,7 +113,12 @@ pub struct VersionKey {
 
 impl VersionKey {
     /// The place of the version with these marks.
-    pub fn new(last_updated: Option<&str>, version: Option<&str>, lamport: u64, content: ContentHash) -> Self {
+    pub fn new(
+        last_updated: Option<&str>,
+        version: Option<&str>,
+        lamport: u64,
+        content: ContentHash,
+    ) -> Self {
         let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
         Self {
             last_updated: last_updated.and_then(parse_instant),
@@ -120,14 +138,33 @@ mod tests {
     #[test]
     fn partial_dates_and_offsets_are_dates() {
         for good in [
-            "2019", "2019-02", "2019-02-28", "2019-02-28T10:00", "2019-02-28T10:00:00", "2019-02-28T10:00:00.123456Z",
-            "2021-04-01T17:10:00+01:00", "0001-01-01T24:00:00-12:30",
+            "2019",
+            "2019-02",
+            "2019-02-28",
+            "2019-02-28T10:00",
+            "2019-02-28T10:00:00",
+            "2019-02-28T10:00:00.123456Z",
+            "2021-04-01T17:10:00+01:00",
+            "0001-01-01T24:00:00-12:30",
         ] {
             assert!(is_date(good), "{good}");
         }
         for bad in [
-            "", "19", "2019-13", "2019-00", "2019-1-1", "2019-02-32", "2019-02-28T", "2019-02T10:00", "2019-02-28 10:00",
-            "IGNORED_FIELD", "2019-02-28T10:00:00.Z", "2019-02-28T10:60:00Z", "20190228", "2019-02-28T10:00:00+0100", "２019",
+            "",
+            "19",
+            "2019-13",
+            "2019-00",
+            "2019-1-1",
+            "2019-02-32",
+            "2019-02-28T",
+            "2019-02T10:00",
+            "2019-02-28 10:00",
+            "IGNORED_FIELD",
+            "2019-02-28T10:00:00.Z",
+            "2019-02-28T10:60:00Z",
+            "20190228",
+            "2019-02-28T10:00:00+0100",
+            "２019",
         ] {
             assert!(!is_date(bad), "{bad}");
         }
@@ -136,8 +173,14 @@ mod tests {
     #[test]
     fn instants_keep_their_offset_into_account() {
         assert_eq!(parse_instant("1970-01-01T00:00:00Z"), Some((0, 0)));
-        assert_eq!(parse_instant("2000-03-01T01:00:00.5+01:00"), Some((951_868_800, 500_000_000)));
-        assert_eq!(parse_instant("2026-11-23T16:37:25.000Z"), Some((1_795_451_845, 0)));
+        assert_eq!(
+            parse_instant("2000-03-01T01:00:00.5+01:00"),
+            Some((951_868_800, 500_000_000))
+        );
+        assert_eq!(
+            parse_instant("2026-11-23T16:37:25.000Z"),
+            Some((1_795_451_845, 0))
+        );
         assert_eq!(parse_instant("1969-12-31T23:59:59Z"), Some((-1, 0)));
         for partial in ["2019", "2019-02-28", "2019-02-28T10:00:00", "IGNORED_FIELD"] {
             assert_eq!(parse_instant(partial), None);

@@ -61,9 +61,18 @@ pub fn read_concept<'a>(value: &'a Value<'_>) -> Option<Concept<'a>> {
     };
     let coding = primary_coding(concept).unwrap_or(concept);
     let (system, code) = (coding.str("system"), coding.str("code"));
-    let other_display = || concept.objects("coding").find_map(|coding| coding.str("display"));
-    let display = concept.str("text").or_else(|| coding.str("display")).or_else(other_display);
-    let names = system.zip(code).and_then(|(system, code)| code_names(system, code));
+    let other_display = || {
+        concept
+            .objects("coding")
+            .find_map(|coding| coding.str("display"))
+    };
+    let display = concept
+        .str("text")
+        .or_else(|| coding.str("display"))
+        .or_else(other_display);
+    let names = system
+        .zip(code)
+        .and_then(|(system, code)| code_names(system, code));
     let says_something = code.is_some() || display.is_some();
     says_something.then_some(Concept {
         system,
@@ -90,7 +99,9 @@ fn primary_coding<'a, 't>(concept: &'a Object<'t>) -> Option<&'a Object<'t>> {
     let chosen = |coding: &&Object<'_>| coding.get("userSelected") == Some(&Value::Bool(true));
     let coded = |coding: &&Object<'_>| coding.str("code").is_some();
     let found = codings().find(known).or_else(|| codings().find(chosen));
-    found.or_else(|| codings().find(coded)).or_else(|| codings().next())
+    found
+        .or_else(|| codings().find(coded))
+        .or_else(|| codings().next())
 }
 
 /// What to call a concept in one text.
@@ -101,7 +112,10 @@ pub fn concept_text<'a>(value: &'a Value<'_>) -> Option<&'a str> {
 
 /// What an Observation, or one component of it, found.
 pub fn read_observation(observation: &Object<'_>) -> Shown {
-    let value = observation.members().iter().find(|(name, _)| name.starts_with("value"));
+    let value = observation
+        .members()
+        .iter()
+        .find(|(name, _)| name.starts_with("value"));
     if let Some(shown) = value.and_then(|(name, value)| read_value(name, value)) {
         return shown;
     }
@@ -144,7 +158,10 @@ pub fn read_quantity(quantity: &Object<'_>) -> Option<Shown> {
     };
     Some(Shown {
         value: Some(shorten(value)),
-        comparator: quantity.str("comparator").filter(|sign| is_comparator(sign)).map(str::to_owned),
+        comparator: quantity
+            .str("comparator")
+            .filter(|sign| is_comparator(sign))
+            .map(str::to_owned),
         unit: unit_of(quantity).map(shorten),
     })
 }
@@ -160,16 +177,29 @@ fn is_comparator(sign: &str) -> bool {
 /// Laboratories write `<1.0 mg/L` as text: comparator, number and unit are taken apart, each as written. Any other text
 /// stays whole.
 fn read_text(text: &str) -> Shown {
-    const SIGNS: [(&str, &str); 6] = [("<=", "<="), (">=", ">="), ("≤", "<="), ("≥", ">="), ("<", "<"), (">", ">")];
+    const SIGNS: [(&str, &str); 6] = [
+        ("<=", "<="),
+        (">=", ">="),
+        ("≤", "<="),
+        ("≥", ">="),
+        ("<", "<"),
+        (">", ">"),
+    ];
     let trimmed = text.trim();
-    let signed = SIGNS.iter().find_map(|(written, sign)| Some((*sign, trimmed.strip_prefix(written)?.trim_start())));
+    let signed = SIGNS
+        .iter()
+        .find_map(|(written, sign)| Some((*sign, trimmed.strip_prefix(written)?.trim_start())));
     let Some((sign, rest)) = signed else {
         return Shown::text(text);
     };
-    let end = rest.find(|character: char| !matches!(character, '0'..='9' | '.' | ',')).unwrap_or(rest.len());
+    let end = rest
+        .find(|character: char| !matches!(character, '0'..='9' | '.' | ','))
+        .unwrap_or(rest.len());
     let (number, unit) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let digits = |edge: Option<char>| edge.is_some_and(|character| character.is_ascii_digit());
-    let unit_stands_apart = unit.is_empty() || unit.starts_with([' ', '%', '/']) || unit.starts_with(char::is_alphabetic);
+    let unit_stands_apart = unit.is_empty()
+        || unit.starts_with([' ', '%', '/'])
+        || unit.starts_with(char::is_alphabetic);
     if !digits(number.chars().next()) || !digits(number.chars().last()) || !unit_stands_apart {
         return Shown::text(text);
     }
@@ -205,11 +235,18 @@ fn read_ratio(ratio: &Object<'_>) -> Option<Shown> {
     };
     let unit = match (numerator.unit, denominator.unit) {
         (None, None) => None,
-        (above, below) => Some(format!("{}/{}", above.unwrap_or_default(), below.unwrap_or_default())),
+        (above, below) => Some(format!(
+            "{}/{}",
+            above.unwrap_or_default(),
+            below.unwrap_or_default()
+        )),
     };
     let separator = if unit.is_none() { ':' } else { '/' };
     Some(Shown {
-        value: Some(format!("{}{separator}{}", numerator.value?, denominator.value?)),
+        value: Some(format!(
+            "{}{separator}{}",
+            numerator.value?, denominator.value?
+        )),
         comparator: numerator.comparator,
         unit,
     })
@@ -219,7 +256,11 @@ fn read_ratio(ratio: &Object<'_>) -> Option<Shown> {
 fn read_period(period: &Object<'_>) -> Option<Shown> {
     match (period.str("start"), period.str("end")) {
         (None, None) => None,
-        (start, end) => Some(Shown::text(&format!("{}/{}", start.unwrap_or(".."), end.unwrap_or("..")))),
+        (start, end) => Some(Shown::text(&format!(
+            "{}/{}",
+            start.unwrap_or(".."),
+            end.unwrap_or("..")
+        ))),
     }
 }
 
@@ -235,15 +276,24 @@ fn read_samples(samples: &Object<'_>) -> Option<Shown> {
 fn read_blood_pressure(observation: &Object<'_>) -> Option<Shown> {
     let part = |code: &str| {
         let found = observation.objects("component").find(|component| {
-            let codings = component.objects("code").flat_map(|concept| concept.objects("coding"));
-            codings.into_iter().any(|coding| coding.str("code") == Some(code))
+            let codings = component
+                .objects("code")
+                .flat_map(|concept| concept.objects("coding"));
+            codings
+                .into_iter()
+                .any(|coding| coding.str("code") == Some(code))
         });
         found.and_then(|component| read_quantity(component.object("valueQuantity")?))
     };
     let (systolic, diastolic) = (part("8480-6")?, part("8462-4")?);
-    let plain = systolic.comparator.is_none() && diastolic.comparator.is_none() && systolic.unit == diastolic.unit;
+    let plain = systolic.comparator.is_none()
+        && diastolic.comparator.is_none()
+        && systolic.unit == diastolic.unit;
     plain.then(|| Shown {
-        value: systolic.value.zip(diastolic.value).map(|(above, below)| format!("{above}/{below}")),
+        value: systolic
+            .value
+            .zip(diastolic.value)
+            .map(|(above, below)| format!("{above}/{below}")),
         comparator: None,
         unit: systolic.unit,
     })
@@ -251,11 +301,14 @@ fn read_blood_pressure(observation: &Object<'_>) -> Option<Shown> {
 
 /// `name: value unit; name: value unit`.
 fn read_components(observation: &Object<'_>) -> Option<String> {
-    let texts = observation.objects("component").take(MAX_COMPONENTS).filter_map(|component| {
-        let name = component.get("code").and_then(concept_text)?;
-        let text = joined(&read_observation(component))?;
-        Some(format!("{name}: {text}"))
-    });
+    let texts = observation
+        .objects("component")
+        .take(MAX_COMPONENTS)
+        .filter_map(|component| {
+            let name = component.get("code").and_then(concept_text)?;
+            let text = joined(&read_observation(component))?;
+            Some(format!("{name}: {text}"))
+        });
     let texts: Vec<String> = texts.collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
@@ -281,19 +334,42 @@ mod tests {
         let text = format!("{{{members}}}");
         let shown = read_observation(&parse(&text).unwrap());
         let plain = |text: Option<String>| text.unwrap_or_default();
-        (plain(shown.comparator), plain(shown.value), plain(shown.unit))
+        (
+            plain(shown.comparator),
+            plain(shown.value),
+            plain(shown.unit),
+        )
     }
 
     fn is(members: &str, comparator: &str, value: &str, unit: &str) {
-        assert_eq!(shown(members), (comparator.to_owned(), value.to_owned(), unit.to_owned()), "{members}");
+        assert_eq!(
+            shown(members),
+            (comparator.to_owned(), value.to_owned(), unit.to_owned()),
+            "{members}"
+        );
     }
 
     #[test]
     fn quantities_keep_their_text() {
-        is(r#""valueQuantity":{"value":5.0,"unit":"mmol/L","code":"x"}"#, "", "5.0", "mmol/L");
-        is(r#""valueQuantity":{"value":1e-3,"comparator":"<","code":"mg/L"}"#, "<", "1e-3", "mg/L");
+        is(
+            r#""valueQuantity":{"value":5.0,"unit":"mmol/L","code":"x"}"#,
+            "",
+            "5.0",
+            "mmol/L",
+        );
+        is(
+            r#""valueQuantity":{"value":1e-3,"comparator":"<","code":"mg/L"}"#,
+            "<",
+            "1e-3",
+            "mg/L",
+        );
         is(r#""valueQuantity":{"unit":"mg/L"}"#, "", "", "");
-        is(r#""valueQuantity":{"value":1,"comparator":"~"}"#, "", "1", "");
+        is(
+            r#""valueQuantity":{"value":1,"comparator":"~"}"#,
+            "",
+            "1",
+            "",
+        );
     }
 
     #[test]
@@ -303,7 +379,12 @@ mod tests {
         is(r#""valueDateTime":"2019-02""#, "", "2019-02", "");
         is(r#""valueTime":"10:30:00""#, "", "10:30:00", "");
         is(r#""valuePeriod":{"end":"2019"}"#, "", "../2019", "");
-        is(r#""valueCodeableConcept":{"coding":[{"code":"c"},{"display":"Never"}]}"#, "", "Never", "");
+        is(
+            r#""valueCodeableConcept":{"coding":[{"code":"c"},{"display":"Never"}]}"#,
+            "",
+            "Never",
+            "",
+        );
     }
 
     #[test]
@@ -321,26 +402,67 @@ mod tests {
 
     #[test]
     fn ranges_ratios_and_samples() {
-        is(r#""valueRange":{"low":{"value":1.0,"unit":"g"},"high":{"value":2,"unit":"g"}}"#, "", "1.0 - 2", "g");
-        is(r#""valueRange":{"high":{"value":2,"unit":"g"}}"#, "<=", "2", "g");
-        is(r#""valueRatio":{"numerator":{"value":1},"denominator":{"value":128}}"#, "", "1:128", "");
-        is(r#""valueRatio":{"numerator":{"value":5,"unit":"mg"},"denominator":{"value":10,"unit":"mL"}}"#, "", "5/10", "mg/mL");
-        is(r#""valueSampledData":{"origin":{"value":0,"unit":"mV"},"data":"1 2 E"}"#, "", "1 2 E", "mV");
+        is(
+            r#""valueRange":{"low":{"value":1.0,"unit":"g"},"high":{"value":2,"unit":"g"}}"#,
+            "",
+            "1.0 - 2",
+            "g",
+        );
+        is(
+            r#""valueRange":{"high":{"value":2,"unit":"g"}}"#,
+            "<=",
+            "2",
+            "g",
+        );
+        is(
+            r#""valueRatio":{"numerator":{"value":1},"denominator":{"value":128}}"#,
+            "",
+            "1:128",
+            "",
+        );
+        is(
+            r#""valueRatio":{"numerator":{"value":5,"unit":"mg"},"denominator":{"value":10,"unit":"mL"}}"#,
+            "",
+            "5/10",
+            "mg/mL",
+        );
+        is(
+            r#""valueSampledData":{"origin":{"value":0,"unit":"mV"},"data":"1 2 E"}"#,
+            "",
+            "1 2 E",
+            "mV",
+        );
     }
 
     const SYSTOLIC: &str = r#"{"code":{"coding":[{"code":"8480-6","display":"Sys"}]},"valueQuantity":{"value":120,"unit":"mmHg"}}"#;
 
     #[test]
     fn blood_pressure_is_one_value() {
-        let diastolic = r#"{"code":{"coding":[{"code":"8462-4"}]},"valueQuantity":{"value":80,"unit":"mmHg"}}"#;
-        is(&format!(r#""component":[{diastolic},{SYSTOLIC}]"#), "", "120/80", "mmHg");
+        let diastolic =
+            r#"{"code":{"coding":[{"code":"8462-4"}]},"valueQuantity":{"value":80,"unit":"mmHg"}}"#;
+        is(
+            &format!(r#""component":[{diastolic},{SYSTOLIC}]"#),
+            "",
+            "120/80",
+            "mmHg",
+        );
         let absent = r#"{"code":{"coding":[{"code":"8462-4","display":"Dia"}]},"dataAbsentReason":{"text":"Unknown"}}"#;
-        is(&format!(r#""component":[{SYSTOLIC},{absent}]"#), "", "Sys: 120 mmHg; Dia: Unknown", "");
+        is(
+            &format!(r#""component":[{SYSTOLIC},{absent}]"#),
+            "",
+            "Sys: 120 mmHg; Dia: Unknown",
+            "",
+        );
     }
 
     #[test]
     fn an_absent_value_says_why() {
-        is(r#""dataAbsentReason":{"coding":[{"code":"unknown"}]}"#, "", "unknown", "");
+        is(
+            r#""dataAbsentReason":{"coding":[{"code":"unknown"}]}"#,
+            "",
+            "unknown",
+            "",
+        );
     }
 
     #[test]
@@ -348,7 +470,10 @@ mod tests {
         let text = r#"{"code":{"coding":[{"system":"x","code":"1"},{"system":"http://loinc.org","code":"8302-2"}]}}"#;
         let object = parse(text).unwrap();
         let concept = read_concept(object.get("code").unwrap()).unwrap();
-        assert_eq!((concept.code, concept.names.unwrap().fr), (Some("8302-2"), "Taille"));
+        assert_eq!(
+            (concept.code, concept.names.unwrap().fr),
+            (Some("8302-2"), "Taille")
+        );
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! Real files that nobody on this project wrote, where they are present.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
 use super::{Draft, Outcome, Refused, Summary, read_fhir};
 use crate::record::json::parse;
@@ -15,12 +20,18 @@ fn corpus() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("SKIPPED: no corpus at {}; set CARNET_CORPUS to test against real files", folder.display());
+    eprintln!(
+        "SKIPPED: no corpus at {}; set CARNET_CORPUS to test against real files",
+        folder.display()
+    );
     None
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     files
 }
@@ -43,16 +54,29 @@ fn found(bytes: &[u8], name: &str) -> Found {
         ControlFlow::Continue(())
     };
     let summary = read_fhir(bytes, name, &mut sink).unwrap();
-    Found { summary, drafts, refused, others }
+    Found {
+        summary,
+        drafts,
+        refused,
+        others,
+    }
 }
 
 fn file(path: &Path) -> Found {
-    found(&std::fs::read(path).unwrap(), &path.file_name().unwrap().to_string_lossy())
+    found(
+        &std::fs::read(path).unwrap(),
+        &path.file_name().unwrap().to_string_lossy(),
+    )
 }
 
 fn folder(name: &str) -> Vec<Found> {
-    let Some(corpus) = corpus() else { return Vec::new() };
-    files(&corpus.join(name)).iter().map(|path| file(path)).collect()
+    let Some(corpus) = corpus() else {
+        return Vec::new();
+    };
+    files(&corpus.join(name))
+        .iter()
+        .map(|path| file(path))
+        .collect()
 }
 
 /// What must hold of every draft, whatever it is.
@@ -60,19 +84,31 @@ fn check(draft: &Draft) {
     let again = read(&draft.text, &draft.issuer, draft.full_url.as_deref()).unwrap();
     assert_eq!(again, draft.resource);
     let loose: serde_json::Value = serde_json::from_str(&draft.text).unwrap();
-    assert_eq!(loose.get("resourceType").unwrap(), draft.resource.kind.as_str());
+    assert_eq!(
+        loose.get("resourceType").unwrap(),
+        draft.resource.kind.as_str()
+    );
     assert!(parse(&draft.text).is_ok());
 }
 
 fn resolved(drafts: &[Draft]) -> (usize, usize) {
-    let aliases: BTreeSet<&str> = drafts.iter().flat_map(|draft| &draft.resource.aliases).map(String::as_str).collect();
+    let aliases: BTreeSet<&str> = drafts
+        .iter()
+        .flat_map(|draft| &draft.resource.aliases)
+        .map(String::as_str)
+        .collect();
     let references = || drafts.iter().flat_map(|draft| &draft.resource.references);
-    let hit = references().filter(|reference| aliases.contains(reference.target.as_str())).count();
+    let hit = references()
+        .filter(|reference| aliases.contains(reference.target.as_str()))
+        .count();
     (hit, references().count())
 }
 
 fn ids(drafts: &[Draft]) -> BTreeSet<String> {
-    drafts.iter().map(|draft| draft.resource.id.to_string()).collect()
+    drafts
+        .iter()
+        .map(|draft| draft.resource.id.to_string())
+        .collect()
 }
 
 #[test]
@@ -81,7 +117,10 @@ fn synthea_bundles_are_read_whole_and_every_reference_resolves() {
     let counts: Vec<usize> = read.iter().map(|found| found.drafts.len()).collect();
     assert!(read.is_empty() || counts == [66, 70, 296], "{counts:?}");
     for found in &read {
-        assert_eq!((found.refused.len(), found.others, found.summary.format), (0, 0, "fhir-json"));
+        assert_eq!(
+            (found.refused.len(), found.others, found.summary.format),
+            (0, 0, "fhir-json")
+        );
         found.drafts.iter().for_each(check);
         assert_eq!(ids(&found.drafts).len(), found.drafts.len());
         let (hit, all) = resolved(&found.drafts);
@@ -97,16 +136,40 @@ fn bulk_files_are_read_line_by_line() {
         *counts.entry(draft.resource.kind.as_str()).or_insert(0) += 1;
     }
     for found in &read {
-        assert_eq!((&found.refused, found.others, found.summary.format), (&Vec::new(), 0, "fhir-ndjson"));
+        assert_eq!(
+            (&found.refused, found.others, found.summary.format),
+            (&Vec::new(), 0, "fhir-ndjson")
+        );
         found.drafts.iter().for_each(check);
     }
     if !read.is_empty() {
-        assert_eq!((counts["Condition"], counts["Immunization"], counts["Patient"]), (555, 161, 13));
-        let patients: BTreeSet<&str> =
-            read.iter().flat_map(|found| &found.drafts).filter(|draft| draft.resource.kind == "Patient").flat_map(|draft| &draft.resource.aliases).map(String::as_str).collect();
-        let conditions = read.iter().flat_map(|found| &found.drafts).filter(|draft| draft.resource.kind == "Condition");
-        let subjects = conditions.flat_map(|draft| &draft.resource.references).filter(|reference| reference.path == "subject");
-        assert!(subjects.into_iter().all(|subject| patients.contains(subject.target.as_str())));
+        assert_eq!(
+            (
+                counts["Condition"],
+                counts["Immunization"],
+                counts["Patient"]
+            ),
+            (555, 161, 13)
+        );
+        let patients: BTreeSet<&str> = read
+            .iter()
+            .flat_map(|found| &found.drafts)
+            .filter(|draft| draft.resource.kind == "Patient")
+            .flat_map(|draft| &draft.resource.aliases)
+            .map(String::as_str)
+            .collect();
+        let conditions = read
+            .iter()
+            .flat_map(|found| &found.drafts)
+            .filter(|draft| draft.resource.kind == "Condition");
+        let subjects = conditions
+            .flat_map(|draft| &draft.resource.references)
+            .filter(|reference| reference.path == "subject");
+        assert!(
+            subjects
+                .into_iter()
+                .all(|subject| patients.contains(subject.target.as_str()))
+        );
     }
 }
 
@@ -115,14 +178,24 @@ fn all_us_core_examples_are_read() {
     let read = folder("us-core");
     let mut ids_of_text: HashMap<String, BTreeSet<String>> = HashMap::new();
     for found in &read {
-        assert!(!found.drafts.is_empty() && found.refused.is_empty() && found.others == 0, "{:?}", found.refused);
+        assert!(
+            !found.drafts.is_empty() && found.refused.is_empty() && found.others == 0,
+            "{:?}",
+            found.refused
+        );
         found.drafts.iter().for_each(check);
         for draft in &found.drafts {
-            ids_of_text.entry(draft.resource.id.to_string()).or_default().insert(draft.text.clone());
+            ids_of_text
+                .entry(draft.resource.id.to_string())
+                .or_default()
+                .insert(draft.text.clone());
         }
     }
     assert!(read.is_empty() || read.len() == 229);
-    assert!(ids_of_text.values().all(|texts| texts.len() == 1), "two examples were taken for versions of one");
+    assert!(
+        ids_of_text.values().all(|texts| texts.len() == 1),
+        "two examples were taken for versions of one"
+    );
 }
 
 #[test]
@@ -138,9 +211,16 @@ fn ips_bundles_resolve() {
 #[test]
 fn cms_answers_are_read_or_kept() {
     let Some(corpus) = corpus() else { return };
-    for path in files(&corpus.join("cms")).iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
+    for path in files(&corpus.join("cms"))
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+    {
         let found = file(path);
-        assert!(found.drafts.len() + found.others > 0 && found.refused.is_empty(), "{path:?} {:?}", found.refused);
+        assert!(
+            found.drafts.len() + found.others > 0 && found.refused.is_empty(),
+            "{path:?} {:?}",
+            found.refused
+        );
     }
 }
 
@@ -148,12 +228,27 @@ fn cms_answers_are_read_or_kept() {
 #[test]
 fn an_export_as_lines_reads_back_as_the_same_set() {
     for name in ["synthea", "ndjson", "us-core", "ips"] {
-        let drafts: Vec<Draft> = folder(name).into_iter().flat_map(|found| found.drafts).collect();
-        let flat = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap().to_string();
-        let lines: String = drafts.iter().map(|draft| flat(&draft.text) + "\n").collect();
+        let drafts: Vec<Draft> = folder(name)
+            .into_iter()
+            .flat_map(|found| found.drafts)
+            .collect();
+        let flat = |text: &str| {
+            serde_json::from_str::<serde_json::Value>(text)
+                .unwrap()
+                .to_string()
+        };
+        let lines: String = drafts
+            .iter()
+            .map(|draft| flat(&draft.text) + "\n")
+            .collect();
         let again = found(lines.as_bytes(), "export.ndjson");
         assert!(again.refused.is_empty());
-        let contents = |drafts: &[Draft]| -> BTreeSet<String> { drafts.iter().map(|draft| draft.resource.content.to_string()).collect() };
+        let contents = |drafts: &[Draft]| -> BTreeSet<String> {
+            drafts
+                .iter()
+                .map(|draft| draft.resource.content.to_string())
+                .collect()
+        };
         assert_eq!(contents(&again.drafts), contents(&drafts));
         assert_eq!(ids(&again.drafts).len(), ids(&drafts).len(), "{name}");
     }
@@ -162,13 +257,33 @@ fn an_export_as_lines_reads_back_as_the_same_set() {
 #[test]
 fn other_formats_are_refused_in_a_word() {
     let Some(corpus) = corpus() else { return };
-    for name in ["va-text", "fit", "ble", "vendor-json", "withings", "health-connect"] {
+    for name in [
+        "va-text",
+        "fit",
+        "ble",
+        "vendor-json",
+        "withings",
+        "health-connect",
+    ] {
         let all = files(&corpus.join(name));
         for path in all.iter().filter(|path| path.is_file()) {
             let found = file(path);
-            assert!(found.drafts.is_empty() && !found.refused.is_empty(), "{path:?}");
+            assert!(
+                found.drafts.is_empty() && !found.refused.is_empty(),
+                "{path:?}"
+            );
             assert_eq!(found.summary.format, "unknown");
         }
+    }
+}
+
+#[test]
+fn the_seeds_of_the_fuzz_target_are_read() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/fhir");
+    let seeds = files(&seeds);
+    assert!(seeds.len() >= 7);
+    for seed in seeds {
+        assert!(super::fuzz_one(&std::fs::read(&seed).unwrap()), "{seed:?}");
     }
 }
 
@@ -176,16 +291,25 @@ fn other_formats_are_refused_in_a_word() {
 #[test]
 #[ignore = "a measurement"]
 fn speed_of_reading() {
-    let drafts: Vec<Draft> = ["synthea", "ndjson"].iter().flat_map(|name| folder(name)).flat_map(|found| found.drafts).collect();
+    let drafts: Vec<Draft> = ["synthea", "ndjson"]
+        .iter()
+        .flat_map(|name| folder(name))
+        .flat_map(|found| found.drafts)
+        .collect();
     let bytes: usize = drafts.iter().map(|draft| draft.text.len()).sum();
     let rounds = 20;
     let time = |name: &str, work: &dyn Fn(&Draft)| {
         let start = std::time::Instant::now();
         (0..rounds).for_each(|_| drafts.iter().for_each(work));
         let each = start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds) / drafts.len() as f64;
-        eprintln!("{name}: {each:.2} µs each, {:.0} B each", bytes as f64 / drafts.len() as f64);
+        eprintln!(
+            "{name}: {each:.2} µs each, {:.0} B each",
+            bytes as f64 / drafts.len() as f64
+        );
     };
-    time("serde_json::Value", &|draft| drop(serde_json::from_str::<serde_json::Value>(&draft.text)));
+    time("serde_json::Value", &|draft| {
+        drop(serde_json::from_str::<serde_json::Value>(&draft.text))
+    });
     time("json::parse", &|draft| drop(parse(&draft.text)));
     time("resource::read", &|draft| {
         let _: Resource = read(&draft.text, "", draft.full_url.as_deref()).unwrap();

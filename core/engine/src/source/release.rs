@@ -16,9 +16,26 @@ pub const UNKNOWN_KIND: &str = "a resource type that FHIR R4 does not have: kept
 
 /// Resource types that were dropped before R4.
 const OLDER_KINDS: [&str; 20] = [
-    "BodySite", "Conformance", "DataElement", "DeviceComponent", "DeviceUseRequest", "DiagnosticOrder", "EligibilityRequest",
-    "EligibilityResponse", "ExpansionProfile", "ImagingManifest", "ImagingObjectSelection", "MedicationOrder", "Order",
-    "OrderResponse", "ProcedureRequest", "ProcessRequest", "ProcessResponse", "ReferralRequest", "Sequence", "ServiceDefinition",
+    "BodySite",
+    "Conformance",
+    "DataElement",
+    "DeviceComponent",
+    "DeviceUseRequest",
+    "DiagnosticOrder",
+    "EligibilityRequest",
+    "EligibilityResponse",
+    "ExpansionProfile",
+    "ImagingManifest",
+    "ImagingObjectSelection",
+    "MedicationOrder",
+    "Order",
+    "OrderResponse",
+    "ProcedureRequest",
+    "ProcessRequest",
+    "ProcessResponse",
+    "ReferralRequest",
+    "Sequence",
+    "ServiceDefinition",
 ];
 
 /// A shape that contradicts R4.
@@ -113,11 +130,14 @@ fn declared_release(resource: &Object<'_>) -> Option<&'static str> {
     let meta = resource.object("meta");
     let profiles = meta.map_or(&[][..], |meta| meta.elements("profile"));
     let by_profile = || {
-        profiles.iter().filter_map(Value::as_str).find_map(|profile| {
-            let version = profile.strip_prefix("http://hl7.org/fhir/")?;
-            let numbered = version.starts_with(|first: char| first.is_ascii_digit());
-            numbered.then(|| release_of_version(version)).flatten()
-        })
+        profiles
+            .iter()
+            .filter_map(Value::as_str)
+            .find_map(|profile| {
+                let version = profile.strip_prefix("http://hl7.org/fhir/")?;
+                let numbered = version.starts_with(|first: char| first.is_ascii_digit());
+                numbered.then(|| release_of_version(version)).flatten()
+            })
     };
     stated.or_else(by_profile)
 }
@@ -145,32 +165,72 @@ mod tests {
     #[test]
     fn older_releases_are_known_by_kind_or_shape() {
         assert_eq!(of(r#"{"resourceType":"MedicationOrder"}"#), Some(OLDER));
-        assert_eq!(of(r#"{"resourceType":"Condition","clinicalStatus":"active"}"#), Some(OLDER));
-        assert_eq!(of(r#"{"resourceType":"Encounter","class":"inpatient"}"#), Some(OLDER));
-        assert_eq!(of(r#"{"resourceType":"MedicationRequest","requester":{"agent":{}}}"#), Some(OLDER));
+        assert_eq!(
+            of(r#"{"resourceType":"Condition","clinicalStatus":"active"}"#),
+            Some(OLDER)
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"Encounter","class":"inpatient"}"#),
+            Some(OLDER)
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"MedicationRequest","requester":{"agent":{}}}"#),
+            Some(OLDER)
+        );
     }
 
     #[test]
     fn newer_releases_are_known_by_kind_or_shape() {
         assert_eq!(of(r#"{"resourceType":"DeviceUsage"}"#), Some(UNKNOWN_KIND));
-        assert_eq!(of(r#"{"resourceType":"Encounter","class":[{"coding":[]}]}"#), Some(NEWER));
-        assert_eq!(of(r#"{"resourceType":"MedicationRequest","medication":{"concept":{}}}"#), Some(NEWER));
+        assert_eq!(
+            of(r#"{"resourceType":"Encounter","class":[{"coding":[]}]}"#),
+            Some(NEWER)
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"MedicationRequest","medication":{"concept":{}}}"#),
+            Some(NEWER)
+        );
     }
 
     #[test]
     fn a_resource_may_say_its_release() {
-        assert_eq!(of(r#"{"resourceType":"CapabilityStatement","fhirVersion":"3.0.1"}"#), Some(OLDER));
-        assert_eq!(of(r#"{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}"#), None);
-        let profile = |url: &str| of(&format!(r#"{{"resourceType":"Patient","meta":{{"profile":["{url}"]}}}}"#));
-        assert_eq!(profile("http://hl7.org/fhir/5.0/StructureDefinition/Patient"), Some(NEWER));
-        assert_eq!(profile("http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"), None);
+        assert_eq!(
+            of(r#"{"resourceType":"CapabilityStatement","fhirVersion":"3.0.1"}"#),
+            Some(OLDER)
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}"#),
+            None
+        );
+        let profile = |url: &str| {
+            of(&format!(
+                r#"{{"resourceType":"Patient","meta":{{"profile":["{url}"]}}}}"#
+            ))
+        };
+        assert_eq!(
+            profile("http://hl7.org/fhir/5.0/StructureDefinition/Patient"),
+            Some(NEWER)
+        );
+        assert_eq!(
+            profile("http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"),
+            None
+        );
         assert_eq!(profile("http://52.90.126.238/baseDstu3/x"), None);
     }
 
     #[test]
     fn unknown_members_alone_prove_nothing() {
-        assert_eq!(of(r#"{"resourceType":"Observation","comment":"x","foo":1}"#), None);
-        assert_eq!(of(r#"{"resourceType":"Encounter","class":{"code":"AMB"}}"#), None);
-        assert_eq!(of(r#"{"resourceType":"Condition","clinicalStatus":{"text":"active"}}"#), None);
+        assert_eq!(
+            of(r#"{"resourceType":"Observation","comment":"x","foo":1}"#),
+            None
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"Encounter","class":{"code":"AMB"}}"#),
+            None
+        );
+        assert_eq!(
+            of(r#"{"resourceType":"Condition","clinicalStatus":{"text":"active"}}"#),
+            None
+        );
     }
 }

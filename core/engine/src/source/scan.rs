@@ -86,7 +86,11 @@ impl Nesting {
             b'}' | b']' if self.depth == 0 => Effect::EndsBefore,
             b'}' | b']' => {
                 self.depth -= 1;
-                if self.depth == 0 { Effect::EndsAfter } else { Effect::Goes }
+                if self.depth == 0 {
+                    Effect::EndsAfter
+                } else {
+                    Effect::Goes
+                }
             }
             b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => Effect::EndsBefore,
             _ => {
@@ -200,8 +204,16 @@ impl<R: Read> Scanner<R> {
     /// Takes bytes without looking at them; none may be a line end.
     pub fn take(&mut self, count: usize) {
         let from_prefix = self.prefix_at < self.prefix.len();
-        let bytes = if from_prefix { self.prefix.get(self.prefix_at..) } else { Some(self.input.buffered()) };
-        self.tape.add(bytes.and_then(|bytes| bytes.get(..count)).unwrap_or_default());
+        let bytes = if from_prefix {
+            self.prefix.get(self.prefix_at..)
+        } else {
+            Some(self.input.buffered())
+        };
+        self.tape.add(
+            bytes
+                .and_then(|bytes| bytes.get(..count))
+                .unwrap_or_default(),
+        );
         if from_prefix {
             self.prefix_at += count;
         } else {
@@ -268,7 +280,11 @@ impl<R: Read> Scanner<R> {
             let by_line = self.by_line;
             let bytes = self.fill()?;
             if bytes.is_empty() {
-                return Ok(if nesting.scalar { Ok(()) } else { Err(Fault::Cut) });
+                return Ok(if nesting.scalar {
+                    Ok(())
+                } else {
+                    Err(Fault::Cut)
+                });
             }
             let (count, lines, end) = walk(&mut nesting, bytes, by_line);
             taken |= count > 0;
@@ -284,7 +300,11 @@ impl<R: Read> Scanner<R> {
 }
 
 /// Walks as far as the value goes: bytes taken, line ends among them, and how it ended if it did.
-fn walk(nesting: &mut Nesting, bytes: &[u8], by_line: bool) -> (usize, u64, Option<Result<(), Fault>>) {
+fn walk(
+    nesting: &mut Nesting,
+    bytes: &[u8],
+    by_line: bool,
+) -> (usize, u64, Option<Result<(), Fault>>) {
     let mut lines = 0;
     for (at, byte) in bytes.iter().enumerate() {
         if *byte == b'\n' && by_line && (nesting.depth > 0 || nesting.in_string) {
@@ -315,15 +335,22 @@ mod tests {
         }
     }
 
-    fn value(text: &str, most: usize, by_line: bool) -> (Result<(), Fault>, Option<String>, Option<u8>) {
+    fn value(
+        text: &str,
+        most: usize,
+        by_line: bool,
+    ) -> (Result<(), Fault>, Option<String>, Option<u8>) {
         let mut answers = Vec::new();
-        let readers: [Box<dyn Read>; 2] = [Box::new(text.as_bytes()), Box::new(Drip(text.as_bytes()))];
+        let readers: [Box<dyn Read>; 2] =
+            [Box::new(text.as_bytes()), Box::new(Drip(text.as_bytes()))];
         for reader in readers {
             let mut scanner = Scanner::new(Input::open(reader).unwrap());
             scanner.by_line = by_line;
             scanner.start_tape(most);
             let end = scanner.value().unwrap();
-            let copied = scanner.take_tape().map(|bytes| String::from_utf8(bytes).unwrap());
+            let copied = scanner
+                .take_tape()
+                .map(|bytes| String::from_utf8(bytes).unwrap());
             answers.push((end, copied, scanner.peek().unwrap()));
         }
         assert_eq!(answers.first(), answers.last());
@@ -347,7 +374,10 @@ mod tests {
 
     #[test]
     fn a_long_value_is_walked_and_its_copy_dropped() {
-        assert_eq!(value("[1,2,3,4,5,6],", 12, false), (Ok(()), None, Some(b',')));
+        assert_eq!(
+            value("[1,2,3,4,5,6],", 12, false),
+            (Ok(()), None, Some(b','))
+        );
         assert!(value("[1,2,3,4,5,6],", 13, false).1.is_some());
     }
 

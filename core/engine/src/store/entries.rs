@@ -17,15 +17,15 @@ pub(super) struct Edit<'a> {
     pub(super) shard: ShardId,
     pub(super) category: &'a str,
     pub(super) year: u16,
+    pub(super) author: &'a Author,
     pub(super) bytes: &'a [u8],
 }
 
-/// Whose edits, and where.
+/// One compartment, whose shards are edited.
 pub(super) struct Desk<'c> {
     pub(super) connection: &'c Connection,
     pub(super) log: i64,
     pub(super) record: i64,
-    pub(super) author: &'c Author,
 }
 
 /// What edits did.
@@ -38,7 +38,7 @@ pub(super) struct Outcome {
 }
 
 impl Desk<'_> {
-    /// Applies edits shard by shard: a shard is loaded and saved once, however many of its edits a change carries.
+    /// Applies edits shard by shard: merging costs as much as the document is long, however many edits come at once.
     pub(super) fn apply(&self, edits: &[Edit<'_>]) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut shards: BTreeMap<ShardId, Vec<&Edit<'_>>> = BTreeMap::new();
@@ -52,15 +52,22 @@ impl Desk<'_> {
     }
 
     fn apply_to(&self, id: ShardId, edits: &[&Edit<'_>], outcome: &mut Outcome) -> Result<()> {
-        let mut shard = match saved(self.connection, self.log, id)? {
-            Some(saved) => Shard::load(&saved, self.author)?,
-            None => Shard::empty(self.author),
+        let Some(first) = edits.first() else {
+            return Ok(());
         };
-        for edit in edits {
-            if shard.apply(edit.bytes, self.author).is_err() {
-                outcome.refused += 1;
-            } else {
-                self.save_place(id, edit)?;
+        let mut shard = match saved(self.connection, self.log, id)? {
+            Some(saved) => Shard::load(&saved, first.author)?,
+            None => Shard::empty(first.author),
+        };
+        let changes: Vec<_> = edits
+            .iter()
+            .map(|edit| (edit.bytes, *edit.author))
+            .collect();
+        let results = shard.apply_all(&changes);
+        for (edit, result) in edits.iter().zip(results) {
+            match result {
+                Ok(_) => self.save_place(id, edit)?,
+                Err(_) => outcome.refused += 1,
             }
         }
         self.save(id, &shard)?;
@@ -85,7 +92,14 @@ impl Desk<'_> {
             .prepare_cached(
                 "UPDATE shard SET saved = ?3, heads = ?4, waiting = ?5, \"full\" = ?6 WHERE log = ?1 AND shard = ?2",
             )?
-            .execute((self.log, id.0, shard.save(), shard.heads().concat(), shard.waiting() as i64, shard.is_full()))?;
+            .execute((
+                self.log,
+                id.0,
+                shard.save(),
+                shard.heads().concat(),
+                shard.waiting() as i64,
+                shard.is_full(),
+            ))?;
         Ok(())
     }
 

@@ -22,16 +22,19 @@ mod rows;
 mod sort;
 mod terms;
 mod texts;
+mod turn;
 
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod open_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use attachments::Attachments;
-pub use project::{Known, Projected, Projection, known, project};
+pub use project::{Known, Projected, Projection, known, project, project_all};
 pub use texts::{each_current_text, text_of};
 
 use crate::error::Result;
@@ -51,6 +54,7 @@ pub struct Store {
     readers: Mutex<Vec<Connection>>,
     interrupts: Mutex<Vec<Arc<InterruptHandle>>>,
     attachments: Attachments,
+    turnstile: turn::Turnstile,
 }
 
 impl Store {
@@ -80,14 +84,14 @@ impl Store {
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
             attachments,
+            turnstile: turn::Turnstile::open(folder)?,
         })
     }
 
     /// One durable transaction: all of `work` or nothing. `work` must not call [`Store::write`] again: there is one writer.
     pub fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         let mut writer = unpoisoned(&self.writer);
-        // IMMEDIATE: a deferred transaction of two processes fails when it first writes, and waiting cannot help it.
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.begin(&mut writer)?;
         let value = work(&transaction)?;
         meta::count_write(&transaction)?;
         transaction.commit()?;
@@ -143,6 +147,13 @@ impl Store {
     /// The key that seals the rollback anchor of this vault.
     pub fn anchor_key(&self) -> anchor::AnchorKey {
         anchor::AnchorKey::derive(&self.key)
+    }
+
+    /// Begins a transaction that may write, when it is this process's turn.
+    fn begin<'w>(&self, writer: &'w mut Connection) -> Result<Transaction<'w>> {
+        let _turn = self.turnstile.wait();
+        // IMMEDIATE: a deferred transaction of two processes fails when it first writes, and waiting cannot help it.
+        Ok(writer.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
     fn take_reader(&self) -> Result<Connection> {

@@ -8,11 +8,12 @@
 use super::migrate;
 use crate::error::{Error, Result};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Name of the database in the vault's folder.
@@ -26,8 +27,9 @@ const MAX_DAMAGED: u32 = 1_000;
 
 /// `CRNT`: says whose file it is, after decryption.
 pub(super) const APPLICATION_ID: i32 = 0x4352_4e54;
-/// How long a writer waits for another process before it gives up.
-const BUSY_MILLISECONDS: i64 = 5_000;
+/// How often a lock that another process holds is asked for, once a millisecond: 5 seconds at least. SQLite's own
+/// `busy_timeout` asks every 100 ms, which is too seldom to meet a busy writer between two commits.
+pub(super) const LOCK_TRIES: i32 = 5_000;
 /// Page cache of the writer in KiB: holds the upper pages and the random ones of four indexes during a bulk import.
 const WRITER_CACHE_KIB: i64 = 48 << 10;
 /// Page cache of each reader in KiB: a first screen reads a few hundred pages.
@@ -119,7 +121,7 @@ fn try_open(path: &Path, key: &[u8; 32], role: Role) -> Result<Connection> {
 /// The steps before the first page is read, and that read.
 fn connect(path: &Path, key: &[u8; 32], flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Before anything can fail: SQLCipher writes page numbers of failed checks to stderr and to the phone's log.
@@ -132,9 +134,17 @@ fn connect(path: &Path, key: &[u8; 32], flags: OpenFlags) -> Result<Connection> 
         return Err(Error::Bug("this build has no database encryption"));
     }
     set_number(&connection, "cipher_memory_security", 0)?;
-    set_number(&connection, "busy_timeout", BUSY_MILLISECONDS)?;
+    connection.busy_handler(Some(wait_for_lock))?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
+}
+
+/// Whether to ask again for a lock, after a pause that is not the same each time.
+fn wait_for_lock(tries: i32) -> bool {
+    std::thread::sleep(Duration::from_micros(
+        700 + 200 * u64::from(tries.cast_unsigned() % 4),
+    ));
+    tries < LOCK_TRIES
 }
 
 /// Gives the raw key. SQLite keeps a copy of the statement until it is finalised, SQLCipher the key itself: both live in
@@ -294,10 +304,4 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// Whether another process holds what was asked for: the only failure that waiting may cure.
-pub(super) fn is_busy(error: &Error) -> bool {
-    matches!(error, Error::Database(inner)
-        if matches!(inner.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)))
 }

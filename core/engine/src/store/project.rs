@@ -4,7 +4,7 @@
 //! attachments, never on which came first or how often.
 
 use super::entries::{self, Desk, Edit};
-use super::outside::{self, Version};
+use super::outside;
 use super::rows::{Place, RowWriter};
 use super::terms::Terms;
 use super::texts::{Texts, body_of, locate, origin_of};
@@ -12,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::record::change::{Attachment, Change, Item};
 use crate::record::ids::{ContentHash, ResourceId};
 use crate::record::resource::Resource;
+use crate::record::time::VersionKey;
 use carnet_wire::Author;
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A change and where the log keeps it. Its row in `change` must be there already.
 #[derive(Clone, Copy)]
@@ -78,43 +79,46 @@ pub fn known(
 
 /// Projects one change. Doing it twice does nothing more.
 pub fn project(connection: &Connection, projection: Projection<'_>) -> Result<Projected> {
-    let mut projector = Projector::new(connection, projection)?;
-    let mut edits = Vec::new();
-    for (item, value) in (0_u32..).zip(&projection.value.items) {
-        match value {
-            Item::Resource { origin, .. } => projector.resource(*origin, item)?,
-            Item::Edit {
-                shard,
-                category,
-                year,
-                body,
-            } => {
-                let bytes = body_of(projection.value, *body);
-                edits.push(Edit {
-                    shard: *shard,
-                    category,
-                    year: *year,
-                    bytes: bytes.unwrap_or_default(),
-                });
-            }
-            Item::Attachment { origin, attachment } => {
-                projector.attachment(*origin, item, attachment)?
-            }
-        }
+    project_all(connection, &[projection])
+}
+
+/// Projects changes, in any order, as one by one would; edits of one shard are merged together, which is many times faster.
+pub fn project_all(connection: &Connection, projections: &[Projection<'_>]) -> Result<Projected> {
+    let mut projector = Projector::new(connection)?;
+    let mut edits: BTreeMap<i64, Vec<Edit<'_>>> = BTreeMap::new();
+    for projection in projections {
+        projector.begin(projection.log)?;
+        projector.items(projection)?;
+        edits
+            .entry(projection.log)
+            .or_default()
+            .extend(edits_of(projection));
     }
-    let (log, record, author) = (projection.log, projector.writer.record, projection.author);
-    let outcome = Desk {
-        connection,
-        log,
-        record,
-        author,
-    }
-    .apply(&edits)?;
-    projector.done.refused += outcome.refused;
-    for resource in outcome.touched {
-        projector.mark(resource)?;
+    for (log, edits) in edits {
+        projector.begin(log)?;
+        projector.edits(&edits)?;
     }
     projector.refresh()
+}
+
+fn edits_of<'a>(projection: &Projection<'a>) -> impl Iterator<Item = Edit<'a>> {
+    let Projection { value, author, .. } = *projection;
+    value.items.iter().filter_map(move |item| match item {
+        Item::Edit {
+            shard,
+            category,
+            year,
+            body,
+        } => Some(Edit {
+            shard: *shard,
+            category,
+            year: *year,
+            author,
+            // A body that is not there is refused by the shard as an empty change.
+            bytes: body_of(value, *body).unwrap_or_default(),
+        }),
+        _ => None,
+    })
 }
 
 /// The number that names a record in the indexes: its first log.
@@ -126,33 +130,29 @@ pub(super) fn record_number(connection: &Connection, log: i64) -> Result<i64> {
     record.ok_or(Error::NotFound("a compartment"))
 }
 
-struct Projector<'c, 'a> {
+struct Projector<'c> {
     connection: &'c Connection,
-    projection: Projection<'a>,
-    parsed: std::slice::Iter<'a, Resource>,
     writer: RowWriter<'c>,
     texts: Texts<'c>,
+    /// Origins of the change at hand.
     origins: HashMap<u32, i64>,
-    /// Whether anybody has written about anything in this record: an import into a fresh record asks nothing more.
+    /// Whether anybody has written about anything: an import into a fresh vault asks nothing more.
     annotated: bool,
     /// Rows whose current version or notes changed.
     stale: BTreeSet<i64>,
     done: Projected,
 }
 
-impl<'c, 'a> Projector<'c, 'a> {
-    fn new(connection: &'c Connection, projection: Projection<'a>) -> Result<Self> {
-        let record = record_number(connection, projection.log)?;
-        let (terms, log) = (Terms::new(connection), projection.log);
+impl<'c> Projector<'c> {
+    fn new(connection: &'c Connection) -> Result<Self> {
+        let terms = Terms::new(connection);
         Ok(Self {
             connection,
-            projection,
-            parsed: projection.parsed.unwrap_or_default().iter(),
             writer: RowWriter {
                 connection,
                 terms,
-                log,
-                record,
+                log: 0,
+                record: 0,
             },
             texts: Texts::new(connection),
             origins: HashMap::new(),
@@ -162,17 +162,76 @@ impl<'c, 'a> Projector<'c, 'a> {
         })
     }
 
-    fn resource(&mut self, origin: u32, item: u32) -> Result<()> {
-        if self.projection.parsed.is_some() {
-            let resource = self
-                .parsed
-                .next()
-                .ok_or(Error::Bug("fewer resources than items"))?;
-            return self.sighting(resource, origin, item);
+    /// Turns to another change.
+    fn begin(&mut self, log: i64) -> Result<()> {
+        self.origins.clear();
+        if self.writer.log != log {
+            self.writer.record = record_number(self.connection, log)?;
+            self.writer.log = log;
         }
-        let located = locate(self.projection.value, item);
-        match located.and_then(|located| outside::derive(&located)) {
-            Some(resource) => self.sighting(&resource, origin, item),
+        Ok(())
+    }
+
+    fn items(&mut self, projection: &Projection<'_>) -> Result<()> {
+        let mut parsed = projection.parsed.map(<[Resource]>::iter);
+        for (item, value) in (0_u32..).zip(&projection.value.items) {
+            match value {
+                Item::Resource { origin, .. } => {
+                    let origin = self.origin(projection, *origin)?;
+                    let parsed = parsed.as_mut().map(Iterator::next);
+                    self.resource(projection, parsed, origin, item)?;
+                }
+                Item::Attachment { origin, attachment } => {
+                    let origin = self.origin(projection, *origin)?;
+                    self.attachment(origin, item, attachment)?;
+                }
+                Item::Edit { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn edits(&mut self, edits: &[Edit<'_>]) -> Result<()> {
+        let RowWriter {
+            connection,
+            log,
+            record,
+            ..
+        } = self.writer;
+        let outcome = Desk {
+            connection,
+            log,
+            record,
+        }
+        .apply(edits)?;
+        self.done.refused += outcome.refused;
+        self.annotated |= !outcome.touched.is_empty();
+        for resource in outcome.touched {
+            self.mark(resource)?;
+        }
+        Ok(())
+    }
+
+    fn resource(
+        &mut self,
+        projection: &Projection<'_>,
+        parsed: Option<Option<&Resource>>,
+        origin: Option<i64>,
+        item: u32,
+    ) -> Result<()> {
+        let Some(origin) = origin else {
+            self.done.refused += 1;
+            return Ok(());
+        };
+        let place = Place { origin, item };
+        if let Some(parsed) = parsed {
+            return self.sighting(
+                parsed.ok_or(Error::Bug("fewer resources than items"))?,
+                place,
+            );
+        }
+        match locate(projection.value, item).and_then(|located| outside::derive(&located)) {
+            Some(resource) => self.sighting(&resource, place),
             None => {
                 self.done.refused += 1;
                 Ok(())
@@ -180,12 +239,7 @@ impl<'c, 'a> Projector<'c, 'a> {
         }
     }
 
-    fn sighting(&mut self, resource: &Resource, origin: u32, item: u32) -> Result<()> {
-        let Some(origin) = self.origin(origin)? else {
-            self.done.refused += 1;
-            return Ok(());
-        };
-        let place = Place { origin, item };
+    fn sighting(&mut self, resource: &Resource, place: Place) -> Result<()> {
         match self.writer.insert(resource, place)? {
             Some(row) => self.first(row, resource, place),
             None => self.again(resource, place),
@@ -205,22 +259,39 @@ impl<'c, 'a> Projector<'c, 'a> {
     fn again(&mut self, resource: &Resource, place: Place) -> Result<()> {
         let same = known(
             self.connection,
-            self.projection.log,
+            self.writer.log,
             resource.id,
             resource.content,
         )? == Known::Same;
-        let row = row_of(self.connection, self.projection.log, resource.id)?
-            .ok_or(Error::Corrupt("a row is missing"))?;
+        let (row, shown) = self.row_of(resource.id)?;
         if self.insert_sighting(row, resource, place)? {
             // A name an older version carried stays valid, so the order of arrival leaves no trace.
             self.writer.add_aliases(row, &resource.aliases)?;
-            self.stale.insert(row);
+            if current(self.connection, row)? != shown {
+                self.stale.insert(row);
+            }
         }
         match same {
             true => self.done.unchanged += 1,
             false => self.done.updated += 1,
         }
         Ok(())
+    }
+
+    fn row_of(&self, id: ResourceId) -> Result<(i64, Place)> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT row, origin, item FROM row WHERE id = ?1 AND log = ?2")?;
+        let found = select.query_row((id.0, self.writer.log), |row| {
+            Ok((
+                row.get(0)?,
+                Place {
+                    origin: row.get(1)?,
+                    item: row.get(2)?,
+                },
+            ))
+        });
+        found.optional()?.ok_or(Error::Corrupt("a row is missing"))
     }
 
     fn insert_sighting(&self, row: i64, resource: &Resource, place: Place) -> Result<bool> {
@@ -240,11 +311,11 @@ impl<'c, 'a> Projector<'c, 'a> {
     }
 
     /// The row of an origin of this change; `None` when the change names one it does not have.
-    fn origin(&mut self, position: u32) -> Result<Option<i64>> {
+    fn origin(&mut self, projection: &Projection<'_>, position: u32) -> Result<Option<i64>> {
         if let Some(origin) = self.origins.get(&position) {
             return Ok(Some(*origin));
         }
-        let Some(origin) = origin_of(self.projection.value, position) else {
+        let Some(origin) = origin_of(projection.value, position) else {
             return Ok(None);
         };
         // The update changes nothing: it makes RETURNING answer for a row that was there.
@@ -252,20 +323,25 @@ impl<'c, 'a> Projector<'c, 'a> {
             "INSERT INTO origin(change, position, recorded_at, name, format) VALUES(?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT(change, position) DO UPDATE SET position = excluded.position RETURNING origin",
         )?;
-        let recorded_at = self.projection.value.recorded_at;
-        let change = self.projection.change;
+        let recorded_at = projection.value.recorded_at;
+        let change = projection.change;
         let values = (change, position, recorded_at, &origin.name, &origin.format);
         let number = insert.query_row(values, |row| row.get(0))?;
         self.origins.insert(position, number);
         Ok(Some(number))
     }
 
-    fn attachment(&mut self, origin: u32, item: u32, attachment: &Attachment) -> Result<()> {
+    fn attachment(
+        &mut self,
+        origin: Option<i64>,
+        item: u32,
+        attachment: &Attachment,
+    ) -> Result<()> {
         let sizes = (
             i64::try_from(attachment.size),
             i64::try_from(attachment.sealed_size),
         );
-        let (Some(origin), (Ok(size), Ok(sealed_size))) = (self.origin(origin)?, sizes) else {
+        let (Some(origin), (Ok(size), Ok(sealed_size))) = (origin, sizes) else {
             self.done.refused += 1;
             return Ok(());
         };
@@ -274,7 +350,7 @@ impl<'c, 'a> Projector<'c, 'a> {
              VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         insert.execute((
-            self.projection.log,
+            self.writer.log,
             attachment.id.0,
             attachment.blob.0,
             origin,
@@ -311,20 +387,15 @@ impl<'c, 'a> Projector<'c, 'a> {
         let place = current(self.connection, row)?;
         let located = self.texts.resource(place.origin, place.item)?;
         let resource = outside::derive(&located).ok_or(Error::Corrupt("a text is unreadable"))?;
-        let written = entries::written(self.connection, self.writer.record, resource.id)?;
+        // A note in one compartment may be about a resource in another.
         let mut select = self
             .connection
-            .prepare_cached("SELECT log FROM row WHERE row = ?1")?;
-        // A note in one compartment may be about a resource in another.
-        self.writer.log = select.query_row([row], |row| row.get(0))?;
+            .prepare_cached("SELECT log, record FROM row WHERE row = ?1")?;
+        (self.writer.log, self.writer.record) =
+            select.query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let written = entries::written(self.connection, self.writer.record, resource.id)?;
         self.writer.update(row, &resource, place, &written)
     }
-}
-
-/// The row of a resource in a compartment.
-pub(super) fn row_of(connection: &Connection, log: i64, id: ResourceId) -> Result<Option<i64>> {
-    let mut select = connection.prepare_cached("SELECT row FROM row WHERE id = ?1 AND log = ?2")?;
-    Ok(select.query_row((id.0, log), |row| row.get(0)).optional()?)
 }
 
 /// Which sighting lists show: the first place where the greatest version was seen.
@@ -334,51 +405,59 @@ fn current(connection: &Connection, row: i64) -> Result<Place> {
          FROM sighting s JOIN origin USING(origin) JOIN change c USING(change) WHERE s.row = ?1",
     )?;
     let mut rows = select.query([row])?;
-    let mut firsts: HashMap<[u8; 16], Seen> = HashMap::new();
+    let mut firsts: HashMap<ContentHash, Seen> = HashMap::new();
     while let Some(row) = rows.next()? {
         let seen = Seen::read(row)?;
-        let first = firsts
-            .entry(seen.version.content.0)
-            .or_insert_with(|| seen.clone());
+        let first = firsts.entry(seen.content).or_insert_with(|| seen.clone());
         if seen.rank() < first.rank() {
             *first = seen;
         }
     }
     firsts
         .into_values()
-        .max_by(|a, b| a.version.order(&b.version))
+        .max_by_key(Seen::version)
         .map(|seen| seen.place)
         .ok_or(Error::Corrupt("a row without a sighting"))
 }
 
+/// One sighting with all that ranks it.
 #[derive(Clone)]
 struct Seen {
     place: Place,
-    version: Version,
-    change: Vec<u8>,
+    content: ContentHash,
+    version: Option<String>,
+    last_updated: Option<String>,
+    lamport: u64,
+    change: [u8; 32],
 }
 
 impl Seen {
     fn read(row: &rusqlite::Row<'_>) -> Result<Self> {
-        let content: [u8; 16] = row.get(2)?;
         let lamport: i64 = row.get(5)?;
         Ok(Self {
             place: Place {
                 origin: row.get(0)?,
                 item: row.get(1)?,
             },
-            version: Version {
-                version: row.get(3)?,
-                last_updated: row.get(4)?,
-                lamport: lamport.unsigned_abs(),
-                content: ContentHash(content),
-            },
+            content: ContentHash(row.get(2)?),
+            version: row.get(3)?,
+            last_updated: row.get(4)?,
+            lamport: lamport.cast_unsigned(),
             change: row.get(6)?,
         })
     }
 
     /// Where the same content was seen first, told without local numbers.
-    fn rank(&self) -> (u64, &[u8], u32) {
-        (self.version.lamport, &self.change, self.place.item)
+    fn rank(&self) -> (u64, [u8; 32], u32) {
+        (self.lamport, self.change, self.place.item)
+    }
+
+    fn version(&self) -> VersionKey {
+        VersionKey::new(
+            self.last_updated.as_deref(),
+            self.version.as_deref(),
+            self.lamport,
+            self.content,
+        )
     }
 }

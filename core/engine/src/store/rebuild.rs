@@ -5,15 +5,18 @@
 //! to fit without breaking the hash.
 
 use super::Store;
-use super::outside::unpack;
-use super::project::{Projection, project};
+use super::project::{Projection, project_all};
+use super::texts::load;
 use crate::error::{Error, Result};
+use crate::record::change::Change;
 use carnet_wire::{Author, DeviceId, Incarnation, kind};
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, TransactionBehavior};
 
 /// Most problems reported by one check.
 const MAX_PROBLEMS: usize = 100;
+/// Changes projected together in a rebuild: at most some 20 MB of text at once.
+const BATCH: usize = 32;
 
 /// One view: its name for people, and its lines in portable names.
 struct View {
@@ -93,7 +96,7 @@ pub fn views() -> u64 {
 /// is kept of it. Other writers wait meanwhile.
 pub fn rebuild_and_compare(store: &Store) -> Result<Vec<String>> {
     let mut writer = super::unpoisoned(&store.writer);
-    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = store.begin(&mut writer)?;
     let before = digests(&transaction)?;
     rebuild(&transaction)?;
     let after = digests(&transaction)?;
@@ -109,27 +112,29 @@ pub fn rebuild_and_compare(store: &Store) -> Result<Vec<String>> {
 pub fn rebuild(connection: &Connection) -> Result<u64> {
     connection.execute_batch(EMPTY_VIEWS)?;
     let changes = changes(connection)?;
-    let count = changes.len() as u64;
-    let mut select = connection.prepare_cached("SELECT body FROM change WHERE change = ?1")?;
-    for (change, log, author) in changes {
-        let body: Vec<u8> = select.query_row([change], |row| row.get(0))?;
-        let value = unpack(&body)?;
-        project(
-            connection,
-            Projection {
-                log,
-                change,
-                author: &author,
-                value: &value,
-                parsed: None,
-            },
-        )?;
+    for batch in changes.chunks(BATCH) {
+        let values = batch.iter().map(|place| load(connection, place.change));
+        let values = values.collect::<Result<Vec<Change>>>()?;
+        let together = batch.iter().zip(&values).map(|(place, value)| Projection {
+            log: place.log,
+            change: place.change,
+            author: &place.author,
+            value,
+            parsed: None,
+        });
+        project_all(connection, &together.collect::<Vec<_>>())?;
     }
-    Ok(count)
+    Ok(changes.len() as u64)
+}
+
+struct Place {
+    change: i64,
+    log: i64,
+    author: Author,
 }
 
 /// Changes in the order that every device gives them.
-fn changes(connection: &Connection) -> Result<Vec<(i64, i64, Author)>> {
+fn changes(connection: &Connection) -> Result<Vec<Place>> {
     let mut select = connection.prepare_cached(
         "SELECT c.change, c.log, a.device, a.incarnation FROM change c JOIN author a USING(author) \
          WHERE c.kind = ?1 ORDER BY c.lamport, c.id",
@@ -139,7 +144,11 @@ fn changes(connection: &Connection) -> Result<Vec<(i64, i64, Author)>> {
             device: DeviceId(row.get(2)?),
             incarnation: Incarnation(row.get(3)?),
         };
-        Ok((row.get(0)?, row.get(1)?, author))
+        Ok(Place {
+            change: row.get(0)?,
+            log: row.get(1)?,
+            author,
+        })
     })?;
     Ok(changes.collect::<rusqlite::Result<_>>()?)
 }

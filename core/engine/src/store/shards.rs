@@ -16,8 +16,14 @@ pub struct ShardPlace {
 
 /// Where edits about a resource go: the compartment it lies in, the first of several.
 pub fn place_of(conn: &Connection, on: ResourceId) -> Result<ShardPlace> {
-    let mut query = conn.prepare_cached("SELECT log, category FROM row WHERE id = ?1 ORDER BY log LIMIT 1")?;
-    let found: Option<(i64, i64)> = query.query_row([on.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let mut query =
+        conn.prepare_cached("SELECT log, category FROM row WHERE id = ?1 ORDER BY log LIMIT 1")?;
+    let found: Option<(i64, i64)> = query
+        .query_row([on.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
     let (log, category) = found.ok_or(Error::NotFound("this resource"))?;
-    Ok(ShardPlace { log, category: category_of(category)?.name().to_owned() })
+    Ok(ShardPlace {
+        log,
+        category: category_of(category)?.name().to_owned(),
+    })
 }

@@ -115,7 +115,7 @@ pub(super) fn put(
     let log = log_of(connection, change);
     let author = author_of(connection, &change.author);
     let plain = change.value.to_canonical();
-    let body = [vec![1], zstd::bulk::compress(&plain, 3).unwrap()].concat();
+    let body = crate::seal::pack_body(&plain)?;
     let name = [
         change.author.device.as_ref(),
         &change.seq.to_be_bytes(),

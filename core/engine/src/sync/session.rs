@@ -349,18 +349,236 @@ pub fn problem(response: &HttpResponse) -> Error {
     }
 }
 
-/// `scheme://host[:port]` of a relay's URL, as a proof names it.
+/// `scheme://host[:port]` of a relay's URL as a proof names it: lower case, without the scheme's own port.
 pub fn origin(url: &str) -> Result<String> {
     const BAD: Error = Error::Invalid("the relay's address must begin with https:// or http://");
     let (scheme, rest) = url.split_once("://").ok_or(BAD)?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let plain = !authority.is_empty()
-        && !authority.contains(['@', ' '])
-        && url.len() <= limits::MAX_NAME_BYTES;
-    match scheme.to_ascii_lowercase().as_str() {
-        scheme @ ("http" | "https") if plain => {
-            Ok(format!("{scheme}://{}", authority.to_ascii_lowercase()))
+    let authority = rest
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let scheme = scheme.to_ascii_lowercase();
+    let own_port = match scheme.as_str() {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return Err(BAD),
+    };
+    let plain = authority
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
+    if authority.is_empty() || !plain || url.len() > limits::MAX_NAME_BYTES {
+        return Err(BAD);
+    }
+    Ok(format!(
+        "{scheme}://{}",
+        authority.strip_suffix(own_port).unwrap_or(&authority)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use carnet_wire::{CompartmentId, RecordId};
+
+    fn epoch() -> Epoch {
+        let record = RecordId([1; 32]);
+        Epoch::make(record, CompartmentId::derive(record, "general"), Vec::new()).unwrap()
+    }
+
+    fn ok(body: Vec<u8>) -> std::result::Result<HttpResponse, HostError> {
+        Ok(HttpResponse {
+            status: 200,
+            headers: Vec::new(),
+            body,
+        })
+    }
+
+    fn refuse(status: u16, code: u16) -> std::result::Result<HttpResponse, HostError> {
+        let body = Problem {
+            code,
+            title: "no".to_owned(),
         }
-        _ => Err(BAD),
+        .to_canonical();
+        Ok(HttpResponse {
+            status,
+            headers: vec![("retry-after".to_owned(), "7".to_owned())],
+            body,
+        })
+    }
+
+    fn sent(session: &mut Session) -> String {
+        match session.next().unwrap() {
+            Action::Send(request) => request.url.rsplit('/').next().unwrap().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn open(session: &mut Session) {
+        assert_eq!(sent(session), "challenge");
+        session
+            .answer(ok(Challenge {
+                nonce: [3; 32],
+                expires_in: 60,
+            }
+            .to_canonical()))
+            .unwrap();
+        assert_eq!(sent(session), "session");
+        let opened = carnet_wire::relay::Session {
+            token: [4; 32],
+            expires_in: 60,
+            refused: Vec::new(),
+        };
+        session.answer(ok(opened.to_canonical())).unwrap();
+        assert!(
+            matches!(session.next().unwrap(), Action::Remember(Some(token)) if token == [4; 32])
+        );
+    }
+
+    fn reply(mailbox: MailboxId) -> Vec<u8> {
+        let pulled = vec![Pulled {
+            mailbox,
+            refused: 0,
+            head: 0,
+            entries: Vec::new(),
+        }];
+        ExchangeReply {
+            generation: 1,
+            pushed: Vec::new(),
+            pulled,
+        }
+        .to_canonical()
+    }
+
+    fn plan(mailbox: MailboxId) -> Plan {
+        Plan {
+            push: Vec::new(),
+            pull: vec![Pull { mailbox, after: 0 }],
+        }
+    }
+
+    #[test]
+    fn a_live_token_makes_it_one_round_trip() {
+        let epoch = epoch();
+        let mailbox = epoch.mailbox;
+        let mut session = Session::new("http://relay:8080/", vec![epoch], Some([9; 32])).unwrap();
+        assert!(matches!(session.next().unwrap(), Action::Plan));
+        session.plan(plan(mailbox)).unwrap();
+        assert_eq!(sent(&mut session), "exchange");
+        session.answer(ok(reply(mailbox))).unwrap();
+        assert!(matches!(session.next().unwrap(), Action::Merge(_)));
+        session.merged(Vec::new());
+        assert!(matches!(session.next().unwrap(), Action::Plan));
+        session.plan(Plan::default()).unwrap();
+        assert!(matches!(session.next().unwrap(), Action::Done));
+        assert_eq!(session.round_trips, 1);
+    }
+
+    #[test]
+    fn an_expired_token_is_forgotten_and_replaced() {
+        let epoch = epoch();
+        let mailbox = epoch.mailbox;
+        let mut session = Session::new("http://relay", vec![epoch], Some([9; 32])).unwrap();
+        session.next().unwrap();
+        session.plan(plan(mailbox)).unwrap();
+        sent(&mut session);
+        session.answer(refuse(401, code::NO_SESSION)).unwrap();
+        assert!(matches!(session.next().unwrap(), Action::Remember(None)));
+        open(&mut session);
+        assert!(matches!(session.next().unwrap(), Action::Plan));
+    }
+
+    #[test]
+    fn a_relay_that_forgets_every_session_is_not_obeyed_for_ever() {
+        let epoch = epoch();
+        let mailbox = epoch.mailbox;
+        let mut session = Session::new("http://relay", vec![epoch], None).unwrap();
+        for _ in 0..MAX_SESSIONS {
+            open(&mut session);
+            session.next().unwrap();
+            session.plan(plan(mailbox)).unwrap();
+            sent(&mut session);
+            session.answer(refuse(401, code::NO_SESSION)).unwrap();
+            assert!(matches!(session.next().unwrap(), Action::Remember(None)));
+        }
+        assert!(matches!(
+            session.next(),
+            Err(Error::Relay {
+                code: code::NO_SESSION,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn refusals_and_strangers_are_errors() {
+        let start = || {
+            let mut session = Session::new("http://relay", vec![epoch()], None).unwrap();
+            sent(&mut session);
+            session
+        };
+        assert!(matches!(
+            start().answer(refuse(503, code::BUSY)),
+            Err(Error::Relay {
+                code: code::BUSY,
+                retry_after: Some(7)
+            })
+        ));
+        assert!(matches!(
+            start().answer(ok(b"<html>".to_vec())),
+            Err(Error::Wire(_))
+        ));
+        assert!(matches!(
+            start().answer(Err(HostError::Offline)),
+            Err(Error::Offline)
+        ));
+        let portal = HttpResponse {
+            status: 302,
+            headers: Vec::new(),
+            body: b"<html>".to_vec(),
+        };
+        assert!(matches!(
+            start().answer(Ok(portal)),
+            Err(Error::Relay { code: 302, .. })
+        ));
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_refused() {
+        let epoch = epoch();
+        let mailbox = epoch.mailbox;
+        let mut session = Session::new("http://relay", vec![epoch], Some([9; 32])).unwrap();
+        session.next().unwrap();
+        session.plan(plan(mailbox)).unwrap();
+        sent(&mut session);
+        assert!(matches!(
+            session.answer(ok(reply(MailboxId([5; 32])))),
+            Err(Error::Invalid(_))
+        ));
+    }
+
+    #[test]
+    fn origins() {
+        assert_eq!(
+            origin("HTTPS://Relay.Example:443/x?y").unwrap(),
+            "https://relay.example"
+        );
+        assert_eq!(
+            origin("http://127.0.0.1:8080").unwrap(),
+            "http://127.0.0.1:8080"
+        );
+        assert_eq!(origin("http://[::1]:80/").unwrap(), "http://[::1]");
+        for bad in [
+            "",
+            "relay",
+            "ftp://x",
+            "http://",
+            "http://user@host",
+            "http://a b",
+            "http:///path",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -28,7 +28,11 @@ pub fn annotate(open: &Open, now: i64, on: ResourceId, text: &str) -> Result<Ent
     let id = EntryId(seal::make_random()?);
     open.write(|tx| {
         let place = shards::place_of(tx, on)?;
-        let edit = Edit::Annotate { id, on, text: text.to_owned() };
+        let edit = Edit::Annotate {
+            id,
+            on,
+            text: text.to_owned(),
+        };
         let shard = roomy_shard(tx, &place, now)?;
         write_edits(tx, open, now, &place, vec![(shard, edit)])
     })?;
@@ -41,9 +45,26 @@ pub fn correct(open: &Open, now: i64, on: ResourceId, field: &str, value: &str) 
     open.write(|tx| {
         let place = shards::place_of(tx, on)?;
         let mut holders = entries::shards_correcting(tx, place.log, on, field)?.into_iter();
-        let shard = holders.next().map_or_else(|| roomy_shard(tx, &place, now), Ok)?;
-        let mut edits = vec![(shard, Edit::Correct { on, field: field.to_owned(), value: value.to_owned() })];
-        edits.extend(holders.map(|shard| (shard, Edit::Withdraw { on, field: field.to_owned() })));
+        let shard = holders
+            .next()
+            .map_or_else(|| roomy_shard(tx, &place, now), Ok)?;
+        let mut edits = vec![(
+            shard,
+            Edit::Correct {
+                on,
+                field: field.to_owned(),
+                value: value.to_owned(),
+            },
+        )];
+        edits.extend(holders.map(|shard| {
+            (
+                shard,
+                Edit::Withdraw {
+                    on,
+                    field: field.to_owned(),
+                },
+            )
+        }));
         write_edits(tx, open, now, &place, edits)
     })
 }
@@ -69,7 +90,13 @@ fn roomy_shard(tx: &Transaction<'_>, place: &ShardPlace, now: i64) -> Result<Sha
 }
 
 /// Applies edits to shards and writes the Automerge changes they make as one change.
-fn write_edits(tx: &Transaction<'_>, open: &Open, now: i64, place: &ShardPlace, edits: Vec<(ShardId, Edit)>) -> Result<()> {
+fn write_edits(
+    tx: &Transaction<'_>,
+    open: &Open,
+    now: i64,
+    place: &ShardPlace,
+    edits: Vec<(ShardId, Edit)>,
+) -> Result<()> {
     let keyring = open.keyring_in(tx)?;
     let mut change = ChangeBuilder::from_origin(person_origin());
     for (id, edit) in edits {
@@ -78,7 +105,12 @@ fn write_edits(tx: &Transaction<'_>, open: &Open, now: i64, place: &ShardPlace, 
             None => Shard::empty(&keyring.author),
         };
         let body = change.body(shard.edit(&[edit], now)?)?;
-        change.item(Item::Edit { shard: id, category: place.category.clone(), year: year_of(now), body });
+        change.item(Item::Edit {
+            shard: id,
+            category: place.category.clone(),
+            year: year_of(now),
+            body,
+        });
     }
     write::write_change(tx, &keyring, place.log, &change.finish(now), None)?;
     Ok(())

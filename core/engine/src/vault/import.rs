@@ -216,7 +216,9 @@ impl<'a> Importer<'a> {
             Outcome::Document(document) => self.document(&document),
             Outcome::Deleted(deleted) => {
                 let location = deleted.location;
-                self.warn(format!("{location}: the source deleted this resource; your copy stays"));
+                self.warn(format!(
+                    "{location}: the source deleted this resource; your copy stays"
+                ));
                 Ok(())
             }
         }
@@ -236,24 +238,43 @@ impl<'a> Importer<'a> {
 
     /// Keeps what is FHIR but not R4: its bytes as a sealed attachment, and a DocumentReference that names them.
     fn document(&mut self, document: &Document) -> Result<()> {
-        self.warn(format!("{}: {}; kept as a document", document.location, document.reason));
+        self.warn(format!(
+            "{}: {}; kept as a document",
+            document.location, document.reason
+        ));
         let (open, origin, now) = (self.open, self.origin.clone(), self.clock.now());
         let hash = blake3::hash(document.text.as_bytes());
         let id = AttachmentId(seal::derive_attachment_id(self.record, hash.as_bytes()));
         let draft = document_reference(id, document.text.len())?;
-        let log = open.store.read(|conn| keyring::log_number(conn, self.record, GENERAL))?;
-        let there = open.store.read(|conn| known(conn, log, draft.resource.id, draft.resource.content))?;
+        let log = open
+            .store
+            .read(|conn| keyring::log_number(conn, self.record, GENERAL))?;
+        let there = open
+            .store
+            .read(|conn| known(conn, log, draft.resource.id, draft.resource.content))?;
         self.report.resources += 1;
-        *self.report.by_kind.entry(draft.resource.kind.clone()).or_default() += 1;
+        *self
+            .report
+            .by_kind
+            .entry(draft.resource.kind.clone())
+            .or_default() += 1;
         if there == Known::Same {
             self.report.unchanged += 1;
             return Ok(());
         }
         let attachment = seal_document(open, id, document.text.as_bytes())?;
         let mut change = ChangeBuilder::from_origin(origin);
-        change.item(Item::Attachment { origin: 0, attachment });
+        change.item(Item::Attachment {
+            origin: 0,
+            attachment,
+        });
         let body = change.body(draft.text.into_bytes())?;
-        change.item(Item::Resource { origin: 0, issuer: draft.issuer, full_url: draft.full_url, body });
+        change.item(Item::Resource {
+            origin: 0,
+            issuer: draft.issuer,
+            full_url: draft.full_url,
+            body,
+        });
         let change = change.finish(now);
         open.write(|tx| write::write_change(tx, &*open.keyring_in(tx)?, log, &change, None))?;
         self.report.new += 1;
@@ -356,7 +377,14 @@ fn seal_document(open: &Open, id: AttachmentId, bytes: &[u8]) -> Result<Attachme
     let mut file = open.store.attachments().make_incoming()?;
     let sealed = seal::seal_attachment(&key, &mut &*bytes, &mut file)?;
     let blob = file.finish()?;
-    Ok(Attachment { id, blob, key, size: sealed.size, sealed_size: sealed.sealed_size, media_type: FHIR_JSON.to_owned() })
+    Ok(Attachment {
+        id,
+        blob,
+        key,
+        size: sealed.size,
+        sealed_size: sealed.sealed_size,
+        media_type: FHIR_JSON.to_owned(),
+    })
 }
 
 /// The DocumentReference of a kept document: the same on every phone that imports the same bytes.
@@ -364,7 +392,14 @@ fn document_reference(id: AttachmentId, size: usize) -> Result<Draft> {
     // Eight, four, four, four and twelve digits make the attachment's id a UUID, which is a global name in FHIR.
     let digits = id.to_string();
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-    let url = format!("urn:uuid:{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32));
+    let url = format!(
+        "urn:uuid:{}-{}-{}-{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32)
+    );
     let text = serde_json::json!({
         "resourceType": "DocumentReference",
         "status": "current",
@@ -372,6 +407,13 @@ fn document_reference(id: AttachmentId, size: usize) -> Result<Draft> {
         "content": [{"attachment": {"contentType": FHIR_JSON, "url": url, "size": size}}]
     })
     .to_string();
-    let resource = resource::read(&text, "", Some(&url)).map_err(|_| Error::Bug("a document reference must be readable"))?;
-    Ok(Draft { location: String::new(), issuer: String::new(), full_url: Some(url), text, resource })
+    let resource = resource::read(&text, "", Some(&url))
+        .map_err(|_| Error::Bug("a document reference must be readable"))?;
+    Ok(Draft {
+        location: String::new(),
+        issuer: String::new(),
+        full_url: Some(url),
+        text,
+        resource,
+    })
 }

@@ -3,13 +3,14 @@
 //! Another process may add an epoch or a device at any time, so a keyring knows the number of operations it was folded
 //! from and is loaded again when the database holds more.
 
+use super::Device;
 use crate::error::{Error, Result};
 use crate::roster::{self, DEVICES, KEYRING, ROSTER, Roster, SignedOperations};
 use crate::seal::{self, AccountKeys, DeviceKeys, Epoch, EpochSecrets, Opened};
-use super::Device;
 use crate::store::log::{self, Log, StoredChange};
 use carnet_wire::{
-    AccountId, Author, Canonical, CompartmentId, EpochId, Header, Incarnation, MailboxId, RecordId, kind,
+    AccountId, Author, Canonical, CompartmentId, EpochId, Header, Incarnation, MailboxId, RecordId,
+    kind,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -104,16 +105,28 @@ impl Keyring {
 
     /// The person's devices, this one marked.
     pub fn devices(&self) -> Vec<Device> {
-        let account = self.roster(self.account_record()).and_then(|roster| roster.account(self.account));
-        let devices = account.into_iter().flat_map(|account| account.devices.iter());
+        let account = self
+            .roster(self.account_record())
+            .and_then(|roster| roster.account(self.account));
+        let devices = account
+            .into_iter()
+            .flat_map(|account| account.devices.iter());
         devices
-            .map(|(id, known)| Device { id: *id, name: known.card.name.clone(), this: *id == self.author.device })
+            .map(|(id, known)| Device {
+                id: *id,
+                name: known.card.name.clone(),
+                this: *id == self.author.device,
+            })
             .collect()
     }
 
     /// The name this device was given.
     pub fn device_name(&self) -> String {
-        self.devices().into_iter().find(|device| device.this).map(|device| device.name).unwrap_or_default()
+        self.devices()
+            .into_iter()
+            .find(|device| device.this)
+            .map(|device| device.name)
+            .unwrap_or_default()
     }
 
     /// The pseudo-record of the account's own logs.
@@ -216,15 +229,25 @@ fn read_epochs(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<Vec<(i64,
 }
 
 /// Folds each account's own logs, and each record's roster with the devices of its members' accounts.
-fn fold_rosters(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<BTreeMap<RecordId, Roster>> {
-    let named = |names: &'static [&'static str]| logs.values().filter(move |log| names.contains(&log.name.as_str()));
+fn fold_rosters(
+    conn: &Connection,
+    logs: &BTreeMap<i64, Log>,
+) -> Result<BTreeMap<RecordId, Roster>> {
+    let named = |names: &'static [&'static str]| {
+        logs.values()
+            .filter(move |log| names.contains(&log.name.as_str()))
+    };
     let mut rosters = BTreeMap::new();
     let mut devices = Vec::new();
     for log in named(&[DEVICES]) {
         devices.extend(read_operations(conn, log)?);
     }
     for account in named(&[DEVICES]) {
-        let mut operations: Vec<_> = devices.iter().filter(|change| change.record == account.record).cloned().collect();
+        let mut operations: Vec<_> = devices
+            .iter()
+            .filter(|change| change.record == account.record)
+            .cloned()
+            .collect();
         for log in named(&[KEYRING]).filter(|log| log.record == account.record) {
             operations.extend(read_operations(conn, log)?);
         }

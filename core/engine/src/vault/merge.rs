@@ -168,13 +168,23 @@ fn merge_change(
     let number = log::append(tx, log, &header, &stored(log, opened))?;
     // An item this build cannot use is counted as refused and stays in the change: what another device accepted, or a
     // later build understands, is never dropped for it.
-    project(tx, Projection { log, change: number, author: &author, value: &change, parsed: None })?;
+    project(
+        tx,
+        Projection {
+            log,
+            change: number,
+            author: &author,
+            value: &change,
+            parsed: None,
+        },
+    )?;
     Ok(Outcome::Merged { operations: false })
 }
 
 /// Operations are kept whoever signed them: the fold decides which count, and shows those that do not.
 fn merge_operations(tx: &Transaction<'_>, log: i64, opened: Opened) -> Result<Outcome> {
-    let readable = seal::unpack_body(&opened.body).and_then(|payload| Operations::from_body(&payload));
+    let readable =
+        seal::unpack_body(&opened.body).and_then(|payload| Operations::from_body(&payload));
     if readable.is_err() {
         return Ok(Outcome::Held(HeldFor::Refused));
     }
@@ -213,8 +223,13 @@ pub fn absorb_operations(
 
 fn keep_known_records(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
     let mut news = false;
-    let account = keyring.roster(keyring.account_record()).and_then(|roster| roster.account(keyring.account));
-    for (record, grants) in account.into_iter().flat_map(|account| account.records.iter()) {
+    let account = keyring
+        .roster(keyring.account_record())
+        .and_then(|roster| roster.account(keyring.account));
+    for (record, grants) in account
+        .into_iter()
+        .flat_map(|account| account.records.iter())
+    {
         let compartment = CompartmentId::derive(*record, ROSTER);
         for grant in grants.iter().filter(|grant| !keyring.holds(grant.epoch)) {
             // A grant whose secrets are not its own is a broken device's: it opens nothing and costs nothing.
@@ -230,7 +245,9 @@ fn keep_known_records(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
 fn keep_minted_epochs(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
     let mut news = false;
     for log in log::logs(tx)?.into_iter().filter(|log| log.name == ROSTER) {
-        let Some(roster) = keyring.roster(log.record) else { continue };
+        let Some(roster) = keyring.roster(log.record) else {
+            continue;
+        };
         for change in keyring::read_operations(tx, &log)? {
             if roster.refused().iter().any(|(id, _)| *id == change.id) {
                 continue;
@@ -243,13 +260,21 @@ fn keep_minted_epochs(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
     Ok(news)
 }
 
-fn keep_minted(tx: &Transaction<'_>, keyring: &Keyring, record: RecordId, operation: &Operation) -> Result<bool> {
-    let Operation::MintEpoch { name, epoch, .. } = operation else { return Ok(false) };
+fn keep_minted(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    record: RecordId,
+    operation: &Operation,
+) -> Result<bool> {
+    let Operation::MintEpoch { name, epoch, .. } = operation else {
+        return Ok(false);
+    };
     if keyring.holds(*epoch) {
         return Ok(false);
     }
     // A wrap that does not open was not made for this account: the epoch stays closed here.
-    let Ok(Some(opened)) = operation.open_epoch(record, keyring.account, &keyring.account_keys) else {
+    let Ok(Some(opened)) = operation.open_epoch(record, keyring.account, &keyring.account_keys)
+    else {
         return Ok(false);
     };
     keyring::keep_epoch(tx, &opened, name)?;

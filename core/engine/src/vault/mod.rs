@@ -2,7 +2,7 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `pairing` · `types`.
 
 mod edit;
 mod import;
@@ -12,7 +12,10 @@ mod open;
 mod pairing;
 mod persons;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod types;
+mod verify;
 mod write;
 
 pub use types::*;
@@ -313,7 +316,7 @@ impl Vault {
 
     /// Checks the database, every chain and every attachment; with `rebuild`, recomputes every view and compares.
     pub fn verify(&self, rebuild: bool) -> VaultResult<VerifyReport> {
-        Ok(rebuild::verify(&self.unlocked()?.store, rebuild)?)
+        Ok(verify::verify(&*self.unlocked()?, rebuild)?)
     }
 
     /// A digest of every view and every head: equal on devices that hold the same changes (INV-1).

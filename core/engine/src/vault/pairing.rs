@@ -22,7 +22,9 @@ use super::write;
 use crate::error::{Error, Result};
 use crate::host::Transport;
 use crate::roster::{DEVICES, KEYRING, Operation, Roster};
-use crate::seal::pairing::{Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch};
+use crate::seal::pairing::{
+    Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch,
+};
 use crate::seal::{AccountKeys, DeviceCard, DeviceKeys, Epoch};
 use crate::store::log::{self, Outgoing};
 use crate::sync::session::{Action, Plan, Session};
@@ -192,7 +194,9 @@ impl<'a> Joining<'a> {
         let wait = wait.min(Duration::from_secs(u64::from(PAIRING_LIFETIME_SECONDS)));
         let reply = rendezvous
             .wait(wait, false, NOT_COMPLETED, |messages| {
-                Ok(joiner.find_welcome(messages.iter().map(Vec::as_slice))?.map(<[u8]>::to_vec))
+                Ok(joiner
+                    .find_welcome(messages.iter().map(Vec::as_slice))?
+                    .map(<[u8]>::to_vec))
             })
             .map_err(unknown_is(NOT_COMPLETED))?;
         let (welcome, ack) = joiner.accept(&reply)?;
@@ -237,7 +241,11 @@ pub fn wait_until_added(open: &Open, transport: &dyn Transport, relay: &str) -> 
         let keyring = open.keyring()?;
         let added = keyring
             .roster(keyring.account_record())
-            .is_some_and(|roster| roster.device(keyring.account, keyring.author.device).is_some());
+            .is_some_and(|roster| {
+                roster
+                    .device(keyring.account, keyring.author.device)
+                    .is_some()
+            });
         if added {
             return Ok(());
         }
@@ -258,13 +266,20 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
     rendezvous
         .exchange(None, false)
         .map_err(unknown_is(NOBODY))?;
-    let hello = introducer.find_hello(rendezvous.envelopes())?.ok_or(NOBODY)?.to_vec();
+    let hello = introducer
+        .find_hello(rendezvous.envelopes())?
+        .ok_or(NOBODY)?
+        .to_vec();
     let card = introducer.read_hello(&hello)?;
     let welcome = introducer.welcome(&make_welcome(open)?)?;
-    rendezvous.exchange(Some(welcome), false).map_err(unknown_is(NOBODY))?;
+    rendezvous
+        .exchange(Some(welcome), false)
+        .map_err(unknown_is(NOBODY))?;
     rendezvous
         .wait(ACK_WAIT, false, NO_ANSWER, |messages| {
-            let ack = messages.iter().find(|message| introducer.classify(message) == Message::Ack);
+            let ack = messages
+                .iter()
+                .find(|message| introducer.classify(message) == Message::Ack);
             ack.map(|ack| introducer.check_ack(ack)).transpose()
         })
         .map_err(unknown_is(NO_ANSWER))?;
@@ -278,15 +293,26 @@ fn make_welcome(open: &Open) -> Result<Welcome> {
     open.store.read(|conn| {
         let keyring = open.keyring_in(conn)?;
         let given = [DEVICES, KEYRING].map(|name| give_epoch(conn, &keyring, name));
-        let floor = keyring.roster(keyring.account_record()).map(Roster::heads).unwrap_or_default();
+        let floor = keyring
+            .roster(keyring.account_record())
+            .map(Roster::heads)
+            .unwrap_or_default();
         let epochs = given.into_iter().collect::<Result<_>>()?;
-        Ok(Welcome::new(keyring.account, &keyring.account_keys.to_bytes(), epochs, floor))
+        Ok(Welcome::new(
+            keyring.account,
+            &keyring.account_keys.to_bytes(),
+            epochs,
+            floor,
+        ))
     })
 }
 
 fn give_epoch(conn: &Connection, keyring: &Keyring, name: &str) -> Result<WelcomeEpoch> {
     let log = keyring::log_number(conn, keyring.account_record(), name)?;
-    Ok(WelcomeEpoch { name: name.to_owned(), grant: keyring.current_epoch(log)?.grant() })
+    Ok(WelcomeEpoch {
+        name: name.to_owned(),
+        grant: keyring.current_epoch(log)?.grant(),
+    })
 }
 
 fn add_device(open: &Open, card: DeviceCard) -> Result<Device> {

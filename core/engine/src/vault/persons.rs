@@ -9,8 +9,8 @@ use crate::record::ids::ShardId;
 use crate::record::patient::{Edit, ProfileField, Shard};
 use crate::roster::{DEVICES, KEYRING, Operation, ROSTER};
 use crate::seal::{self, AccountKeys, DeviceKeys, Epoch};
-use crate::store::log::{self, Log};
 use crate::store::entries;
+use crate::store::log::{self, Log};
 use carnet_wire::{CompartmentId, RecordId, limits};
 use rusqlite::{Connection, Transaction};
 
@@ -33,7 +33,9 @@ pub fn found_account(
         kem: account_keys.kem_public(),
         device: device.card(device_name)?,
     };
-    let account = founding.founded_account().ok_or(Error::Bug("an account is founded by its founding"))?;
+    let account = founding
+        .founded_account()
+        .ok_or(Error::Bug("an account is founded by its founding"))?;
     keyring::write_identity(tx, database_key, device, account, &account_keys)?;
     let record = RecordId(account.0);
     for name in [DEVICES, KEYRING] {
@@ -70,7 +72,9 @@ pub fn found_record(
         kem: keyring.account_keys.kem_public(),
         device: keyring.device.card(device_name)?,
     };
-    let record = founding.founded_record().ok_or(Error::Bug("a record is founded by its founding"))?;
+    let record = founding
+        .founded_record()
+        .ok_or(Error::Bug("a record is founded by its founding"))?;
     let roster_epoch = Epoch::make(record, CompartmentId::derive(record, ROSTER), Vec::new())?;
     let mut operations = vec![founding];
     for compartment in FIRST_COMPARTMENTS {
@@ -90,7 +94,10 @@ pub fn found_record(
         tx,
         &keyring,
         keyring_log,
-        &[Operation::KnowRecord { record, roster: roster_epoch.grant() }],
+        &[Operation::KnowRecord {
+            record,
+            roster: roster_epoch.grant(),
+        }],
     )?;
     let keyring = Keyring::load(tx, database_key)?;
     write_profile(tx, &keyring, record, name, birth_date, now)?;
@@ -103,7 +110,12 @@ pub fn found_record(
 
 /// The operation that hands an epoch to the account that mints it.
 fn mint(keyring: &Keyring, epoch: &Epoch, name: &str) -> Result<Operation> {
-    Operation::mint(epoch, name, &[(keyring.account, keyring.account_keys.kem_public())], &[])
+    Operation::mint(
+        epoch,
+        name,
+        &[(keyring.account, keyring.account_keys.kem_public())],
+        &[],
+    )
 }
 
 /// Writes the person's name and birth date into the patient layer, where they sync like everything else.
@@ -151,10 +163,19 @@ pub fn persons(conn: &Connection) -> Result<Vec<Person>> {
 fn person(conn: &Connection, log: &Log) -> Result<Person> {
     let profile = entries::profile(conn, log.record)?;
     let value = |wanted| {
-        let values = profile.iter().find(|(field, _)| *field == wanted).map(|(_, values)| values);
-        values.and_then(|values| values.first()).map(|first| first.value.clone())
+        let values = profile
+            .iter()
+            .find(|(field, _)| *field == wanted)
+            .map(|(_, values)| values);
+        values
+            .and_then(|values| values.first())
+            .map(|first| first.value.clone())
     };
-    Ok(Person { record: log.record, name: value(ProfileField::Name).unwrap_or_default(), birth_date: value(ProfileField::BirthDate) })
+    Ok(Person {
+        record: log.record,
+        name: value(ProfileField::Name).unwrap_or_default(),
+        birth_date: value(ProfileField::BirthDate),
+    })
 }
 
 /// The origin of what a person writes.

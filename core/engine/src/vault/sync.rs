@@ -2,12 +2,12 @@
 //! held while a request is under way.
 
 use super::keyring::Keyring;
-use crate::roster::{DEVICES, KEYRING, ROSTER};
 use super::merge::{self, Received};
 use super::open::Open;
 use super::{Observer, Progress, SyncReport};
 use crate::error::{Error, Result};
 use crate::host::{HttpRequest, HttpResponse, Transport};
+use crate::roster::{DEVICES, KEYRING, ROSTER};
 use crate::seal::Epoch;
 use crate::store::log::{self, RelayState};
 use crate::sync::blobs::{self, BlobAddress};

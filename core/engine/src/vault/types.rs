@@ -1,7 +1,6 @@
 //! What crosses the vault's door: plain values, flat enough for a phone's bindings.
 
 pub use crate::handover::ExportFormat;
-pub use crate::record::view::*;
 
 use carnet_wire::{DeviceId, RecordId};
 use std::path::PathBuf;

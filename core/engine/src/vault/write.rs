@@ -21,7 +21,13 @@ pub fn write_change(
     parsed: Option<&[Resource]>,
 ) -> Result<Projected> {
     let committed = commit(tx, keyring, log, kind::CHANGE, &change.to_canonical())?;
-    let projection = Projection { log, change: committed.number, author: &committed.author, value: change, parsed };
+    let projection = Projection {
+        log,
+        change: committed.number,
+        author: &committed.author,
+        value: change,
+        parsed,
+    };
     project(tx, projection)
 }
 
@@ -90,7 +96,10 @@ fn commit(
     };
     let number = log::append(tx, log, &header, &change)?;
     log::enqueue(tx, number, epoch.mailbox, &envelope)?;
-    Ok(Committed { number, author: header.author })
+    Ok(Committed {
+        number,
+        author: header.author,
+    })
 }
 
 /// Collects the parts of a change and names bodies by position.
@@ -99,7 +108,6 @@ pub struct ChangeBuilder {
     origins: Vec<Origin>,
     items: Vec<Item>,
     bodies: Vec<ByteVec>,
-    size: usize,
 }
 
 impl ChangeBuilder {
@@ -113,7 +121,6 @@ impl ChangeBuilder {
 
     /// Adds a body and returns its position.
     pub fn body(&mut self, bytes: Vec<u8>) -> Result<u32> {
-        self.size += bytes.len();
         self.bodies.push(bytes.into());
         u32::try_from(self.bodies.len() - 1).map_err(|_| Error::TooLarge("bodies in one change"))
     }
@@ -121,11 +128,6 @@ impl ChangeBuilder {
     /// Adds an item.
     pub fn item(&mut self, item: Item) {
         self.items.push(item);
-    }
-
-    /// Bytes of bodies so far.
-    pub fn size(&self) -> usize {
-        self.size
     }
 
     /// Items so far.

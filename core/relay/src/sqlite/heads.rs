@@ -1,8 +1,9 @@
 //! Heads in memory: most syncs ask "anything new?", and the answer is mostly no.
 //!
-//! Invariant: a head kept here is never older than one read from the database after the last *answered* append. The writer
-//! drops what it touched after its commit and before its answers; a reader keeps what it read only if nothing was dropped
-//! in that shard since before it began to read.
+//! Invariant: a head said from here is the one the database would say at that moment. The writer drops what it is going to
+//! touch before its transaction, and until its end nothing of that shard is kept; a reader keeps what it read only if no
+//! write touched the shard since before it began to read. Dropping after the commit alone is not enough: for a moment
+//! one reader would see the new head in the database and then the old one here, and take it for a rollback.
 
 use crate::storage::{MailboxNumber, Position};
 use std::collections::HashMap;
@@ -18,8 +19,10 @@ pub(super) struct Heads(Vec<Mutex<Shard>>);
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// Counts what the writer dropped.
-    drops: u64,
+    /// Transactions under way.
+    writing: u64,
+    /// Transactions ended.
+    written: u64,
     heads: HashMap<MailboxNumber, Head>,
 }
 
@@ -32,7 +35,7 @@ pub(super) struct Head {
 
 /// The state of a shard before something was read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Before(u64);
+pub(super) struct Before(Option<u64>);
 
 impl Heads {
     pub(super) fn new() -> Self {
@@ -57,12 +60,13 @@ impl Heads {
 
     /// To be called before the database is asked for this mailbox.
     pub(super) fn before(&self, mailbox: MailboxNumber) -> Before {
-        Before(self.shard(mailbox).drops)
+        let shard = self.shard(mailbox);
+        Before((shard.writing == 0).then_some(shard.written))
     }
 
     pub(super) fn keep(&self, mailbox: MailboxNumber, head: Head, before: Before) {
         let mut shard = self.shard(mailbox);
-        if shard.drops != before.0 {
+        if shard.writing > 0 || before.0 != Some(shard.written) {
             return;
         }
         if shard.heads.len() >= SHARD_HEADS {
@@ -71,10 +75,18 @@ impl Heads {
         shard.heads.insert(mailbox, head);
     }
 
-    pub(super) fn forget(&self, mailbox: MailboxNumber) {
+    /// To be called before a transaction that may touch this mailbox, and followed by [`Self::end_write`].
+    pub(super) fn begin_write(&self, mailbox: MailboxNumber) {
         let mut shard = self.shard(mailbox);
-        shard.drops += 1;
+        shard.writing += 1;
         shard.heads.remove(&mailbox);
+    }
+
+    /// To be called when the transaction has ended, either way, and before anything is answered.
+    pub(super) fn end_write(&self, mailbox: MailboxNumber) {
+        let mut shard = self.shard(mailbox);
+        shard.writing = shard.writing.saturating_sub(1);
+        shard.written += 1;
     }
 
     fn shard(&self, mailbox: MailboxNumber) -> MutexGuard<'_, Shard> {
@@ -107,17 +119,27 @@ mod tests {
         assert_eq!(unmoved(&heads, 9, 1), Some(vec![5]));
         assert_eq!(unmoved(&heads, 4, 1), None);
         assert_eq!(unmoved(&heads, 5, 100), None);
-        heads.forget(MAILBOX);
+        heads.begin_write(MAILBOX);
         assert_eq!(unmoved(&heads, 5, 1), None);
     }
 
     #[test]
-    fn what_was_read_before_a_write_is_not_kept_after_it() {
+    fn what_was_read_beside_a_write_is_not_kept() {
         let heads = Heads::new();
-        let before = heads.before(MAILBOX);
-        heads.forget(MAILBOX);
-        heads.keep(MAILBOX, HEAD, before);
-        assert_eq!(unmoved(&heads, 5, 1), None);
+        let earlier = heads.before(MAILBOX);
+        heads.begin_write(MAILBOX);
+        let during = heads.before(MAILBOX);
+        for before in [earlier, during] {
+            heads.keep(MAILBOX, HEAD, before);
+            assert_eq!(unmoved(&heads, 5, 1), None);
+        }
+        heads.end_write(MAILBOX);
+        for before in [earlier, during] {
+            heads.keep(MAILBOX, HEAD, before);
+            assert_eq!(unmoved(&heads, 5, 1), None);
+        }
+        heads.keep(MAILBOX, HEAD, heads.before(MAILBOX));
+        assert_eq!(unmoved(&heads, 5, 1), Some(vec![5]));
     }
 
     #[test]

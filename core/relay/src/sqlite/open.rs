@@ -15,6 +15,8 @@ const SCHEMA: &str = include_str!("schema.sql");
 
 /// Only a backup or an operator's shell can hold the lock; they are waited for this long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Memory for the pages the writer works on.
+const WRITER_CACHE_KIB: i32 = 32 << 10;
 /// Prepared statements kept per connection; more than there are.
 const STATEMENTS: usize = 32;
 
@@ -36,6 +38,8 @@ pub(super) fn writer(file: &Path) -> Result<(Connection, u64), StartError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // KiB: the index of envelopes is touched at random; what does not fit is read back from the file at every append.
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     if is_new {
         create(&mut connection)?;
     }

@@ -9,6 +9,7 @@ use crate::storage::{Append, Appended, MailboxNumber};
 use crate::{RelayError, StartError};
 use carnet_wire::relay::Registration;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,15 +50,13 @@ impl Job {
         }
     }
 
-    /// Mailboxes whose heads this may have moved, each once in a row.
+    /// Mailboxes whose heads this may move.
     fn touched(&self) -> Vec<MailboxNumber> {
-        let mut touched: Vec<_> = match self {
+        match self {
             Self::Append { envelopes, .. } => envelopes.iter().map(|item| item.mailbox).collect(),
             Self::Forget { mailboxes, .. } => mailboxes.clone(),
             Self::Register { .. } => Vec::new(),
-        };
-        touched.dedup();
-        touched
+        }
     }
 
     fn answer(self, outcome: Outcome) {
@@ -185,19 +184,22 @@ impl Loop {
     }
 
     fn commit(&mut self, batch: Vec<Job>) {
+        let touched: BTreeSet<MailboxNumber> = batch.iter().flat_map(Job::touched).collect();
+        touched.iter().for_each(|it| self.heads.begin_write(*it));
+        let outcomes = self.write(&batch);
+        touched.iter().for_each(|it| self.heads.end_write(*it));
+        for (job, outcome) in batch.into_iter().zip(outcomes) {
+            job.answer(outcome);
+        }
+    }
+
+    fn write(&mut self, batch: &[Job]) -> Vec<Outcome> {
         let together = transact(&mut self.connection, |connection| {
             batch.iter().map(|job| perform(connection, job)).collect()
         });
-        let outcomes: Vec<Outcome> = match together {
+        match together {
             Ok(outcomes) => outcomes,
             Err(_) => batch.iter().map(|job| self.alone(job)).collect(),
-        };
-        // Before any answer: whoever was answered must not be told that nothing has moved.
-        for mailbox in batch.iter().flat_map(Job::touched) {
-            self.heads.forget(mailbox);
-        }
-        for (job, outcome) in batch.into_iter().zip(outcomes) {
-            job.answer(outcome);
         }
     }
 

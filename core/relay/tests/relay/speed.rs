@@ -1,4 +1,6 @@
-//! Requests per second of the relay's processor time, beside the cheapest answer the same stack can give (`/healthz`).
+//! Requests per second of the relay's processor time, beside two references on the same stack: the cheapest answer it can
+//! give (`hello`: `/healthz`), and a body of the same length that is read and thrown away (`body`: an exchange that is
+//! refused as malformed).
 //!
 //! `cargo test --release -p carnet-relay --test relay speed -- --ignored --nocapture`
 
@@ -70,6 +72,15 @@ fn speed() {
         assert_eq!(client.request("GET", "/healthz", &[], b"").status, 200);
     });
     let filler = "x".repeat(400);
+    let refused = vec![
+        0xff;
+        exchange(vec![envelope(MAILBOX, &filler)], &[])
+            .to_canonical()
+            .len()
+    ];
+    let body = measure(child.id(), &mut clients, |client, _| {
+        assert_eq!(client.post("/v1/exchange", &refused).status, 400);
+    });
     let append = measure(child.id(), &mut clients, |client, n| {
         let push = exchange(vec![envelope(MAILBOX, &format!("{n}{filler}"))], &[]);
         let answer = client.post("/v1/exchange", &push.to_canonical());
@@ -82,14 +93,17 @@ fn speed() {
     });
     for (name, measured) in [
         ("hello", &hello),
+        ("body", &body),
         ("append", &append),
         ("empty sync", &sync),
     ] {
+        let of = |reference: &Measured| measured.per_core_second / reference.per_core_second;
         println!(
-            "{name:10} {:8.0}/s wall {:8.0}/core-s {:5.2} x hello",
+            "{name:10} {:8.0}/s wall {:8.0}/core-s {:5.2} x hello {:5.2} x body",
             measured.per_second,
             measured.per_core_second,
-            measured.per_core_second / hello.per_core_second
+            of(&hello),
+            of(&body),
         );
     }
     child.kill().unwrap();
