@@ -1,1 +1,12 @@
-//! later
+//! Whole systems, in seconds: the program as people type it, hostile files, and what others could read.
+
+#[path = "system/cli.rs"]
+mod cli;
+#[path = "system/corpus.rs"]
+mod corpus;
+#[path = "system/hostile.rs"]
+mod hostile;
+#[path = "system/privacy.rs"]
+mod privacy;
+#[path = "system/sync.rs"]
+mod sync;
