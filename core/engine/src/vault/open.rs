@@ -12,8 +12,9 @@ use super::{Host, OpenWarning};
 use crate::error::{Error, Result};
 use crate::host::KeyStore;
 use crate::seal;
+use crate::store::Store;
 use crate::store::anchor::{Anchor, AnchorPace};
-use crate::store::{Store, meta};
+use crate::store::meta::{self, VaultId};
 use rusqlite::{Connection, Transaction};
 use std::fs::{self, File};
 use std::io::Write;
@@ -50,8 +51,9 @@ impl Open {
         fs::create_dir_all(folder)?;
         write_durably(folder, KEY_FILE, &wrapped)?;
         let store = Store::create_with(folder, &key, |tx| fill(tx, &key))?;
-        let open = Self::around(store, key, host, 0);
-        open.anchor()?;
+        let open = Self::around(store, key, host);
+        let (vault, writes) = open.position()?;
+        open.store_anchor(vault, writes)?;
         Ok(open)
     }
 
@@ -64,18 +66,18 @@ impl Open {
         }
         let wrapped = read_wrapped(folder)?;
         let key = host.key_store.unwrap(&wrapped)?;
-        let open = Self::around(Store::open(folder, &key)?, key, host, 0);
+        let open = Self::around(Store::open(folder, &key)?, key, host);
         let warning = open.check_anchor()?;
         Ok((open, warning.into_iter().collect()))
     }
 
-    fn around(store: Store, database_key: Zeroizing<[u8; 32]>, host: &Host, anchored: u64) -> Self {
+    fn around(store: Store, database_key: Zeroizing<[u8; 32]>, host: &Host) -> Self {
         Self {
             store,
             database_key,
             key_store: host.key_store.clone(),
             keyring: Mutex::new(None),
-            pace: Mutex::new(AnchorPace::new(anchored)),
+            pace: Mutex::new(AnchorPace::new(0)),
         }
     }
 
@@ -99,27 +101,41 @@ impl Open {
 
     /// Stores the anchor if the database has moved since.
     pub fn anchor(&self) -> Result<()> {
-        let (vault, writes) = self
-            .store
-            .read(|conn| Ok((meta::vault_id(conn)?, meta::writes(conn)?)))?;
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        if pace.behind(writes) {
-            let anchor = self.store.anchor_key().derive_anchor(vault, writes);
-            if self.key_store.store_anchor(&vault.to_string(), &anchor)? != anchor {
-                return Err(Error::Host(
-                    "the platform did not keep what protects the vault against old copies",
-                ));
-            }
-            pace.stored(writes);
+        let (vault, writes) = self.position()?;
+        let behind = self
+            .pace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .behind(writes);
+        if behind {
+            self.store_anchor(vault, writes)
+        } else {
+            Ok(())
         }
+    }
+
+    fn position(&self) -> Result<(VaultId, u64)> {
+        self.store
+            .read(|conn| Ok((meta::vault_id(conn)?, meta::writes(conn)?)))
+    }
+
+    fn store_anchor(&self, vault: VaultId, writes: u64) -> Result<()> {
+        let anchor = self.store.anchor_key().derive_anchor(vault, writes);
+        if self.key_store.store_anchor(&vault.to_string(), &anchor)? != anchor {
+            return Err(Error::Host(
+                "the platform did not keep what protects the vault against old copies",
+            ));
+        }
+        self.pace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stored(writes);
         Ok(())
     }
 
     /// A database older than its anchor goes on under a new incarnation: its old chains may have been continued elsewhere.
     fn check_anchor(&self) -> Result<Option<OpenWarning>> {
-        let (vault, writes) = self
-            .store
-            .read(|conn| Ok((meta::vault_id(conn)?, meta::writes(conn)?)))?;
+        let (vault, writes) = self.position()?;
         let stored = self.key_store.load_anchor(&vault.to_string())?;
         let warning = match self
             .store
@@ -131,7 +147,8 @@ impl Open {
             Anchor::RolledBack => OpenWarning::RolledBack,
         };
         self.store.write(|tx| keyring::begin_incarnation(tx))?;
-        self.anchor()?;
+        let (vault, writes) = self.position()?;
+        self.store_anchor(vault, writes)?;
         Ok(Some(warning))
     }
 
