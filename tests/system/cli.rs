@@ -28,7 +28,10 @@ fn phone_with_record(folder: &Path) -> (Phone, Value) {
 }
 
 fn id_of(phone: &Phone, kind: &str) -> String {
-    phone.json(["list", kind])[0]["id"].as_str().expect("an id").to_owned()
+    phone.json(["list", kind])[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
 }
 
 #[test]
@@ -40,9 +43,20 @@ fn an_import_reports_every_item() {
     assert_eq!(report["totals"]["new"], 3, "{report}");
     assert_eq!(report["totals"]["rejected"], 1, "{report}");
     assert_eq!(file["rejected"][0]["where"], "line 5");
-    assert!(file["rejected"][0]["reason"].as_str().is_some_and(|reason| reason.len() > 5));
-    assert_eq!(file["warnings"].as_array().map(Vec::len), Some(1), "the older release is reported");
-    assert_eq!(report["totals"]["by_kind"], json!({"Patient": 1, "Observation": 1, "Condition": 1}));
+    assert!(
+        file["rejected"][0]["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.len() > 5)
+    );
+    assert_eq!(
+        file["warnings"].as_array().map(Vec::len),
+        Some(1),
+        "the older release is reported"
+    );
+    assert_eq!(
+        report["totals"]["by_kind"],
+        json!({"Patient": 1, "Observation": 1, "Condition": 1})
+    );
 }
 
 #[test]
@@ -52,23 +66,58 @@ fn rows_are_flat_and_keep_what_was_written() {
     let rows = phone.json(["list", "Observation"]);
     let row = rows[0].as_object().expect("a row");
     for key in [
-        "id", "record", "kind", "category", "document_category", "system", "code", "display", "display_fr", "display_en", "when",
-        "value", "comparator", "unit", "status", "source", "corrected", "notes",
+        "id",
+        "record",
+        "kind",
+        "category",
+        "document_category",
+        "system",
+        "code",
+        "display",
+        "display_fr",
+        "display_en",
+        "when",
+        "value",
+        "comparator",
+        "unit",
+        "status",
+        "source",
+        "corrected",
+        "notes",
     ] {
         assert!(row.contains_key(key), "{key}");
     }
-    assert_eq!((&row["value"], &row["comparator"], &row["unit"]), (&json!("1.00"), &json!("<"), &json!("mg/L")));
-    assert_eq!((&row["when"], &row["category"]), (&json!("2024-03"), &json!("laboratory")), "a partial date stays partial");
+    assert_eq!(
+        (&row["value"], &row["comparator"], &row["unit"]),
+        (&json!("1.00"), &json!("<"), &json!("mg/L"))
+    );
+    assert_eq!(
+        (&row["when"], &row["category"]),
+        (&json!("2024-03"), &json!("laboratory")),
+        "a partial date stays partial"
+    );
     assert_eq!(row["source"], "record.ndjson");
     let condition = &phone.json(["list", "Condition"])[0];
-    assert_eq!(condition["when"], "2023-11-05T10:00:00+01:00", "the offset it came with");
+    assert_eq!(
+        condition["when"], "2023-11-05T10:00:00+01:00",
+        "the offset it came with"
+    );
 }
 
 #[test]
 fn search_finds_french_words_without_accents_and_through_elisions() {
     let scratch = scratch();
     let (phone, _) = phone_with_record(scratch.path());
-    for words in ["œdème", "oedeme", "OEDEME", "epaule", "l'épaule", "origine", "d'origine", "épaule oedème"] {
+    for words in [
+        "œdème",
+        "oedeme",
+        "OEDEME",
+        "epaule",
+        "l'épaule",
+        "origine",
+        "d'origine",
+        "épaule oedème",
+    ] {
         let found = phone.json(["search", words]);
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{words}");
     }
@@ -81,15 +130,34 @@ fn a_note_and_a_correction_stand_beside_the_source() {
     let (phone, _) = phone_with_record(scratch.path());
     let id = id_of(&phone, "Observation");
     phone.run(["annotate", &id, "à jeun"]).expect_ok("annotate");
-    phone.run(["correct", &id, "value", "2.50"]).expect_ok("correct");
+    phone
+        .run(["correct", &id, "value", "2.50"])
+        .expect_ok("correct");
     let row = &phone.json(["list", "Observation"])[0];
-    assert_eq!((&row["value"], &row["corrected"], &row["notes"]), (&json!("2.50"), &json!(true), &json!(1)));
+    assert_eq!(
+        (&row["value"], &row["corrected"], &row["notes"]),
+        (&json!("2.50"), &json!(true), &json!(1))
+    );
     let shown = phone.json(["show", &id]);
     assert_eq!(shown["notes"][0]["text"], "à jeun");
-    assert_eq!((&shown["corrections"][0]["source"], &shown["corrections"][0]["value"]), (&json!("1.00"), &json!("2.50")));
-    assert!(shown["original"].as_str().is_some_and(|text| text.contains(r#""value":1.00"#)), "the source is untouched");
+    assert_eq!(
+        (
+            &shown["corrections"][0]["source"],
+            &shown["corrections"][0]["value"]
+        ),
+        (&json!("1.00"), &json!("2.50"))
+    );
+    assert!(
+        shown["original"]
+            .as_str()
+            .is_some_and(|text| text.contains(r#""value":1.00"#)),
+        "the source is untouched"
+    );
     assert_eq!(phone.json(["conflicts"]), json!([]));
-    let original = phone.run(["show", &id, "--original"]).expect_ok("show --original").stdout;
+    let original = phone
+        .run(["show", &id, "--original"])
+        .expect_ok("show --original")
+        .stdout;
     assert!(RECORD.contains(original.trim_end()), "byte for byte");
     phone.verify().expect_ok("verify");
 }
@@ -99,12 +167,23 @@ fn a_newer_version_replaces_and_the_older_stays_in_history() {
     let scratch = scratch();
     let (phone, _) = phone_with_record(scratch.path());
     let newer = scratch.path().join("newer.ndjson");
-    let line = RECORD.lines().nth(1).expect("a line").replace("1.00", "1.10");
+    let line = RECORD
+        .lines()
+        .nth(1)
+        .expect("a line")
+        .replace("1.00", "1.10");
     std::fs::write(&newer, line).expect("a file");
     let report = phone.import(&[&newer]);
-    assert_eq!((&report["totals"]["new"], &report["totals"]["updated"]), (&json!(0), &json!(1)));
+    assert_eq!(
+        (&report["totals"]["new"], &report["totals"]["updated"]),
+        (&json!(0), &json!(1))
+    );
     let history = phone.json(["show", &id_of(&phone, "Observation"), "--history"]);
-    let versions = history.as_array().or_else(|| history["history"].as_array()).expect("a history").len();
+    let versions = history
+        .as_array()
+        .or_else(|| history["history"].as_array())
+        .expect("a history")
+        .len();
     assert_eq!(versions, 2);
 }
 
@@ -112,17 +191,33 @@ fn a_newer_version_replaces_and_the_older_stays_in_history() {
 fn two_persons_have_two_records() {
     let scratch = scratch();
     let (phone, _) = phone_with_record(scratch.path());
-    phone.run(["person", "add", "Noé Martin", "--birth-date", "2019-07-14"]).expect_ok("person add");
+    phone
+        .run(["person", "add", "Noé Martin", "--birth-date", "2019-07-14"])
+        .expect_ok("person add");
     let persons = phone.json(["person", "list"]);
     assert_eq!(persons[1]["name"], "Noé Martin");
     assert_eq!(persons[1]["birth_date"], "2019-07-14");
     let file = scratch.path().join("record.ndjson");
     let ambiguous = phone.run(["import".as_ref(), file.as_os_str()]);
     assert!(!ambiguous.is_ok(), "whose record is not said");
-    let import = ["import".as_ref(), file.as_os_str(), "--person".as_ref(), "Noé Martin".as_ref()];
+    let import = [
+        "import".as_ref(),
+        file.as_os_str(),
+        "--person".as_ref(),
+        "Noé Martin".as_ref(),
+    ];
     phone.run(import).expect_ok("import --person");
-    assert_eq!(phone.json(["list", "Observation", "--person", "Noé Martin"]).as_array().map(Vec::len), Some(1));
-    assert_eq!(phone.json(["list", "Observation"]).as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        phone
+            .json(["list", "Observation", "--person", "Noé Martin"])
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(
+        phone.json(["list", "Observation"]).as_array().map(Vec::len),
+        Some(2)
+    );
     phone.verify().expect_ok("verify");
 }
 
@@ -143,7 +238,12 @@ fn exit_codes_are_distinct_and_errors_are_one_line_in_the_right_language() {
     for (phone, arguments, code) in cases {
         let english = phone.run(arguments);
         let french = phone.clone().in_french().run(arguments);
-        assert_eq!((english.code, french.code), (Some(code), Some(code)), "{arguments:?}: {}", english.stderr);
+        assert_eq!(
+            (english.code, french.code),
+            (Some(code), Some(code)),
+            "{arguments:?}: {}",
+            english.stderr
+        );
         assert!(english.stderr.starts_with("error: "), "{}", english.stderr);
         assert!(french.stderr.starts_with("erreur : "), "{}", french.stderr);
         assert_ne!(english.stderr, french.stderr);
@@ -159,7 +259,10 @@ fn a_wrong_passphrase_changes_nothing() {
     command.env("CARNET_PASSPHRASE", "not the passphrase");
     let outcome = Running::start(&mut command).finish(Duration::from_secs(60));
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
-    assert!(super::privacy::contents(&phone.vault()) == before, "files changed");
+    assert!(
+        super::privacy::contents(&phone.vault()) == before,
+        "files changed"
+    );
     phone.run(["stats"]).expect_ok("the right one");
 }
 
@@ -169,10 +272,19 @@ fn a_passphrase_comes_from_a_file_too_and_never_from_an_argument() {
     let (phone, _) = phone_with_record(scratch.path());
     let file = scratch.path().join("passphrase");
     std::fs::write(&file, format!("{PASSPHRASE}\n")).expect("a file");
-    let mut command = phone.command(["stats".as_ref(), "--passphrase-file".as_ref(), file.as_os_str()]);
+    let mut command = phone.command([
+        "stats".as_ref(),
+        "--passphrase-file".as_ref(),
+        file.as_os_str(),
+    ]);
     command.env_remove("CARNET_PASSPHRASE");
-    Running::start(&mut command).finish(Duration::from_secs(60)).expect_ok("a passphrase file");
-    assert_eq!(phone.run(["stats", "--passphrase", PASSPHRASE]).code, Some(2));
+    Running::start(&mut command)
+        .finish(Duration::from_secs(60))
+        .expect_ok("a passphrase file");
+    assert_eq!(
+        phone.run(["stats", "--passphrase", PASSPHRASE]).code,
+        Some(2)
+    );
 }
 
 #[test]
@@ -180,13 +292,25 @@ fn completions_and_help_are_there() {
     let scratch = scratch();
     let phone = Phone::new(scratch.path().join("a"));
     for shell in ["bash", "zsh", "fish"] {
-        assert!(phone.run(["completions", shell]).expect_ok(shell).stdout.contains("carnet"));
+        assert!(
+            phone
+                .run(["completions", shell])
+                .expect_ok(shell)
+                .stdout
+                .contains("carnet")
+        );
     }
     let english = phone.run(["--help"]).expect_ok("help").stdout;
     let french = phone.in_french().run(["--help"]).expect_ok("aide").stdout;
     assert_ne!(english, french);
-    for command in ["init", "import", "timeline", "search", "annotate", "correct", "device", "sync", "verify", "demo"] {
-        assert!(english.contains(command) && french.contains(command), "{command}");
+    for command in [
+        "init", "import", "timeline", "search", "annotate", "correct", "device", "sync", "verify",
+        "demo",
+    ] {
+        assert!(
+            english.contains(command) && french.contains(command),
+            "{command}"
+        );
     }
 }
 

@@ -18,17 +18,41 @@ const MAX_TIME: Duration = Duration::from_secs(60);
 fn import(phone: &Phone, file: &Path) -> Outcome {
     let mut command = phone.command(["import".as_ref(), file.as_os_str(), "--json".as_ref()]);
     let outcome = Running::start(&mut command).finish(MAX_TIME);
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    println!("{name}: exit {:?}, {:.1} s CPU, {} MB", outcome.code, outcome.cpu.as_secs_f64(), outcome.peak_kib >> 10);
+    let name = file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    println!(
+        "{name}: exit {:?}, {:.1} s CPU, {} MB",
+        outcome.code,
+        outcome.cpu.as_secs_f64(),
+        outcome.peak_kib >> 10
+    );
     assert!(outcome.code.is_some(), "{name}: killed by a signal");
-    assert_ne!(outcome.code, Some(101), "{name}: a panic: {}", outcome.stderr);
-    assert!(!outcome.stderr.contains("panicked"), "{name}: {}", outcome.stderr);
-    assert!(outcome.peak_kib < MAX_KIB, "{name}: {} MB", outcome.peak_kib >> 10);
+    assert_ne!(
+        outcome.code,
+        Some(101),
+        "{name}: a panic: {}",
+        outcome.stderr
+    );
+    assert!(
+        !outcome.stderr.contains("panicked"),
+        "{name}: {}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.peak_kib < MAX_KIB,
+        "{name}: {} MB",
+        outcome.peak_kib >> 10
+    );
     outcome
 }
 
 fn rejections(outcome: &Outcome) -> u64 {
-    outcome.json()["totals"]["rejected"].as_u64().expect("a count")
+    outcome.json()["totals"]["rejected"]
+        .as_u64()
+        .expect("a count")
 }
 
 fn assert_refused(phone: &Phone, folder: &Path, name: &str, bytes: &[u8]) {
@@ -37,7 +61,10 @@ fn assert_refused(phone: &Phone, folder: &Path, name: &str, bytes: &[u8]) {
     let outcome = import(phone, &file);
     if outcome.is_ok() {
         let report = outcome.json();
-        assert!(rejections(&outcome) > 0 || report["files"][0]["warnings"][0].is_string(), "{name}: accepted: {report}");
+        assert!(
+            rejections(&outcome) > 0 || report["files"][0]["warnings"][0].is_string(),
+            "{name}: accepted: {report}"
+        );
         assert_eq!(report["totals"]["new"], 0, "{name}: {report}");
     }
 }
@@ -47,9 +74,22 @@ fn malformed_files_are_refused_with_a_reason() {
     let scratch = scratch();
     let folder = scratch.path();
     let phone = Phone::with_vault(folder.join("a"));
-    let observation = |value: &str| format!(r#"{{"resourceType":"Observation","id":"x","status":"final","valueQuantity":{{"value":{value}}}}}"#);
-    let deep = |open: &str, close: &str| format!(r#"{{"resourceType":"Observation","id":"d","extension":{}{}}}"#, open.repeat(100_000), close.repeat(100_000));
-    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(observation("1").encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let observation = |value: &str| {
+        format!(
+            r#"{{"resourceType":"Observation","id":"x","status":"final","valueQuantity":{{"value":{value}}}}}"#
+        )
+    };
+    let deep = |open: &str, close: &str| {
+        format!(
+            r#"{{"resourceType":"Observation","id":"d","extension":{}{}}}"#,
+            open.repeat(100_000),
+            close.repeat(100_000)
+        )
+    };
+    let utf16: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(observation("1").encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
     let cases: [(&str, Vec<u8>); 13] = [
         ("deep-arrays.json", deep("[", "]").into_bytes()),
         ("deep-objects.json", deep(r#"{"a":"#, "}").replace("\"extension\":{\"a\":}", "\"a\":1").into_bytes()),
@@ -77,28 +117,45 @@ fn a_byte_order_mark_is_no_obstacle() {
     let phone = Phone::with_vault(scratch.path().join("a"));
     let file = scratch.path().join("bom.json");
     std::fs::write(&file, "\u{feff}{\"resourceType\":\"Observation\",\"id\":\"x\",\"status\":\"final\",\"code\":{\"text\":\"x\"}}").expect("a file");
-    assert_eq!(import(&phone, &file).expect_ok("import").json()["totals"]["new"], 1);
+    assert_eq!(
+        import(&phone, &file).expect_ok("import").json()["totals"]["new"],
+        1
+    );
 }
 
 #[test]
 fn one_bad_entry_does_not_spoil_the_others() {
     let scratch = scratch();
     let phone = Phone::with_vault(scratch.path().join("a"));
-    let good = |id: u32| format!(r#"{{"resource":{{"resourceType":"Observation","id":"g{id}","status":"final","code":{{"text":"x"}}}}}}"#);
+    let good = |id: u32| {
+        format!(
+            r#"{{"resource":{{"resourceType":"Observation","id":"g{id}","status":"final","code":{{"text":"x"}}}}}}"#
+        )
+    };
     let bad = [
         r#"{"resource":{"resourceType":"Observation","id":"b","id":"b2"}}"#,
         r#"{"resource":{"resourceType":7}}"#,
         r#"{"resource":[]}"#,
         r#"{"resource":{"id":"none"}}"#,
     ];
-    let entries: Vec<String> = bad.iter().enumerate().flat_map(|(n, bad)| [(*bad).to_owned(), good(n as u32)]).collect();
-    let bundle = format!(r#"{{"resourceType":"Bundle","type":"collection","entry":[{}]}}"#, entries.join(","));
+    let entries: Vec<String> = bad
+        .iter()
+        .enumerate()
+        .flat_map(|(n, bad)| [(*bad).to_owned(), good(n as u32)])
+        .collect();
+    let bundle = format!(
+        r#"{{"resourceType":"Bundle","type":"collection","entry":[{}]}}"#,
+        entries.join(",")
+    );
     let file = scratch.path().join("mixed.json");
     std::fs::write(&file, bundle).expect("a file");
     let outcome = import(&phone, &file).expect_ok("import");
     assert_eq!(outcome.json()["totals"]["new"], 4, "{}", outcome.stdout);
     assert_eq!(rejections(&outcome), 4, "{}", outcome.stdout);
-    assert_eq!(outcome.json()["files"][0]["rejected"][0]["where"], "entry[0]");
+    assert_eq!(
+        outcome.json()["files"][0]["rejected"][0]["where"],
+        "entry[0]"
+    );
 }
 
 /// 1 GB of zeros in 1 MB, and 1 GB of one string in a resource: neither is unpacked into memory.
@@ -120,7 +177,11 @@ fn bombs_are_refused_in_bounded_memory() {
     for file in [
         bomb("zeros.ndjson.gz", b"", 0),
         bomb("zeros.json.gz", b"", 0),
-        bomb("string.ndjson.gz", br#"{"resourceType":"Observation","id":""#, b'a'),
+        bomb(
+            "string.ndjson.gz",
+            br#"{"resourceType":"Observation","id":""#,
+            b'a',
+        ),
         bomb("spaces.json.gz", br#"{"resourceType":"Bundle","#, b' '),
         bomb("lines.ndjson.gz", b"", b'\n'),
     ] {

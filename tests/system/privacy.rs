@@ -13,7 +13,9 @@ use std::time::Duration;
 /// Every file below a folder and what it holds.
 pub fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = files_below(folder).into_iter();
-    files.map(|file| (file.clone(), std::fs::read(&file).expect("a file"))).collect()
+    files
+        .map(|file| (file.clone(), std::fs::read(&file).expect("a file")))
+        .collect()
 }
 
 /// The scan itself can fail: it finds every canary in every form it claims to know.
@@ -22,7 +24,12 @@ fn the_scan_finds_what_is_there() {
     for word in canary::ALL {
         let utf16: Vec<u8> = word.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let hex: String = word.bytes().map(|byte| format!("{byte:02X}")).collect();
-        for hidden in [word.as_bytes(), word.to_uppercase().as_bytes(), &utf16, hex.as_bytes()] {
+        for hidden in [
+            word.as_bytes(),
+            word.to_uppercase().as_bytes(),
+            &utf16,
+            hex.as_bytes(),
+        ] {
             let mut hay = vec![0xa5; 1000];
             hay.extend_from_slice(hidden);
             hay.extend_from_slice(&[0x5a; 1000]);
@@ -37,11 +44,17 @@ fn the_scan_finds_what_is_there() {
 fn assert_clean(what: &str, folder: &Path) {
     let hits = canary::hits_below(folder);
     assert!(hits.is_empty(), "{what}: {hits:?}");
-    assert!(!files_below(folder).is_empty(), "{what}: nothing was looked at");
+    assert!(
+        !files_below(folder).is_empty(),
+        "{what}: nothing was looked at"
+    );
 }
 
 fn assert_silent(what: &str, outcome: &Outcome) {
-    let hits = canary::hits_in(what, format!("{}\n{}", outcome.stdout, outcome.stderr).as_bytes());
+    let hits = canary::hits_in(
+        what,
+        format!("{}\n{}", outcome.stdout, outcome.stderr).as_bytes(),
+    );
     assert!(hits.is_empty(), "{hits:?}");
     assert!(!outcome.is_ok(), "{what} was meant to fail");
 }
@@ -50,23 +63,53 @@ fn assert_silent(what: &str, outcome: &Outcome) {
 fn nothing_of_a_record_can_be_read_anywhere() {
     let scratch = scratch();
     let relay = RelayHouse::new(scratch.path());
-    let (a, b) = (Phone::new(scratch.path().join("a")), Phone::new(scratch.path().join("b")));
-    a.run(["init", "--person", canary::NAME, "--device-name", canary::FILE]).expect_ok("init");
+    let (a, b) = (
+        Phone::new(scratch.path().join("a")),
+        Phone::new(scratch.path().join("b")),
+    );
+    a.run([
+        "init",
+        "--person",
+        canary::NAME,
+        "--device-name",
+        canary::FILE,
+    ])
+    .expect_ok("init");
     let files = tempfile::tempdir().expect("a folder of its own, as it holds the plaintext");
     let file = files.path().join(format!("{}.ndjson", canary::FILE));
     std::fs::write(&file, canary::resources()).expect("a file");
     let document = files.path().join("older.json");
-    std::fs::write(&document, format!(r#"{{"resourceType":"MedicationOrder","id":"m","note":"{}"}}"#, canary::NOTE)).expect("a file");
+    std::fs::write(
+        &document,
+        format!(
+            r#"{{"resourceType":"MedicationOrder","id":"m","note":"{}"}}"#,
+            canary::NOTE
+        ),
+    )
+    .expect("a file");
     a.import(&[&file, &document]);
     a.pair(&b, &relay.relay.url());
-    let id = a.json(["list", "Observation"])[0]["id"].as_str().expect("an id").to_owned();
+    let id = a.json(["list", "Observation"])[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     a.run(["annotate", &id, canary::NOTE]).expect_ok("annotate");
-    a.run(["correct", &id, "value", canary::CORRECTION]).expect_ok("correct");
+    a.run(["correct", &id, "value", canary::CORRECTION])
+        .expect_ok("correct");
     for phone in [&a, &b, &a, &b] {
         phone.run(["sync"]).expect_ok("sync");
     }
-    assert_eq!(b.json(["search", canary::DIAGNOSIS]).as_array().map(Vec::len), Some(2), "the canaries have arrived");
-    assert_eq!(b.json(["list", "Observation"])[0]["value"], canary::CORRECTION);
+    assert_eq!(
+        b.json(["search", canary::DIAGNOSIS])
+            .as_array()
+            .map(Vec::len),
+        Some(2),
+        "the canaries have arrived"
+    );
+    assert_eq!(
+        b.json(["list", "Observation"])[0]["value"],
+        canary::CORRECTION
+    );
 
     let failing: [&[&str]; 6] = [
         &["show", canary::NOTE],
@@ -94,10 +137,13 @@ fn nothing_can_be_read_of_a_vault_that_was_killed() {
     let phone = Phone::with_vault(scratch.path().join("a"));
     let files = tempfile::tempdir().expect("a folder");
     let file = files.path().join("many.ndjson");
-    let many: String = (0..3_000).map(|n| canary::resources().replace(canary::NATIVE, &format!("{}-{n}", canary::NATIVE))).collect();
+    let many: String = (0..3_000)
+        .map(|n| canary::resources().replace(canary::NATIVE, &format!("{}-{n}", canary::NATIVE)))
+        .collect();
     std::fs::write(&file, many).expect("a file");
     for delay in [150, 300, 500, 800] {
-        let mut importing = Running::start(&mut phone.command(["import".as_ref(), file.as_os_str()]));
+        let mut importing =
+            Running::start(&mut phone.command(["import".as_ref(), file.as_os_str()]));
         std::thread::sleep(Duration::from_millis(delay));
         importing.kill();
         let _ = importing.finish(PATIENCE);
@@ -116,7 +162,10 @@ fn nothing_can_be_read_of_a_damaged_vault() {
     std::fs::write(&file, canary::resources()).expect("a file");
     phone.import(&[&file]);
     let is_database = |file: &PathBuf| file.extension().is_some_and(|end| end == "db");
-    let database = files_below(&phone.vault()).into_iter().find(is_database).expect("a database");
+    let database = files_below(&phone.vault())
+        .into_iter()
+        .find(is_database)
+        .expect("a database");
     let mut bytes = std::fs::read(&database).expect("a database");
     bytes[100] ^= 1;
     std::fs::write(&database, bytes).expect("a database");
@@ -134,22 +183,55 @@ fn errors_quote_nothing() {
     let host = carnet_tests::devices::host_in(&scratch.path().join("anchors"));
     let mut texts = Vec::new();
     let mut note = |error: VaultError| texts.push(format!("{error} {error:?}"));
-    note(carnet::Vault::open(&folder, host.clone()).err().expect("no vault there"));
-    let vault = carnet::Vault::create(&folder, host.clone(), canary::FILE, canary::NAME, None).expect("a vault");
+    note(
+        carnet::Vault::open(&folder, host.clone())
+            .err()
+            .expect("no vault there"),
+    );
+    let vault = carnet::Vault::create(&folder, host.clone(), canary::FILE, canary::NAME, None)
+        .expect("a vault");
     let record = vault.persons().expect("persons")[0].record;
-    note(carnet::Vault::create(&folder, host, canary::FILE, canary::NAME, None).err().expect("a vault is there"));
-    note(vault.import(record, &[folder.join(canary::NAME)], None).err().expect("no such file"));
+    note(
+        carnet::Vault::create(&folder, host, canary::FILE, canary::NAME, None)
+            .err()
+            .expect("a vault is there"),
+    );
+    note(
+        vault
+            .import(record, &[folder.join(canary::NAME)], None)
+            .err()
+            .expect("no such file"),
+    );
     note(vault.find(canary::NAME).err().expect("no such id"));
     note(vault.find("abcdef").err().expect("no such id"));
     note(vault.pair(canary::NOTE).err().expect("no such code"));
-    note(vault.sync(Some(canary::NOTE), None, None).err().expect("no such relay"));
-    note(vault.add_person(&canary::NAME.repeat(1_000), None).err().expect("too long"));
-    note(vault.add_person("x", Some(canary::NAME)).err().expect("no date"));
+    note(
+        vault
+            .sync(Some(canary::NOTE), None, None)
+            .err()
+            .expect("no such relay"),
+    );
+    note(
+        vault
+            .add_person(&canary::NAME.repeat(1_000), None)
+            .err()
+            .expect("too long"),
+    );
+    note(
+        vault
+            .add_person("x", Some(canary::NAME))
+            .err()
+            .expect("no date"),
+    );
     let io = std::io::Error::other(canary::NAME);
     texts.push(Error::from(io).to_string());
-    let sql = rusqlite::Connection::open_in_memory().and_then(|db| db.execute_batch(&format!("SELECT '{}' FROM nowhere", canary::NAME)));
+    let sql = rusqlite::Connection::open_in_memory()
+        .and_then(|db| db.execute_batch(&format!("SELECT '{}' FROM nowhere", canary::NAME)));
     texts.push(Error::from(sql.expect_err("no such table")).to_string());
     for text in texts {
-        assert!(canary::hits_in("an error", text.as_bytes()).is_empty(), "{text}");
+        assert!(
+            canary::hits_in("an error", text.as_bytes()).is_empty(),
+            "{text}"
+        );
     }
 }

@@ -16,7 +16,10 @@ fn record(folder: &Path, count: u64) -> std::path::PathBuf {
 }
 
 fn two_phones(folder: &Path, relay: &RelayHouse) -> (Phone, Phone) {
-    let (a, b) = (Phone::with_vault(folder.join("a")), Phone::new(folder.join("b")));
+    let (a, b) = (
+        Phone::with_vault(folder.join("a")),
+        Phone::new(folder.join("b")),
+    );
     a.pair(&b, &relay.relay.url());
     (a, b)
 }
@@ -49,7 +52,11 @@ fn the_second_phone_exports_the_same_set() {
         assert_eq!(phone.json(["stats"])["unsent"], 0);
     }
     let again = b.import(&[&file]);
-    assert_eq!((&again["totals"]["new"], &again["totals"]["updated"]), (&json!(0), &json!(0)), "the other phone's import counts");
+    assert_eq!(
+        (&again["totals"]["new"], &again["totals"]["updated"]),
+        (&json!(0), &json!(0)),
+        "the other phone's import counts"
+    );
 }
 
 #[test]
@@ -58,15 +65,32 @@ fn one_round_trip_and_the_report_says_what_moved() {
     let relay = RelayHouse::new(scratch.path());
     let (a, b) = two_phones(scratch.path(), &relay);
     settle([&a, &b]);
-    let id = { a.import(&[&record(scratch.path(), 50)]); a.json(["list", "Observation"])[0]["id"].as_str().expect("an id").to_owned() };
+    let id = {
+        a.import(&[&record(scratch.path(), 50)]);
+        a.json(["list", "Observation"])[0]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    };
     a.run(["annotate", &id, "one more"]).expect_ok("annotate");
     let report = a.json(["sync"]);
-    for key in ["sent", "received", "quarantined", "bytes_sent", "bytes_received", "round_trips"] {
+    for key in [
+        "sent",
+        "received",
+        "quarantined",
+        "bytes_sent",
+        "bytes_received",
+        "round_trips",
+    ] {
         assert!(report[key].is_u64(), "{key}: {report}");
     }
     assert_eq!(report["sent"], 2, "{report}");
     let received = b.json(["sync"]);
-    assert_eq!((&received["received"], &received["quarantined"]), (&json!(2), &json!(0)), "{received}");
+    assert_eq!(
+        (&received["received"], &received["quarantined"]),
+        (&json!(2), &json!(0)),
+        "{received}"
+    );
 }
 
 #[test]
@@ -76,10 +100,16 @@ fn concurrent_corrections_are_a_visible_conflict() {
     let (a, b) = two_phones(scratch.path(), &relay);
     a.import(&[&record(scratch.path(), 30)]);
     settle([&a, &b]);
-    let id = a.json(["list", "Observation"])[0]["id"].as_str().expect("an id").to_owned();
-    a.run(["correct", &id, "value", "1.1"]).expect_ok("correct on a");
-    b.run(["correct", &id, "value", "2.2"]).expect_ok("correct on b");
-    b.run(["correct", &id, "unit", "g/L"]).expect_ok("another field on b");
+    let id = a.json(["list", "Observation"])[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    a.run(["correct", &id, "value", "1.1"])
+        .expect_ok("correct on a");
+    b.run(["correct", &id, "value", "2.2"])
+        .expect_ok("correct on b");
+    b.run(["correct", &id, "unit", "g/L"])
+        .expect_ok("another field on b");
     settle([&a, &b]);
     let conflicts = a.json(["conflicts"]);
     assert_eq!(conflicts, b.json(["conflicts"]));
@@ -89,7 +119,8 @@ fn concurrent_corrections_are_a_visible_conflict() {
     let shown = |phone: &Phone| phone.json(["show", &id])["row"].clone();
     assert_eq!(shown(&a), shown(&b), "both show the same value");
     assert_eq!(shown(&a)["unit"], "g/L", "another field is no conflict");
-    a.run(["correct", &id, "value", "3.3"]).expect_ok("the resolution");
+    a.run(["correct", &id, "value", "3.3"])
+        .expect_ok("the resolution");
     settle([&a, &b]);
     assert_eq!(b.json(["conflicts"]), json!([]));
     assert_eq!(shown(&b)["value"], "3.3");
@@ -120,7 +151,12 @@ fn a_wrong_or_replayed_code_fails_clearly() {
     a.run(["device", "pair", &code]).expect_ok("the right code");
     joining.finish(PATIENCE).expect_ok("join");
     let replayed = a.run(["device", "pair", &code]);
-    assert_eq!(replayed.code, Some(10), "a replayed code: {}", replayed.stderr);
+    assert_eq!(
+        replayed.code,
+        Some(10),
+        "a replayed code: {}",
+        replayed.stderr
+    );
     assert_eq!(a.json(["device", "list"]).as_array().map(Vec::len), Some(2));
 }
 
@@ -134,13 +170,27 @@ fn a_relay_that_is_gone_or_is_none_is_a_clear_error() {
     let before = super::privacy::contents(&a.vault());
     for url in ["http://127.0.0.1:1", "http://127.0.0.1:0", "nonsense"] {
         let outcome = a.run(["sync", "--relay", url]);
-        assert!(matches!(outcome.code, Some(5 | 6)), "{url}: {:?} {}", outcome.code, outcome.stderr);
-        assert_eq!(outcome.stderr.trim().lines().count(), 1, "{}", outcome.stderr);
+        assert!(
+            matches!(outcome.code, Some(5 | 6)),
+            "{url}: {:?} {}",
+            outcome.code,
+            outcome.stderr
+        );
+        assert_eq!(
+            outcome.stderr.trim().lines().count(),
+            1,
+            "{}",
+            outcome.stderr
+        );
     }
     let offline = a.run(["sync"]);
     assert_eq!(offline.code, Some(6), "{}", offline.stderr);
-    assert!(super::privacy::contents(&a.vault()) == before, "a failed sync changed files");
-    a.run(["timeline", "--limit", "3"]).expect_ok("offline reading");
+    assert!(
+        super::privacy::contents(&a.vault()) == before,
+        "a failed sync changed files"
+    );
+    a.run(["timeline", "--limit", "3"])
+        .expect_ok("offline reading");
     drop(b);
 }
 
@@ -156,7 +206,9 @@ fn another_relay_gets_the_whole_record() {
     let other = RelayHouse::new(&scratch.path().join("other"));
     let url = other.relay.url();
     for phone in [&a, &b, &a, &b] {
-        phone.run(["sync", "--relay", &url]).expect_ok("the other relay");
+        phone
+            .run(["sync", "--relay", &url])
+            .expect_ok("the other relay");
     }
     assert!(a.resources() == b.resources(), "the sets differ");
 }
