@@ -6,6 +6,9 @@ use crate::texts::{help, usage};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
+/// Where `--help` stands among the options.
+const LAST: usize = 999;
+
 /// The whole command line in one language.
 pub fn command(language: Language) -> Command {
     let version = Arg::new("version")
@@ -29,6 +32,8 @@ fn localise(command: Command, path: &str, language: Language) -> Command {
         let key = format!("{path}:{id}");
         command = command.mut_arg(&id, |argument| dress_argument(argument, &key, language));
     }
+    // After the others: clap shows headings in the order of their first argument.
+    command = command.arg(help_flag(language));
     for name in names {
         let child = format!("{path} {name}");
         command = command.mut_subcommand(&name, |sub| localise(sub, child.trim_start(), language));
@@ -36,17 +41,20 @@ fn localise(command: Command, path: &str, language: Language) -> Command {
     command
 }
 
-fn dress(command: Command, path: &str, language: Language) -> Command {
-    let template = usage::TEMPLATE.pick(language);
-    let help_flag = Arg::new("help")
+fn help_flag(language: Language) -> Arg {
+    Arg::new("help")
         .short('h')
         .long("help")
         .action(ArgAction::Help)
+        .display_order(LAST)
         .help(usage::HELP_FLAG.pick(language))
-        .help_heading(usage::COMMON.pick(language));
+        .help_heading(usage::COMMON.pick(language))
+}
+
+fn dress(command: Command, path: &str, language: Language) -> Command {
+    let template = usage::TEMPLATE.pick(language);
     let mut command = command
         .disable_help_flag(true)
-        .arg(help_flag)
         .help_template(template)
         .subcommand_help_heading(usage::COMMANDS.pick(language))
         .subcommand_value_name(usage::COMMAND.pick(language));

@@ -4,6 +4,7 @@ use crate::arguments::Tls;
 use crate::error::{CliError, CliResult, Exit};
 use crate::texts::message;
 use carnet::host::{HostError, HttpRequest, HttpResponse, Transport};
+use carnet::sync::HttpTransport;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub fn https(tls: &Tls) -> CliResult<Arc<dyn Transport>> {
         .iter()
         .map(|path| root(path))
         .collect::<CliResult<_>>()?;
-    http_transport(&roots)
+    Ok(Arc::new(HttpTransport::new(&roots)?))
 }
 
 fn root(path: &std::path::Path) -> CliResult<Vec<u8>> {
@@ -42,11 +43,6 @@ fn root(path: &std::path::Path) -> CliResult<Vec<u8>> {
     let length = file.take(MAX_ROOTS).read_to_end(&mut pem);
     length.map_err(|_| unreadable())?;
     Ok(pem)
-}
-
-/// The one place that meets the engine's HTTP transport.
-fn http_transport(_roots: &[Vec<u8>]) -> CliResult<Arc<dyn Transport>> {
-    Ok(Arc::new(NoNetwork))
 }
 
 #[cfg(test)]

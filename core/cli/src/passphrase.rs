@@ -5,9 +5,11 @@ use crate::console::Console;
 use crate::error::{CliError, CliResult, Exit};
 use crate::texts::message;
 use carnet::VaultError;
+use carnet::seal::passphrase::MAX_PASSPHRASE_BYTES;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// A passphrase.
@@ -15,8 +17,8 @@ pub type Passphrase = Zeroizing<String>;
 
 /// Fewer characters than this are warned about when a vault is made; an old vault opens with whatever it was given.
 const FLOOR: usize = 8;
-/// Longest passphrase: a file given by mistake is not read to its end.
-const LONGEST: u64 = 4 << 10;
+/// Most bytes read of a file: one given by mistake is not read to its end.
+const MAX_READ: u64 = MAX_PASSPHRASE_BYTES as u64 + 8;
 /// How often the two entries of a new passphrase may differ.
 const ATTEMPTS: usize = 3;
 /// Where the environment holds it.
@@ -24,10 +26,11 @@ const VARIABLE: &str = "CARNET_PASSPHRASE";
 
 /// The passphrase of an existing vault.
 pub fn known(console: &Console, file: Option<&Path>) -> CliResult<Passphrase> {
-    match given(console, file)? {
-        Some(passphrase) => Ok(passphrase),
-        None => ask(message::ASK_PASSPHRASE.pick(console.language)),
-    }
+    let passphrase = match given(console, file)? {
+        Some(passphrase) => passphrase,
+        None => ask(message::ASK_PASSPHRASE.pick(console.language))?,
+    };
+    in_bounds(normal_form(passphrase))
 }
 
 /// The passphrase of a vault about to be made: typed twice, and told when it is short.
@@ -36,17 +39,28 @@ pub fn chosen(console: &Console, file: Option<&Path>) -> CliResult<Passphrase> {
         Some(passphrase) => passphrase,
         None => ask_twice(console)?,
     };
-    if passphrase.is_empty() {
-        return Err(CliError::said(
-            Exit::Invalid,
-            message::EMPTY_PASSPHRASE,
-            &[],
-        ));
-    }
+    let passphrase = in_bounds(normal_form(passphrase))?;
     if is_short(&passphrase) {
         console.warn(message::SHORT_PASSPHRASE, &[]);
     }
     Ok(passphrase)
+}
+
+/// One system types é as one code point, another as two: both must open the same vault.
+fn normal_form(passphrase: Passphrase) -> Passphrase {
+    // Room for the longest expansion, so that no half-grown copy is left behind unwiped.
+    let mut normal = Zeroizing::new(String::with_capacity(passphrase.len() * 3));
+    normal.extend(passphrase.nfc());
+    normal
+}
+
+fn in_bounds(passphrase: Passphrase) -> CliResult<Passphrase> {
+    let refused = match passphrase.len() {
+        0 => message::EMPTY_PASSPHRASE,
+        length if length > MAX_PASSPHRASE_BYTES => message::LONG_PASSPHRASE,
+        _ => return Ok(passphrase),
+    };
+    Err(CliError::said(Exit::Invalid, refused, &[]))
 }
 
 fn is_short(passphrase: &str) -> bool {
@@ -79,7 +93,7 @@ fn from_file(console: &Console, path: &Path) -> CliResult<Passphrase> {
 
 fn first_line(file: impl Read) -> Option<Passphrase> {
     let mut line = Zeroizing::new(String::new());
-    BufReader::new(file.take(LONGEST))
+    BufReader::new(file.take(MAX_READ))
         .read_line(&mut line)
         .ok()?;
     let length = line.trim_end_matches(['\r', '\n']).len();
@@ -142,7 +156,7 @@ mod tests {
         }
         assert!(first_line(&b"\xff\xfe"[..]).is_none());
         let endless = std::io::repeat(b'a');
-        assert_eq!(first_line(endless).unwrap().len() as u64, LONGEST);
+        assert_eq!(first_line(endless).unwrap().len() as u64, MAX_READ);
     }
 
     #[test]
@@ -159,6 +173,27 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = chosen(&console, Some(file.path())).unwrap_err();
         assert_eq!(error.code(), Exit::Invalid as u8);
+    }
+
+    #[test]
+    fn one_passphrase_however_its_accents_are_typed() {
+        let composed = normal_form(Zeroizing::new("d\u{e9}j\u{e0}".to_owned()));
+        let decomposed = normal_form(Zeroizing::new("de\u{301}ja\u{300}".to_owned()));
+        assert_eq!(composed, decomposed);
+    }
+
+    #[test]
+    fn bounds_are_told() {
+        let of = |length| in_bounds(Zeroizing::new("a".repeat(length)));
+        assert_eq!(of(0).unwrap_err().code(), Exit::Invalid as u8);
+        assert_eq!(
+            of(MAX_PASSPHRASE_BYTES + 1).unwrap_err().code(),
+            Exit::Invalid as u8
+        );
+        assert_eq!(
+            of(MAX_PASSPHRASE_BYTES).unwrap().len(),
+            MAX_PASSPHRASE_BYTES
+        );
     }
 
     #[test]

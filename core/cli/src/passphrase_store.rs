@@ -2,7 +2,9 @@
 //! in a folder of the person's own, outside every vault, so that putting a vault folder back does not put them back too.
 
 use crate::passphrase::Passphrase;
+use carnet::error::Error;
 use carnet::host::{HostError, KeyStore};
+use carnet::seal::passphrase::{Cost, unwrap_with_passphrase, wrap_with_passphrase};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -64,11 +66,12 @@ fn anchors_from(
 
 impl KeyStore for PassphraseStore {
     fn wrap(&self, key: &[u8; 32]) -> Result<Vec<u8>, HostError> {
-        derive::wrap(self.passphrase.as_bytes(), key)
+        wrap_with_passphrase(self.passphrase.as_bytes(), key, Cost::default())
+            .map_err(|error| answer(&error))
     }
 
     fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, HostError> {
-        derive::unwrap(self.passphrase.as_bytes(), wrapped)
+        unwrap_with_passphrase(self.passphrase.as_bytes(), wrapped).map_err(|error| answer(&error))
     }
 
     fn load_anchor(&self, vault: &str) -> Result<Option<Vec<u8>>, HostError> {
@@ -125,16 +128,11 @@ pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The one place that meets the engine's passphrase wrapping.
-mod derive {
-    use super::{HostError, Zeroizing};
-
-    pub fn wrap(_passphrase: &[u8], _key: &[u8; 32]) -> Result<Vec<u8>, HostError> {
-        Err(HostError::Failed)
-    }
-
-    pub fn unwrap(_passphrase: &[u8], _wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, HostError> {
-        Err(HostError::Failed)
+/// The platform's answer for the engine's: only a wrong passphrase means something to whoever typed it.
+fn answer(error: &Error) -> HostError {
+    match error {
+        Error::WrongKey | Error::Unsealable => HostError::WrongKey,
+        _ => HostError::Failed,
     }
 }
 
@@ -218,6 +216,16 @@ mod tests {
         );
         let homeless = PassphraseStore::new(Zeroizing::default(), None);
         assert_eq!(homeless.store_anchor(NAME, b"x"), Err(HostError::Failed));
+    }
+
+    #[test]
+    fn only_the_same_passphrase_gives_the_key_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let wrapped = store(folder.path()).wrap(&[7; 32]).unwrap();
+        assert_eq!(*store(folder.path()).unwrap(&wrapped).unwrap(), [7; 32]);
+        let other = PassphraseStore::new(Zeroizing::new("Secret".to_owned()), None);
+        assert_eq!(other.unwrap(&wrapped), Err(HostError::WrongKey));
+        assert!(store(folder.path()).unwrap(b"not a wrap").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::console::Console;
 use crate::error::CliResult;
 use crate::language::Text;
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
 /// Below this many columns, a column that can be spared is left out.
 const NARROW: u16 = 90;
@@ -62,7 +62,8 @@ fn render(
 ) -> String {
     let shown = shown(columns, rows, width);
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    // Lines around the table and below its headings, none between rows: records are long.
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     match width {
         Some(width) => table
             .set_content_arrangement(ContentArrangement::Dynamic)

@@ -169,17 +169,16 @@ async fn exchange(State(app): State<App>, request: Request) -> Answer {
         pull,
         max_bytes,
     } = decode_exchange(&body)?;
-    let pushed = app.service.push(&session, push)?.settle().await?;
-    let waits = app.service.needs_reading(&session, &pull);
-    let work = move || {
-        let reply = app.service.pull(&session, &pull, max_bytes, pushed)?;
-        Ok(cbor(reply.to_canonical()))
-    };
     // Most syncs find nothing new; changing threads would cost more than the answer.
-    match waits {
-        true => blocking(work).await,
-        false => work(),
-    }
+    let pulled = match app.service.needs_reading(&session, &pull) {
+        true => {
+            let (service, session) = (app.service.clone(), session.clone());
+            blocking(move || service.pull(&session, &pull, max_bytes)).await?
+        }
+        false => app.service.pull(&session, &pull, max_bytes)?,
+    };
+    let pushed = app.service.push(&session, push)?.settle().await?;
+    Ok(cbor(app.service.reply(pushed, pulled).to_canonical()))
 }
 
 /// Counts before it decodes: a body of empty strings would take thirty times its size in memory.
@@ -264,7 +263,9 @@ async fn get_blob(
 }
 
 /// Runs work that waits for a disk. It runs to its end even if nobody waits for it any more.
-async fn blocking(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RelayError> + Send + 'static,
+) -> Result<T, RelayError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| RelayError::INTERNAL)?

@@ -128,8 +128,18 @@ impl Service {
             pull,
             max_bytes,
         } = exchange;
+        let pulled = self.pull(&session, &pull, max_bytes)?;
         let pushed = self.push(&session, push)?.wait()?;
-        self.pull(&session, &pull, max_bytes, pushed)
+        Ok(self.reply(pushed, pulled))
+    }
+
+    /// Puts an answer together. The pull was read first: a device does not get back what it has just pushed.
+    pub(crate) fn reply(&self, pushed: Vec<Pushed>, pulled: Vec<Pulled>) -> ExchangeReply {
+        ExchangeReply {
+            generation: self.storage.generation(),
+            pushed,
+            pulled,
+        }
     }
 
     /// The rights of a token.
@@ -164,14 +174,13 @@ impl Service {
         Ok(PushTicket { refusals, stored })
     }
 
-    /// Reads what the exchange asks for and completes its answer. Blocks.
+    /// Reads what the exchange asks for. Blocks.
     pub(crate) fn pull(
         &self,
         session: &Grants,
         pulls: &[Pull],
         max_bytes: u32,
-        pushed: Vec<Pushed>,
-    ) -> Result<ExchangeReply, RelayError> {
+    ) -> Result<Vec<Pulled>, RelayError> {
         if pulls.len() > limits::MAX_MAILBOXES {
             return Err(RelayError::TOO_LARGE);
         }
@@ -181,11 +190,7 @@ impl Service {
             let page = right.and_then(|_| pages.next().unwrap_or(Err(RelayError::INTERNAL)));
             pulled(pull.mailbox, page)
         });
-        Ok(ExchangeReply {
-            generation: self.storage.generation(),
-            pushed,
-            pulled: pulled.collect(),
-        })
+        Ok(pulled.collect())
     }
 
     /// Whether [`Self::pull`] would have to wait for a disk. Should a mailbox move just after, it waits a little.

@@ -12,6 +12,7 @@ pub fn translate(english: &str, language: Language) -> &str {
     }
 }
 
+/// English, French.
 #[rustfmt::skip]
 pub const FRENCH: &[(&str, &str)] = &[
     ("the bytes are malformed", "les octets sont mal formés"),
@@ -24,5 +25,158 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("gap", "il manque des envois : ils seront redemandés"),
     ("fork", "deux histoires d'un même appareil se contredisent"),
     ("relay rolled back", "le relais est revenu en arrière : ce qui manquait a été renvoyé"),
+    // asked for, not there
+    ("a relay: name one to sync with", "un relais : en nommer un avec --relay"),
+    ("a resource with this id", "aucun élément n'a cet identifiant"),
+    ("a vault in this folder", "pas de coffre dans ce répertoire"),
+    ("person", "la personne"),
+    ("this record", "ce dossier"),
+    ("this resource", "cet élément"),
+
+    // typed wrong
+    ("a birth date is written YYYY, YYYY-MM or YYYY-MM-DD", "une date de naissance s'écrit AAAA, AAAA-MM ou AAAA-MM-JJ"),
+    ("a name may have 256 bytes at most", "un nom a 256 octets au plus"),
+    ("a note cannot be empty", "une note ne peut pas être vide"),
+    ("an id is 4 to 32 hexadecimal digits", "un identifiant a de 4 à 32 chiffres hexadécimaux"),
+    ("not a date: give YYYY, YYYY-MM or YYYY-MM-DD", "ce n'est pas une date : écrire AAAA, AAAA-MM ou AAAA-MM-JJ"),
+    ("several ids begin so: give more digits", "plusieurs identifiants commencent ainsi : donner plus de chiffres"),
+    ("the edit changes nothing", "cette écriture ne change rien"),
+    ("the extra TLS root is not a PEM certificate", "l'autorité de certification en plus n'est pas un certificat PEM"),
+    ("the field name is empty, too long, or has control characters", "le nom du champ est vide, trop long, ou contient des caractères de contrôle"),
+    ("the note is empty", "la note est vide"),
+    ("the note", "la note est trop longue"),
+    ("the passphrase cost is out of bounds", "le coût de la phrase secrète est hors limites"),
+    ("the passphrase is empty", "la phrase secrète est vide"),
+    ("the passphrase", "la phrase secrète est trop longue"),
+    ("the relay's address must begin with https:// or http://", "l'adresse du relais commence par https:// ou http://"),
+    ("the value", "la valeur est trop longue"),
+    ("this folder already holds a vault: choose another", "ce répertoire tient déjà un coffre : en choisir un autre"),
+
+    // pairing
+    ("nobody completed this code in time: start again", "personne n'a accepté ce code à temps : recommencer"),
+    ("the answer was not made with this code: make a new one", "la réponse n'a pas été faite avec ce code : en faire un nouveau"),
+    ("the other phone did not finish: start again with a new code", "l'autre téléphone n'a pas terminé : recommencer avec un nouveau code"),
+    ("the other phone is not the one that shows this code: make a new one", "l'autre téléphone n'est pas celui qui montre ce code : en faire un nouveau"),
+    ("this code was already used: make a new one", "ce code a déjà servi : en faire un nouveau"),
+    ("this is not a valid code: check it and try again", "ce n'est pas un code valable : le vérifier et réessayer"),
+
+    ("no phone is waiting with this code: it is wrong or has expired; make a new one on the new phone", "aucun téléphone n'attend avec ce code : il est faux ou périmé ; en faire un nouveau sur le nouveau téléphone"),
+    ("the new phone did not answer: make a new code on it and try again; nothing was added", "le nouveau téléphone n'a pas répondu : y faire un nouveau code et réessayer ; rien n'a été ajouté"),
+    ("this phone has not finished joining: start again with a new code", "ce téléphone n'a pas fini de rejoindre : recommencer avec un nouveau code"),
+
+    // refused or kept aside by an import
+    ("a resource type that FHIR R4 does not have: kept as a document", "un type que FHIR R4 n'a pas : gardé comme document"),
+    ("a server's message (OperationOutcome), not a part of a record", "un message de serveur (OperationOutcome), pas un élément du dossier"),
+    ("a bundle is not a resource of its own", "un bundle n'est pas lui-même une ressource"),
+    ("a number has more than 64 characters", "un nombre a plus de 64 caractères"),
+    ("a text holds half of a UTF-16 pair", "un texte contient une moitié de paire UTF-16"),
+    ("an id or URL is longer than 2,048 bytes", "un identifiant ou une URL dépasse 2 048 octets"),
+    ("an object has the same member twice", "un objet a deux fois le même membre"),
+    ("more than 200,000 values in one resource", "plus de 200 000 valeurs dans une ressource"),
+    ("nested more than 64 levels deep", "plus de 64 niveaux emboîtés"),
+    ("not a JSON object", "ce n'est pas un objet JSON"),
+    ("not a resource type of FHIR R4", "ce n'est pas un type de ressource de FHIR R4"),
+    ("not well-formed JSON", "le JSON est mal formé"),
+    ("the resource is larger than 16 MiB", "la ressource dépasse 16 Mio"),
+    ("bundles nested more than 4 deep", "des bundles emboîtés sur plus de 4 niveaux"),
+    ("larger than 16 MiB", "plus de 16 Mio"),
+    ("more than 20,000,000 items in one file: reading stopped", "plus de 20 000 000 d'éléments dans un fichier : lecture arrêtée"),
+    ("no resourceType: not a FHIR resource", "pas de resourceType : ce n'est pas une ressource FHIR"),
+    ("not FHIR in JSON: ask the source for FHIR JSON or NDJSON", "ce n'est pas du FHIR en JSON : demander à la source du FHIR JSON ou NDJSON"),
+    ("the bundle has its entries twice: only the first were read", "le bundle a deux fois ses entrées : seules les premières ont été lues"),
+    ("the compressed file expands far beyond what health data does: reading stopped", "le fichier compressé gonfle bien plus que des données de santé : lecture arrêtée"),
+    ("the compressed file is damaged or ends early: what came before was read", "le fichier compressé est abîmé ou s'arrête trop tôt : ce qui précède a été lu"),
+    ("the entry has no resource", "l'entrée n'a pas de ressource"),
+    ("the entry is a patch, not a resource", "l'entrée est une modification (patch), pas une ressource"),
+    ("the file ends early: what came before was read", "le fichier s'arrête trop tôt : ce qui précède a été lu"),
+    ("the file is empty", "le fichier est vide"),
+    ("the line ends inside a resource", "la ligne s'arrête au milieu d'une ressource"),
+    ("the text is in UTF-16: save it as UTF-8", "le texte est en UTF-16 : l'enregistrer en UTF-8"),
+    ("the text is not valid UTF-8", "le texte n'est pas de l'UTF-8 valable"),
+    ("written for a newer FHIR release (R5 or later): kept as a document", "écrit pour une version plus récente de FHIR (R5 ou après) : gardé comme document"),
+    ("written for an older FHIR release (DSTU2 or STU3): kept as a document", "écrit pour une version plus ancienne de FHIR (DSTU2 ou STU3) : gardé comme document"),
+
+    // damage and the device
+    ("a compartment", "un compartiment"),
+    ("the key of this compartment", "la clé de ce compartiment"),
+    ("TLS could not be set up", "TLS n'a pas pu être préparé"),
+    ("a document has not arrived yet", "un document n'est pas encore arrivé"),
+    ("a document is shorter than it was", "un document est plus court qu'il n'était"),
+    ("an attachment", "un document joint"),
+    ("no random numbers", "pas de nombres aléatoires"),
+    ("the database has no schema", "la base n'a pas de schéma"),
+    ("the database, and many before it", "la base, et plusieurs avant elle"),
+    ("the file of the wrapped key is missing", "le fichier de la clé manque"),
+    ("the file of the wrapped key", "le fichier de la clé"),
+    ("the network could not be set up", "le réseau n'a pas pu être préparé"),
+    ("the network thread could not be started", "le réseau n'a pas pu démarrer"),
+    ("the patient layer", "ce que vous avez écrit"),
+    ("the random source failed", "la source d'aléa a échoué"),
+    ("the relay answered something that was not asked", "le relais a répondu autre chose que ce qui était demandé"),
+    ("the relay did not start", "le relais n'a pas démarré"),
+    ("the relay sent another part than was asked", "le relais a envoyé un autre morceau que celui demandé"),
+    ("the signature does not hold", "la signature ne tient pas"),
+    ("the wrapped key", "la clé enveloppée"),
     ("unfinished", "inachevé"),
 ];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// The calls whose constant a person ends up reading: what they typed, asked for, paired or imported.
+    const READ_BY_PEOPLE: [&str; 5] = [
+        "NotFound(",
+        "Ambiguous(",
+        "Pairing(",
+        "Refusal(",
+        "InvalidInput(",
+    ];
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    fn constants(text: &str) -> Vec<String> {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let after = READ_BY_PEOPLE
+            .iter()
+            .flat_map(|call| code.split(call).skip(1));
+        after
+            .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once('"'))
+            .map(|(constant, _)| constant.to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn what_the_engine_says_to_people_has_its_french() {
+        let mut files = Vec::new();
+        let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/src");
+        sources(&engine, &mut files);
+        let mut missing: Vec<String> = files
+            .iter()
+            .filter(|path| !path.to_string_lossy().ends_with("tests.rs"))
+            .flat_map(|path| constants(&fs::read_to_string(path).unwrap()))
+            .filter(|constant| !FRENCH.iter().any(|(english, _)| english == constant))
+            .collect();
+        missing.sort();
+        missing.dedup();
+        assert!(missing.is_empty(), "add to texts/engine.rs: {missing:#?}");
+    }
+
+    #[test]
+    fn the_search_sees_constants_and_only_outside_tests() {
+        let text = "Error::NotFound(\n  \"a\")\n Refusal(\"b\") NotFound(what) #[cfg(test)] Pairing(\"c\")";
+        assert_eq!(constants(text), ["a", "b"]);
+    }
+}

@@ -28,6 +28,7 @@ super::texts! {
     UNWRITABLE: "{0} ne peut pas être écrit", "{0} cannot be written";
     EXISTS: "{0} existe déjà : choisir un autre nom, ou ajouter --force", "{0} exists already: choose another name, or add --force";
     EMPTY_PASSPHRASE: "la phrase secrète est vide : en choisir une", "the passphrase is empty: choose one";
+    LONG_PASSPHRASE: "la phrase secrète est trop longue : 1024 octets au plus", "the passphrase is too long: 1024 bytes at most";
     PASSPHRASES_DIFFER: "les deux saisies diffèrent : recommencer", "the two entries differ: try again";
     UNKNOWN_PERSON: "aucune personne de ce nom : voir `carnet person list`", "no person of that name: see `carnet person list`";
     WHICH_PERSON: "plusieurs personnes : choisir avec --person NOM (voir `carnet person list`)", "several persons: choose with --person NAME (see `carnet person list`)";

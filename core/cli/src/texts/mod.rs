@@ -58,7 +58,11 @@ mod tests {
     fn a_sentence_is_not_its_own_translation() {
         for (name, text) in everything() {
             let words = text.en.split_whitespace().count();
-            let mostly_code = text.en.contains("$ ") || text.en.contains("{all-args}");
+            // Examples of commands are the same in both.
+            let mostly_code = ["$ carnet ", "  carnet ", "{0}/9"]
+                .iter()
+                .any(|code| text.en.contains(code))
+                || name == "KEPT_LINE";
             assert!(
                 words < 4 || mostly_code || text.fr != text.en,
                 "{name}: not translated"

@@ -159,6 +159,18 @@ fn medicines_show_their_dosage_and_where_their_name_is() {
 }
 
 #[test]
+fn a_name_beside_a_reference_is_a_name() {
+    let row = of(
+        "MedicationRequest",
+        r#""medicationReference":{"reference":"Medication/7","display":"Doliprane"}"#,
+    );
+    assert_eq!(
+        (text(&row.display), text(&row.display_from)),
+        ("Doliprane", "-")
+    );
+}
+
+#[test]
 fn money_keeps_its_currency() {
     let claim = of(
         "Claim",

@@ -166,7 +166,8 @@ impl Roster {
             || self.device(member.account, device).is_some_and(phone)
     }
 
-    /// The frontier to name in a header: accepted changes that nothing accepted came after, sorted.
+    /// The frontier to name in a header: accepted changes that nothing accepted came after, sorted. More
+    /// than [`carnet_wire::limits::MAX_FRONTIER`] concurrent ones do not fit in a header: name the first that do.
     pub fn heads(&self) -> Vec<ChangeId> {
         self.heads.clone()
     }

@@ -48,10 +48,15 @@ pub struct DeviceCard {
 }
 
 impl DeviceCard {
-    /// Refuses a card whose keys are malformed or whose name is over its limit.
+    /// Refuses a card whose keys are malformed or whose name is over its limit or could garble a terminal.
     pub fn check(&self) -> Result<()> {
         if self.name.len() > limits::MAX_NAME_BYTES {
             return Err(Error::TooLarge("the name of a device"));
+        }
+        if self.name.chars().any(char::is_control) {
+            return Err(Error::Invalid(
+                "the name of a device has control characters",
+            ));
         }
         check_kem_public(&self.kem)?;
         read_verifying_key(self.id).map(|_| ())
@@ -324,6 +329,7 @@ mod tests {
                 .card(&"a".repeat(limits::MAX_NAME_BYTES + 1))
                 .is_err()
         );
+        assert!(device.card("Pixel\u{1b}[2J").is_err());
         let mut card = device.card("Pixel").unwrap();
         card.kem.pop();
         assert!(card.check().is_err());

@@ -64,6 +64,7 @@ impl Vault {
         person: &str,
         birth_date: Option<&str>,
     ) -> VaultResult<Self> {
+        open::check_vacant(folder)?;
         let device = DeviceKeys::make()?;
         let open = Open::create(folder, &host, |tx, key| {
             persons::found_account(tx, key, &device, device_name)?;

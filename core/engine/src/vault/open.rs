@@ -39,13 +39,12 @@ pub struct Open {
 }
 
 impl Open {
-    /// Makes a vault whose first content `fill` writes, all or nothing.
+    /// Makes a vault whose first content `fill` writes, all or nothing. The folder must be vacant ([`check_vacant`]).
     pub fn create(
         folder: &Path,
         host: &Host,
         fill: impl FnOnce(&Transaction<'_>, &[u8; 32]) -> Result<()>,
     ) -> Result<Self> {
-        check_vacant(folder)?;
         let key = Zeroizing::new(seal::make_random::<32>()?);
         let wrapped = host.key_store.wrap(&key)?;
         fs::create_dir_all(folder)?;

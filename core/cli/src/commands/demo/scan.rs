@@ -84,7 +84,7 @@ mod tests {
         .unwrap();
         let found: Vec<&str> = seen.found.iter().map(String::as_str).collect();
         assert_eq!(found, ["Paracetamol", "Quesnel", "grippe", "noisettes"]);
-        assert_eq!(seen.bytes, 32);
+        assert_eq!(seen.bytes, 35);
     }
 
     #[test]

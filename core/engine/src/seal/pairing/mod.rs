@@ -35,6 +35,7 @@ use super::wrap::{KemSecret, ReceiverContext, SenderContext, wrap_with_psk};
 use super::{DeviceCard, DeviceKeys, Epoch, EpochSecrets, derive_key, make_random, verify};
 use crate::error::{Error, Result};
 use carnet_wire::{Canonical, CompartmentId, RecordId};
+use core::fmt;
 use message::{ACK, Ack, HELLO, Hello, MESSAGE_VERSION, SealedWelcome, WELCOME};
 use message::{classify, read, seal_message};
 use zeroize::Zeroizing;
@@ -237,6 +238,18 @@ impl Introducer {
             return Err(NOT_ANSWERED);
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Joiner {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Joiner(…)")
+    }
+}
+
+impl fmt::Debug for Introducer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Introducer(…)")
     }
 }
 
