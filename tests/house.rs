@@ -65,15 +65,34 @@ fn read(file: &Path) -> String {
     std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+/// Files that only tests compile.
+fn is_test_file(file: &Path) -> bool {
+    let stem = file
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let in_folder = file.components().any(|part| part.as_os_str() == "tests");
+    let known = ["bench", "testing", "tests"].contains(&&*stem);
+    in_folder || known || stem.ends_with("_tests")
+}
+
 /// `store/schema.rs` is the module `["store", "schema"]`; `mod.rs` and `lib.rs` name their folder.
 fn module_of(file: &Path) -> Vec<String> {
     let root = repository().join("core/engine/src");
     let inside = file.strip_prefix(root).expect("a file of the engine");
     let parts = inside.with_extension("");
     let names = parts.iter().map(|part| part.to_string_lossy().into_owned());
-    names
-        .filter(|name| name != "mod" && name != "lib")
-        .collect()
+    let modules = names.filter(|name| name != "mod" && name != "lib");
+    modules.flat_map(with_its_tests).collect()
+}
+
+/// `identity_tests.rs` is what `identity` calls `mod tests`.
+fn with_its_tests(name: String) -> Vec<String> {
+    match name.strip_suffix("_tests") {
+        Some(tested) => vec![tested.to_owned(), "tests".to_owned()],
+        None => vec![name],
+    }
 }
 
 fn forbidden_arrows(source: &str, module: &[&str]) -> Vec<String> {
@@ -195,10 +214,7 @@ fn rooms_without_io_name_nothing_that_does_io() {
     let mut wrong = Vec::new();
     for room in PURE_ROOMS {
         for file in rust_files(&format!("core/engine/src/{room}")) {
-            if file
-                .components()
-                .any(|part| part.as_os_str().to_string_lossy().starts_with("tests"))
-            {
+            if is_test_file(&file) {
                 continue;
             }
             let found = tokens(&read(&file));
@@ -274,7 +290,7 @@ fn only_programs_print() {
         if path.contains("core/cli/")
             || path.ends_with("/main.rs")
             || path.contains("/bin/")
-            || path.contains("/tests")
+            || is_test_file(&file)
         {
             continue;
         }
@@ -290,7 +306,9 @@ fn only_programs_print() {
 #[test]
 fn every_module_says_what_it_is() {
     for folder in ["core", "tests"] {
-        for file in rust_files(folder) {
+        // A file of unit tests stands beside the module it tests, which says what both are.
+        let modules = rust_files(folder).into_iter();
+        for file in modules.filter(|file| folder == "tests" || !is_test_file(file)) {
             let text = read(&file);
             let first = text
                 .lines()

@@ -270,6 +270,20 @@ pub struct Client {
 impl Client {
     /// Registers mailboxes and opens a session for all of them.
     pub fn open(address: SocketAddr, mailboxes: &[&Keys]) -> io::Result<Self> {
+        let register = mailboxes.iter().map(|keys| keys.registration()).collect();
+        Self::open_session(address, mailboxes, register)
+    }
+
+    /// Opens a session for mailboxes that are registered.
+    pub fn enter(address: SocketAddr, mailboxes: &[&Keys]) -> io::Result<Self> {
+        Self::open_session(address, mailboxes, Vec::new())
+    }
+
+    fn open_session(
+        address: SocketAddr,
+        mailboxes: &[&Keys],
+        register: Vec<Registration>,
+    ) -> io::Result<Self> {
         let mut connection = Connection::open(address)?;
         let origin = format!("http://{address}");
         let challenge: Challenge =
@@ -277,7 +291,7 @@ impl Client {
         let open = OpenSession {
             nonce: challenge.nonce,
             origin: origin.clone(),
-            register: mailboxes.iter().map(|keys| keys.registration()).collect(),
+            register,
             proofs: mailboxes
                 .iter()
                 .flat_map(|keys| keys.proofs(&challenge.nonce, &origin))
