@@ -66,3 +66,6 @@ impl SignedOperations {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ pub(crate) fn open_plaintext(epoch: &Epoch, envelope: &Envelope) -> Result<Zeroi
     let key = epoch.content_key()?;
     open_with_nonce(&key, &envelope.nonce, &data, &envelope.ciphertext)
 }
+
+#[cfg(test)]
+mod tests;
