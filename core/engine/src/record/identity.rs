@@ -9,7 +9,8 @@
 //! 3. `fullUrl` is an http(s) URL that ends in the resource's own `Type/id`, or the resource has no id: the URL, without
 //!    `/_history/…`, is the identity.
 //! 4. The resource has a short id (`Observation/1`), which says something only to whoever issued it: the identity is the
-//!    issuer, `Type/id` and a **fingerprint** of what does not change between versions (see [`write_fingerprint`]). Two
+//!    issuer, `Type/id` and a **fingerprint** of what does not change between versions (its system, its identifier, whom
+//!    it is about, its code and day). Two
 //!    hospitals' `Observation/1` are then two resources, while a later version of one of them is found again, even from a
 //!    file that names no issuer. Where the fingerprint cannot tell, two resources are preferred to a false version.
 //! 5. No id at all: the content is the identity.

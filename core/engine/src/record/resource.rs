@@ -9,7 +9,6 @@ use super::ids::{ContentHash, ResourceId};
 use super::json::{self, Limits, Object, Refusal, Value};
 use super::row::{Row, derive_row};
 use super::text::{Folder, distinct_words};
-use std::borrow::Cow;
 
 /// Most references kept of one resource; its text keeps them all.
 pub const MAX_REFERENCES: usize = 4_096;
@@ -215,7 +214,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn word(&mut self, text: &Cow<'_, str>) {
+    fn word(&mut self, text: &str) {
         if !is_machine_text(text) {
             self.words.push(text);
         }

@@ -29,7 +29,8 @@ pub struct Row {
     pub display_fr: Option<&'static str>,
     /// English name, where the code is in the built-in table.
     pub display_en: Option<&'static str>,
-    /// A reference whose target gives the name when the resource itself does not (a prescription's medicine).
+    /// The key (see [`super::resource::Resource::aliases`]) of the resource that gives the name when this one does not: a
+    /// prescription's medicine.
     pub display_from: Option<String>,
     /// When it happened, as written: year, year-month, date, or date and time with the offset it came with, or none.
     pub when: Option<String>,
@@ -101,6 +102,9 @@ pub(super) fn derive_row(id: ResourceId, kind: &str, resource: &Object<'_>) -> R
     let concept = find_concept(kind, resource).unwrap_or_default();
     let shown = find_value(kind, resource);
     let owned = |text: Option<&str>| text.map(shorten);
+    let display = find_name(kind, resource)
+        .or_else(|| owned(concept.display))
+        .or_else(|| find_reference(kind, resource)?.str("display").map(shorten));
     Row {
         id,
         kind: kind.to_owned(),
@@ -108,10 +112,12 @@ pub(super) fn derive_row(id: ResourceId, kind: &str, resource: &Object<'_>) -> R
         document_category: place.document,
         system: owned(concept.system),
         code: owned(concept.code),
-        display: find_name(kind, resource).or_else(|| owned(concept.display)),
+        display_from: find_name_elsewhere(kind, resource)
+            .filter(|_| display.is_none())
+            .map(str::to_owned),
+        display,
         display_fr: concept.names.map(|names| names.fr),
         display_en: concept.names.map(|names| names.en),
-        display_from: find_name_elsewhere(kind, resource).map(str::to_owned),
         when: find_when(kind, resource).map(str::to_owned),
         value: shown.value,
         comparator: shown.comparator,
@@ -156,6 +162,7 @@ fn code_paths(kind: &str) -> &'static [&'static str] {
         }
         "AdverseEvent" => &["event", "category"],
         "BodyStructure" => &["location", "morphology"],
+        "Claim" | "ExplanationOfBenefit" => &["item.productOrService", "type"],
         "Patient" | "Person" | "QuestionnaireResponse" => &[],
         _ => &["code", "type", "category"],
     }
@@ -211,21 +218,25 @@ fn human_name(resource: &Object<'_>) -> Option<String> {
     (!parts.is_empty()).then(|| shorten(&parts.join(" ")))
 }
 
-/// The reference to the resource that has the name, when this one has only the reference.
-fn find_name_elsewhere<'a>(kind: &str, resource: &'a Object<'_>) -> Option<&'a str> {
-    let paths: &[&str] = match kind {
+/// The reference to the resource that has the name: a medicine, a device, a person.
+fn find_reference<'a, 't>(kind: &str, resource: &'a Object<'t>) -> Option<&'a Object<'t>> {
+    let path = match kind {
         "MedicationRequest"
         | "MedicationStatement"
         | "MedicationDispense"
-        | "MedicationAdministration" => &["medicationReference.reference"],
-        "DeviceRequest" => &["codeReference.reference"],
-        "DeviceUseStatement" => &["device.reference"],
-        "SupplyDelivery" => &["suppliedItem.itemReference.reference"],
-        "SupplyRequest" => &["itemReference.reference"],
-        "PractitionerRole" => &["practitioner.reference"],
-        _ => &[],
+        | "MedicationAdministration" => "medicationReference",
+        "DeviceRequest" => "codeReference",
+        "DeviceUseStatement" => "device",
+        "SupplyDelivery" => "suppliedItem.itemReference",
+        "SupplyRequest" => "itemReference",
+        "PractitionerRole" => "practitioner",
+        _ => return None,
     };
-    paths.iter().find_map(|path| resource.at(path)?.as_str())
+    resource.at(path)?.as_object()
+}
+
+fn find_name_elsewhere<'a>(kind: &str, resource: &'a Object<'_>) -> Option<&'a str> {
+    find_reference(kind, resource)?.str("reference")
 }
 
 /// Where the date of a resource type stands, best first. People, places and products have none: a birth date is not when a

@@ -139,19 +139,27 @@ impl Folder {
 
     fn push_foreign(&mut self, character: char) {
         match character {
-            'œ' | 'Œ' => "oe".chars().for_each(|letter| self.push_letter(letter)),
-            'æ' | 'Æ' => "ae".chars().for_each(|letter| self.push_letter(letter)),
-            'ß' | 'ẞ' => "ss".chars().for_each(|letter| self.push_letter(letter)),
             // A soft hyphen and the joiners are invisible inside a word.
             '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{feff}' => (),
-            other => decompose_compatible(other, |part| {
-                if part.is_alphanumeric() {
-                    part.to_lowercase()
-                        .for_each(|letter| self.push_letter(letter));
-                } else if !is_combining_mark(part) {
-                    self.end_word();
-                }
-            }),
+            other => decompose_compatible(other, |part| self.push_part(part)),
+        }
+    }
+
+    fn push_part(&mut self, part: char) {
+        let mut spell = |letters: &str| letters.chars().for_each(|letter| self.push_letter(letter));
+        match part {
+            'œ' | 'Œ' => spell("oe"),
+            'æ' | 'Æ' => spell("ae"),
+            'ß' | 'ẞ' => spell("ss"),
+            _ if part.is_alphanumeric() => {
+                // A capital may become a letter and a mark.
+                let letters = part
+                    .to_lowercase()
+                    .filter(|letter| letter.is_alphanumeric());
+                letters.for_each(|letter| self.push_letter(letter));
+            }
+            _ if is_combining_mark(part) => (),
+            _ => self.end_word(),
         }
     }
 
@@ -188,10 +196,13 @@ impl Folder {
 fn take_entity(characters: &mut std::str::Chars<'_>) -> char {
     const LONGEST: usize = 8;
     let rest = characters.as_str();
-    let Some((name, after)) = rest
-        .split_once(';')
-        .filter(|(name, _)| name.len() <= LONGEST)
-    else {
+    let is_name = |name: &str| {
+        name.len() <= LONGEST
+            && name
+                .bytes()
+                .all(|byte| byte == b'#' || byte.is_ascii_alphanumeric())
+    };
+    let Some((name, after)) = rest.split_once(';').filter(|(name, _)| is_name(name)) else {
         return ' ';
     };
     *characters = after.chars();

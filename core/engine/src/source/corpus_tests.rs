@@ -254,6 +254,32 @@ fn an_export_as_lines_reads_back_as_the_same_set() {
     }
 }
 
+/// What a vault would export as a Bundle and read again: every identity is the same.
+#[test]
+fn an_export_as_a_bundle_reads_back_as_itself() {
+    let drafts: Vec<Draft> = ["synthea", "us-core", "ips"]
+        .iter()
+        .flat_map(|name| folder(name))
+        .flat_map(|found| found.drafts)
+        .collect();
+    let entries = drafts.iter().map(|draft| match &draft.full_url {
+        Some(url) => format!("{{\"fullUrl\":\"{url}\",\"resource\":{}}}", draft.text),
+        None => format!("{{\"resource\":{}}}", draft.text),
+    });
+    let entries: Vec<String> = entries.collect();
+    let bundle = format!(
+        "{{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":[{}]}}",
+        entries.join(",")
+    );
+    let again = found(bundle.as_bytes(), "export.json");
+    let named = |drafts: &[Draft]| -> BTreeSet<(String, String)> {
+        let pair = |draft: &Draft| (draft.resource.id.to_string(), draft.text.clone());
+        drafts.iter().map(pair).collect()
+    };
+    assert!(again.refused.is_empty());
+    assert_eq!(named(&again.drafts), named(&drafts));
+}
+
 #[test]
 fn other_formats_are_refused_in_a_word() {
     let Some(corpus) = corpus() else { return };
@@ -274,6 +300,16 @@ fn other_formats_are_refused_in_a_word() {
             );
             assert_eq!(found.summary.format, "unknown");
         }
+    }
+}
+
+#[test]
+fn the_seeds_of_the_fuzz_target_are_read() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/fhir");
+    let seeds = files(&seeds);
+    assert!(seeds.len() >= 7);
+    for seed in seeds {
+        assert!(super::fuzz_one(&std::fs::read(&seed).unwrap()), "{seed:?}");
     }
 }
 

@@ -4,10 +4,14 @@
 //! A reader never gives up on a file because of one bad item: what can be read becomes a [`Draft`], what cannot becomes a
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
+mod bundle;
 pub mod fhir;
 mod input;
+mod items;
 mod release;
 mod scan;
+mod sniff;
+mod tally;
 
 pub use fhir::read_fhir;
 
