@@ -34,10 +34,12 @@
 
 mod entries;
 mod guard;
+mod history;
 mod layout;
 mod shard;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use super::ids::{EntryId, ResourceId};
 use carnet_wire::Author;

@@ -5,17 +5,16 @@
 
 use super::entries::Entries;
 use super::guard::{self, Header};
-use super::layout::{Key, Stamped, is_field};
+use super::history::History;
+use super::write::{check_edit, write};
 use super::{
-    Actor, Applied, Edit, MAX_CHANGE_BYTES, MAX_CORRECTION_BYTES, MAX_MERGED_ENTRIES,
-    MAX_NOTE_BYTES, MAX_OPERATIONS, MAX_SHARD_BYTES, MAX_SHARD_CONTENT, MAX_SHARD_ENTRIES,
-    MAX_SHARD_OPERATIONS, MAX_WAITING_CHANGES, derive_actor,
+    Actor, Applied, Edit, MAX_MERGED_ENTRIES, MAX_OPERATIONS, MAX_SHARD_BYTES, MAX_SHARD_CONTENT,
+    MAX_SHARD_ENTRIES, MAX_SHARD_OPERATIONS, MAX_WAITING_CHANGES, derive_actor,
 };
 use crate::error::{Error, Result};
-use automerge::transaction::{CommitOptions, Transactable, Transaction};
-use automerge::{ActorId, Automerge, Change, ObjType, ROOT, ReadDoc, ScalarValue};
+use automerge::{ActorId, Automerge, Change, ROOT, ReadDoc};
 use carnet_wire::Author;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One document of the patient layer.
@@ -32,17 +31,6 @@ pub struct Shard {
 struct Waiting {
     header: Header,
     bytes: Vec<u8>,
-}
-
-/// What the document's changes add up to: enough to judge the next one without asking Automerge.
-#[derive(Clone, Default)]
-struct History {
-    /// The highest operation counter of each change.
-    changes: HashMap<[u8; 32], u64>,
-    /// The last sequence number of each actor.
-    seqs: BTreeMap<Actor, u64>,
-    operations: u64,
-    content: u64,
 }
 
 impl Shard {
@@ -321,71 +309,8 @@ impl std::fmt::Debug for Shard {
     }
 }
 
-impl History {
-    fn read(document: &Automerge, content: u64) -> Result<Self> {
-        let mut history = Self {
-            content,
-            operations: document.stats().num_ops,
-            ..Self::default()
-        };
-        for change in document.get_changes_meta(&[]) {
-            let actor = change
-                .actor
-                .to_bytes()
-                .try_into()
-                .map(Actor)
-                .map_err(|_| REFUSED)?;
-            let seq = history.seqs.entry(actor).or_default();
-            *seq = (*seq).max(change.seq);
-            history.changes.insert(change.hash.0, change.max_op);
-        }
-        Ok(history)
-    }
-
-    fn seq(&self, actor: Actor) -> u64 {
-        self.seqs.get(&actor).copied().unwrap_or_default()
-    }
-
-    /// Whether everything that must come before the change is here.
-    fn precedes(&self, header: &Header) -> bool {
-        header.seq == self.seq(header.actor) + 1
-            && header
-                .dependencies
-                .iter()
-                .all(|hash| self.changes.contains_key(hash))
-    }
-
-    /// Whether the change continues its causal past, and the shard has room for it.
-    fn admit(&self, header: &Header, bytes: usize) -> Result<()> {
-        let past = header
-            .dependencies
-            .iter()
-            .filter_map(|hash| self.changes.get(hash))
-            .max();
-        if header.start_op != past.copied().unwrap_or_default() + 1 {
-            return Err(Error::Invalid(
-                "a change of the patient layer does not continue its past",
-            ));
-        }
-        if self.operations + header.operations > MAX_SHARD_OPERATIONS
-            || self.content + bytes as u64 > MAX_SHARD_CONTENT
-        {
-            return Err(Error::TooLarge("the history of a shard"));
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, header: &Header, bytes: usize) {
-        self.changes
-            .insert(header.hash, header.start_op + header.operations - 1);
-        self.seqs.insert(header.actor, header.seq);
-        self.operations += header.operations;
-        self.content += bytes as u64;
-    }
-}
-
 /// Automerge's own message may quote what people wrote; this is all that leaves.
-const REFUSED: Error = Error::Invalid("Automerge refuses a change of the patient layer");
+pub(super) const REFUSED: Error = Error::Invalid("Automerge refuses a change of the patient layer");
 
 /// Runs what may panic on hostile bytes. Callers give it a clone: half a change must not stay behind.
 fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -436,104 +361,4 @@ fn check_entries(document: &Automerge) -> Result<()> {
         return Err(Error::TooLarge("entries of a shard"));
     }
     Ok(())
-}
-
-fn check_edit(edit: &Edit) -> Result<()> {
-    match edit {
-        Edit::Annotate { text, .. } if text.is_empty() => Err(Error::Invalid("the note is empty")),
-        Edit::Annotate { text, .. } if text.len() > MAX_NOTE_BYTES => {
-            Err(Error::TooLarge("the note"))
-        }
-        Edit::Correct { field, .. } | Edit::Withdraw { field, .. } if !is_field(field) => Err(
-            Error::Invalid("the field name is empty, too long, or has control characters"),
-        ),
-        Edit::Correct { value, .. }
-        | Edit::Profile {
-            value: Some(value), ..
-        } if value.len() > MAX_CORRECTION_BYTES => Err(Error::TooLarge("the value")),
-        _ => Ok(()),
-    }
-}
-
-/// Writes the edits as one change of `document` and returns its bytes.
-fn write(document: &mut Automerge, edits: &[Edit], recorded_at: i64) -> Result<Vec<u8>> {
-    let mut transaction = document.transaction();
-    for edit in edits {
-        write_edit(&mut transaction, edit, recorded_at)?;
-    }
-    // The time stands in the entries; Automerge's own field would repeat it.
-    let (hash, _) = transaction.commit_with(CommitOptions::default().with_time(0));
-    let hash = hash.ok_or(Error::Invalid("the edit changes nothing"))?;
-    let change = document.get_change_by_hash(&hash).ok_or(REFUSED)?;
-    if change.raw_bytes().len() > MAX_CHANGE_BYTES {
-        return Err(Error::TooLarge("edits at once"));
-    }
-    Ok(change.raw_bytes().to_vec())
-}
-
-fn write_edit(transaction: &mut Transaction<'_>, edit: &Edit, recorded_at: i64) -> Result<()> {
-    match edit {
-        Edit::Annotate { id, on, text } => {
-            let key = Key::Note(*id).to_string();
-            if has(transaction, &key)? {
-                return Err(Error::Invalid("an entry has this id already"));
-            }
-            let note = transaction
-                .put_object(ROOT, key, ObjType::Map)
-                .map_err(|_| REFUSED)?;
-            transaction
-                .put(&note, "on", ScalarValue::Bytes(on.0.to_vec()))
-                .map_err(|_| REFUSED)?;
-            transaction
-                .put(&note, "text", ScalarValue::Str(text.as_str().into()))
-                .map_err(|_| REFUSED)?;
-            transaction
-                .put(&note, "at", ScalarValue::Int(recorded_at))
-                .map_err(|_| REFUSED)
-        }
-        Edit::Correct { on, field, value } => {
-            let key = Key::Correction(*on, field.clone());
-            set(transaction, &key, Some(value), recorded_at)
-        }
-        Edit::Withdraw { on, field } => {
-            let key = Key::Correction(*on, field.clone());
-            set(transaction, &key, None, recorded_at)
-        }
-        Edit::Profile { field, value } => set(
-            transaction,
-            &Key::Profile(*field),
-            value.as_deref(),
-            recorded_at,
-        ),
-    }
-}
-
-/// Writes over all surviving values of a field, or deletes them.
-fn set(
-    transaction: &mut Transaction<'_>,
-    key: &Key,
-    value: Option<&str>,
-    recorded_at: i64,
-) -> Result<()> {
-    let key = key.to_string();
-    match value {
-        Some(value) => {
-            let stamped = Stamped {
-                value: value.to_owned(),
-                recorded_at,
-            };
-            transaction
-                .put(ROOT, key, ScalarValue::Bytes(stamped.to_bytes()))
-                .map_err(|_| REFUSED)
-        }
-        None if has(transaction, &key)? => transaction.delete(ROOT, key).map_err(|_| REFUSED),
-        None => Ok(()),
-    }
-}
-
-fn has(transaction: &Transaction<'_>, key: &str) -> Result<bool> {
-    transaction
-        .get(ROOT, key)
-        .map(|found| found.is_some())
-        .map_err(|_| REFUSED)
 }

@@ -326,6 +326,59 @@ fn an_unusual_spelling_of_the_columns_is_refused() {
 }
 
 #[test]
+fn columns_of_unequal_length_or_with_references_outside_are_refused_before_automerge() {
+    let delete = |key: u8, values: Vec<u8>, counter: u8| {
+        vec![
+            (0x15, vec![key, 1, b'k']),
+            (0x34, vec![2]),
+            (0x42, vec![0x02, 3]),
+            (0x56, values),
+            (0x70, vec![0x02, 1]),
+            (0x71, vec![0x02, 0]),
+            (0x73, vec![0x7e, 1, counter]),
+        ]
+    };
+    let measure = |columns: &[(u32, Vec<u8>)]| {
+        guard::read_change(&chunk(1, &change_body(&actor(1), 1, 3, columns)))
+    };
+    assert!(measure(&delete(2, vec![0x02, 0], 1)).is_ok());
+    assert!(
+        measure(&delete(3, vec![0x02, 0], 1)).is_err(),
+        "three keys for two operations"
+    );
+    assert!(
+        measure(&delete(2, vec![0x03, 0], 1)).is_err(),
+        "three values for two operations"
+    );
+    assert!(
+        measure(&delete(2, vec![0x02, 0x17], 1)).is_err(),
+        "values that claim bytes there are not"
+    );
+    assert!(
+        measure(&delete(2, vec![0x02, 0], 0x7e)).is_err(),
+        "a negative counter"
+    );
+    let mut other_actor = delete(2, vec![0x02, 0], 1);
+    other_actor[5].1 = vec![0x02, 1];
+    assert!(
+        measure(&other_actor).is_err(),
+        "an actor that is not in the table"
+    );
+    let mut more_predecessors = delete(2, vec![0x02, 0], 1);
+    more_predecessors[4].1 = vec![0x02, 2];
+    assert!(
+        measure(&more_predecessors).is_err(),
+        "more predecessors than listed"
+    );
+    let mut unknown = delete(2, vec![0x02, 0], 1);
+    unknown.push((0xa5, vec![0x02, 1, b'm']));
+    assert!(measure(&unknown).is_err(), "marks");
+    let mut unsorted = delete(2, vec![0x02, 0], 1);
+    unsorted.swap(0, 1);
+    assert!(measure(&unsorted).is_err(), "columns out of order");
+}
+
+#[test]
 fn changes_with_anything_but_maps_and_scalars_are_refused() {
     let writes: [fn(&mut AutoCommit); 5] = [
         |doc| drop(doc.put_object(ROOT, "l", automerge::ObjType::List)),
