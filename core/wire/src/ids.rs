@@ -148,3 +148,53 @@ pub struct Author {
     #[n(1)]
     pub incarnation: Incarnation,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_goes_and_comes_back() {
+        let id = CompartmentId(core::array::from_fn(|i| i as u8 * 17));
+        let text = id.to_string();
+        assert_eq!(text, "00112233445566778899aabbccddeeff");
+        assert_eq!(CompartmentId::from_hex(&text), Some(id));
+        assert_eq!(format!("{id:?}"), format!("CompartmentId({text})"));
+    }
+
+    #[test]
+    fn hexadecimal_has_one_form() {
+        let wrong = [
+            "",
+            "00",
+            "00112233445566778899AABBCCDDEEFF",
+            "0x112233445566778899aabbccddeeff",
+            "00112233445566778899aabbccddeef",
+            "00112233445566778899aabbccddeeff0",
+            "00112233445566778899aabbccddee\u{e9}",
+        ];
+        for text in wrong {
+            assert_eq!(CompartmentId::from_hex(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn slices_must_have_the_length() {
+        assert_eq!(Incarnation::from_slice(&[9; 8]), Some(Incarnation([9; 8])));
+        assert_eq!(Incarnation::from_slice(&[9; 7]), None);
+        assert_eq!(Incarnation::from_slice(&[9; 9]), None);
+    }
+
+    #[test]
+    fn compartments_differ_by_record_and_by_name() {
+        let general = CompartmentId::derive(RecordId([1; 32]), "general");
+        assert_ne!(general, CompartmentId::derive(RecordId([2; 32]), "general"));
+        assert_ne!(general, CompartmentId::derive(RecordId([1; 32]), "private"));
+    }
+
+    #[test]
+    fn one_input_has_different_ids_in_different_domains() {
+        let bytes = b"the same bytes";
+        assert_ne!(EnvelopeId::derive(bytes).0, ChangeId::derive(bytes).0);
+    }
+}

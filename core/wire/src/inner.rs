@@ -9,6 +9,7 @@
 //! ```
 //! The header names the hash of the body as it travels (compressed), so nothing is inflated before the signature holds.
 
+use crate::canonical::check_version;
 use crate::{Author, Canonical, ChangeId, CompartmentId, RecordId, WireError, limits};
 use minicbor::{Decode, Encode};
 
@@ -81,10 +82,8 @@ impl Header {
         if bytes.len() > limits::MAX_HEADER_BYTES {
             return Err(WireError::TooLarge);
         }
+        check_version(bytes, HEADER_VERSION)?;
         let header = Self::from_canonical(bytes)?;
-        if header.version != HEADER_VERSION {
-            return Err(WireError::UnknownVersion);
-        }
         if header.seen.len() > limits::MAX_SEEN_AUTHORS
             || header.frontier.len() > limits::MAX_FRONTIER
         {
@@ -162,5 +161,232 @@ pub fn padded_len(len: usize) -> usize {
     let kept = exponent.ilog2() + 1;
     let low_bits = exponent - kept;
     let mask = (1_usize << low_bits) - 1;
-    (len + mask) & !mask
+    len.checked_add(mask)
+        .map_or(usize::MAX, |raised| raised & !mask)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::samples::{self, first_header};
+    use crate::{DeviceId, Incarnation};
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    /// What reading the first header says after `change`.
+    fn reread(change: impl FnOnce(&mut Header)) -> Result<Header, WireError> {
+        let mut header = first_header();
+        change(&mut header);
+        Header::from_bytes(&header.to_canonical())
+    }
+
+    fn seen(device: u8, incarnation: u8, seq: u64) -> Seen {
+        Seen {
+            author: Author {
+                device: DeviceId([device; 32]),
+                incarnation: Incarnation([incarnation; 8]),
+            },
+            seq,
+        }
+    }
+
+    #[test]
+    fn a_first_header_is_read() {
+        assert_eq!(reread(|_| ()), Ok(first_header()));
+    }
+
+    #[test]
+    fn a_chain_starts_at_one_with_nothing_before() {
+        assert_eq!(reread(|h| h.seq = 0), Err(WireError::NotCanonical));
+        assert_eq!(reread(|h| h.seq = 2), Err(WireError::NotCanonical));
+        assert_eq!(reread(|h| h.prev.0[0] = 1), Err(WireError::NotCanonical));
+        assert!(reread(|h| (h.seq, h.prev.0[0]) = (2, 1)).is_ok());
+        assert!(reread(|h| (h.seq, h.prev.0[0]) = (u64::MAX, 1)).is_ok());
+    }
+
+    #[test]
+    fn authors_are_sorted_and_listed_once() {
+        let sorted = vec![seen(1, 1, 9), seen(1, 2, 5), seen(2, 1, 1)];
+        assert!(reread(|h| h.seen.clone_from(&sorted)).is_ok());
+        let swapped = vec![seen(1, 2, 5), seen(1, 1, 9)];
+        assert_eq!(reread(|h| h.seen = swapped), Err(WireError::NotCanonical));
+        let twice = vec![seen(1, 1, 5), seen(1, 1, 9)];
+        assert_eq!(reread(|h| h.seen = twice), Err(WireError::NotCanonical));
+    }
+
+    #[test]
+    fn the_frontier_is_sorted_and_has_no_double() {
+        let ids = |bytes: &[u8]| bytes.iter().map(|b| ChangeId([*b; 32])).collect::<Vec<_>>();
+        assert!(reread(|h| h.frontier = ids(&[1, 2, 3])).is_ok());
+        assert_eq!(
+            reread(|h| h.frontier = ids(&[2, 1])),
+            Err(WireError::NotCanonical)
+        );
+        assert_eq!(
+            reread(|h| h.frontier = ids(&[1, 1])),
+            Err(WireError::NotCanonical)
+        );
+    }
+
+    #[test]
+    fn lists_have_limits_and_a_full_header_fits() {
+        let authors = |count: usize| {
+            let author = |i: usize| {
+                let mut seen = seen(0, 0, u64::MAX);
+                seen.author.device.0[..8].copy_from_slice(&(i as u64).to_be_bytes());
+                seen
+            };
+            (0..count).map(author).collect::<Vec<_>>()
+        };
+        let heads = |count: usize| {
+            (0..count)
+                .map(|i| ChangeId([i as u8; 32]))
+                .collect::<Vec<_>>()
+        };
+        let full = reread(|h| {
+            h.seen = authors(limits::MAX_SEEN_AUTHORS);
+            h.frontier = heads(limits::MAX_FRONTIER);
+        });
+        assert!(full.is_ok());
+        let one_more = limits::MAX_SEEN_AUTHORS + 1;
+        assert_eq!(
+            reread(|h| h.seen = authors(one_more)),
+            Err(WireError::TooLarge)
+        );
+        let one_more = limits::MAX_FRONTIER + 1;
+        assert_eq!(
+            reread(|h| h.frontier = heads(one_more)),
+            Err(WireError::TooLarge)
+        );
+        assert_eq!(
+            Header::from_bytes(&vec![0; limits::MAX_HEADER_BYTES + 1]),
+            Err(WireError::TooLarge)
+        );
+    }
+
+    #[test]
+    fn an_unknown_kind_is_read_and_a_newer_version_is_reported() {
+        assert_eq!(reread(|h| h.kind = 200).map(|h| h.kind), Ok(200));
+        assert_eq!(reread(|h| h.version = 2), Err(WireError::UnknownVersion));
+        assert_eq!(
+            Header::from_bytes(b"\x81\x18\x63"),
+            Err(WireError::UnknownVersion)
+        );
+        assert_eq!(Header::from_bytes(b"\x80"), Err(WireError::Malformed));
+    }
+
+    fn inner(body: usize) -> Inner {
+        Inner {
+            header: first_header().to_canonical(),
+            signature: [6; 64],
+            body: vec![0xff; body],
+        }
+    }
+
+    #[test]
+    fn padding_is_exact_and_zero() {
+        let plaintext = inner(10).to_padded();
+        assert_eq!(Inner::from_padded(&plaintext), Ok(inner(10)));
+        let mut dirty = plaintext.clone();
+        *dirty.last_mut().unwrap() = 1;
+        assert_eq!(Inner::from_padded(&dirty), Err(WireError::NotCanonical));
+        let longer = [plaintext.as_slice(), &[0; 128]].concat();
+        assert_eq!(Inner::from_padded(&longer), Err(WireError::NotCanonical));
+        let shorter = &plaintext[..plaintext.len() - 1];
+        assert_eq!(Inner::from_padded(shorter), Err(WireError::NotCanonical));
+    }
+
+    #[test]
+    fn a_length_that_is_not_there_is_malformed() {
+        for plaintext in [
+            b"".as_slice(),
+            b"\0\0\0",
+            b"\0\0\0\x01",
+            b"\xff\xff\xff\xff\0",
+        ] {
+            assert_eq!(Inner::from_padded(plaintext), Err(WireError::Malformed));
+        }
+        // A length that leaves part of the value to the padding.
+        let mut plaintext = inner(0).to_padded();
+        plaintext[3] -= 1;
+        assert!(Inner::from_padded(&plaintext).is_err());
+    }
+
+    #[test]
+    fn padded_lengths_at_their_boundaries() {
+        let table = [
+            (0, 128),
+            (1, 128),
+            (128, 128),
+            (129, 256),
+            (3968, 3968),
+            (3969, 4096),
+            (4096, 4096),
+            (4097, 4352),
+            (4352, 4352),
+            (8191, 8192),
+            (8192, 8192),
+            (8193, 8704),
+            (65_536, 65_536),
+            (65_537, 67_584),
+            ((4 << 20) - (64 << 10), 4_128_768),
+            (usize::MAX, usize::MAX),
+        ];
+        for (len, padded) in table {
+            assert_eq!(padded_len(len), padded, "{len}");
+        }
+    }
+
+    #[test]
+    fn padding_is_monotone_and_stable() {
+        let mut last = 0;
+        for len in 0..200_000 {
+            let padded = padded_len(len);
+            assert!(
+                padded >= len && padded >= last && padded.is_multiple_of(128),
+                "{len}"
+            );
+            assert_eq!(padded_len(padded), padded, "{len}");
+            last = padded;
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn padding_costs_little_above_four_kibibytes(len in 4097_usize..1 << 40) {
+            let padded = padded_len(len);
+            prop_assert!(padded >= len && (padded - len) as u128 * 100 <= len as u128 * 12);
+            prop_assert_eq!(padded % 128, 0);
+        }
+
+        #[test]
+        fn what_is_unpadded_is_what_was_padded(inner in samples::inner()) {
+            let plaintext = inner.to_padded();
+            prop_assert_eq!(plaintext.len(), padded_len(4 + inner.to_canonical().len()));
+            prop_assert_eq!(Inner::from_padded(&plaintext), Ok(inner));
+        }
+
+        #[test]
+        fn other_plaintexts_are_errors_or_other_changes(
+            inner in samples::inner(), at in any::<Index>(), flip in 1..=u8::MAX, cut in any::<Index>(),
+        ) {
+            let plaintext = inner.to_padded();
+            prop_assert!(Inner::from_padded(&plaintext[..cut.index(plaintext.len())]).is_err());
+            let mut mutated = plaintext.clone();
+            mutated[at.index(plaintext.len())] ^= flip;
+            if let Ok(other) = Inner::from_padded(&mutated) {
+                prop_assert_eq!(other.to_padded(), mutated);
+                prop_assert_ne!(other, inner);
+            }
+        }
+
+        #[test]
+        fn valid_headers_are_read(header in samples::header()) {
+            prop_assert_eq!(Header::from_bytes(&header.to_canonical()), Ok(header));
+        }
+    }
 }

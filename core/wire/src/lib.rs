@@ -1,5 +1,258 @@
-//! What crosses the network between Carnet devices and their relay: ids, the envelope, requests, limits and the canonical
-//! encoding. No I/O and no keys: the engine's `seal` room signs and seals, the relay stores.
+//! What crosses the network between Carnet devices and their relay: the protocol, version 1.
+//!
+//! This page is the protocol; the code below it is one implementation, and `tests/vectors` holds what a second one, written
+//! from this page alone, made of it. If you use the engine you need none of this. There is no I/O in this crate and there
+//! are no keys: the engine's `seal` room signs and seals, the relay stores.
+//!
+//! # The parties
+//! A **device** is an Ed25519 key pair in a phone, a tablet or a computer. A device that was restored from a copy begins a
+//! new life, its **incarnation**, so that two copies never write as one. Device and incarnation together are an **author**.
+//! A **record** is one person's health record. It is divided into **compartments**, each with its own keys and its own
+//! log: the unit of sharing. Its **roster** says who belongs to it; roster and account are compartments like the others.
+//! A **relay** keeps what devices leave for each other. It is not trusted with anything but availability.
+//!
+//! Every author writes one hash-linked **chain** of **changes** per compartment. A change is sealed into an **envelope** and
+//! put into the compartment's **mailbox**. Whoever has the same changes has the same record, whatever path they took and
+//! in whatever order they came: the relay is one path, a second relay, a cable or a file on a stick are others.
+//!
+//! # What the relay sees
+//! For each mailbox: an id, three public keys (read, write, retire), and a list of envelopes with their epoch id, suite,
+//! padded size, and the time they came; who asks from which address and when. It cannot tell which record, compartment,
+//! device, author, member or kind of change a mailbox or envelope belongs to: all of that is inside the ciphertext. It
+//! cannot link the mailboxes of two epochs by their ids, but it sees which are asked for in one session. It cannot write:
+//! whatever it makes up fails to open, and whatever it puts elsewhere fails too, since its place is authenticated. It can
+//! withhold, delay, repeat and reorder; the invariants say what becomes of that.
+//!
+//! # Three invariants
+//! **INV-7: an acknowledged envelope is durable; a cursor and the rows it covers are one transaction; sending twice is
+//! harmless; order does not matter.** The relay answers [`relay::Pushed::Stored`] only after the envelope would survive a
+//! power cut, and numbers the envelopes of a mailbox 1, 2, 3… without gaps, in the statement that inserts them. The same
+//! bytes sent again get the number they have. A device moves its cursor in the transaction that keeps what the cursor
+//! passes. The relay's numbers are positions in a mailbox and nothing else: the chains inside the envelopes are the truth.
+//!
+//! **INV-8: what cannot be opened or is not yet authorised is kept, retried and visible, never skipped.** An envelope of an
+//! unknown suite, under an epoch whose key has not arrived, with a header of a newer version, an unknown kind or an author
+//! the roster does not know yet goes to the device's quarantine, whole. It is retried when keys or roster advance. A
+//! device never lists in `seen` what it only holds in quarantine.
+//!
+//! **INV-9: a gap, a fork, a rollback or an omission by the relay is detected at the next contact with any honest witness,
+//! reported, and healed by the devices.** A missing change leaves a gap in its author's numbers, or a change by another
+//! author lists in `seen` what has not come. Two different changes of one author with one number are a fork: two
+//! signed headers that anybody can check, and the chain stops before the fork. A relay put back from a backup shows a new
+//! [`relay::ExchangeReply::generation`], or a `head` below a device's cursor: the device then reads that mailbox from the
+//! start and sends again what it wrote itself and the relay lost.
+//!
+//! # The layers
+//! ```text
+//! change      what a person or an import wrote                      the engine's record/change.rs, or roster operations
+//! body        compression byte ‖ payload
+//! header      whose, where in which chain, what it had seen, hash of the body
+//! inner       [ header, signature by the device over the header, body ]
+//! plaintext   length ‖ inner ‖ zeros up to one of few lengths
+//! envelope    [ version, suite, mailbox, epoch, nonce, ciphertext ]
+//! mailbox     envelopes, numbered by the relay
+//! exchange    one request that pushes to and pulls from many mailboxes
+//! ```
+//! A receiver goes from the bottom to the top and stops at the first refusal: parse the envelope, open it, check the padding,
+//! read the header, check the signature, then the body's hash, then that record and compartment are the mailbox's, then the
+//! chain and the roster; only then inflate the body. Nobody but members' devices can reach the code behind the signature.
+//!
+//! # Encoding
+//! Every structure is deterministic CBOR (RFC 8949 §4.2.1) made of unsigned and negative integers, byte strings, text,
+//! arrays, `false`, `true` and `null`: definite lengths, shortest heads, no maps, tags or floats. A structure is an array of
+//! its fields in the order given here. A list is an array. A value has exactly one encoding; a receiver refuses every other
+//! one, bytes after the value included, and arrays nested deeper than [`limits::MAX_DEPTH`]. What is signed or hashed is
+//! the byte string received, never an encoding made again. `bstr32` is a byte string of 32 bytes; `‖` joins bytes; `u8` to
+//! `u64` are unsigned integers of that range.
+//!
+//! # Ids
+//! | id | length | is |
+//! |---|---|---|
+//! | [`DeviceId`] | 32 | the device's Ed25519 public key |
+//! | [`Incarnation`] | 8 | random, drawn again when a database was put back from a copy |
+//! | [`RecordId`], [`AccountId`] | 32 | hash of the operation that founded it (the engine's `roster` room) |
+//! | [`CompartmentId`] | 16 | first 16 bytes of BLAKE3 `derive_key("carnet/1 compartment-id", record ‖ name in UTF-8)` |
+//! | [`ChangeId`] | 32 | BLAKE3 `derive_key("carnet/1 change-id", header bytes)`: lasting, whatever envelope carried it |
+//! | [`EnvelopeId`] | 32 | BLAKE3 of the envelope's bytes: another one when the same change is sealed again |
+//! | [`BlobId`] | 32 | BLAKE3 of a sealed attachment's bytes |
+//! | [`MailboxId`], [`EpochId`] | 32 | derived from the epoch's key, below |
+//!
+//! As text an id is lower-case hexadecimal.
+//!
+//! # Keys of an epoch
+//! A compartment's key lives for an **epoch**, which ends when somebody is removed, on suspicion, or after 90 days. Whoever
+//! mints an epoch draws three secrets of 32 bytes from the operating system: the *read secret* R for every member, the
+//! *write secret* W for those who may write, the *retire secret* O for owners. Everything else is HKDF-SHA-256 (RFC 5869)
+//! with an empty salt, the secret as input key material, and 32 bytes of output:
+//!
+//! | from | info | gives |
+//! |---|---|---|
+//! | R | `carnet/1 mailbox` | the [`MailboxId`]: it rotates with the epoch |
+//! | R | `carnet/1 relay read` | seed of the Ed25519 key that reads the mailbox |
+//! | R | `carnet/1 content` | XChaCha20-Poly1305 key of the epoch's envelopes |
+//! | R | `carnet/1 commit` | the commitment |
+//! | R | `carnet/1 previous` | key that seals the previous epoch's read secret, for those who join later |
+//! | W | `carnet/1 relay write` | seed of the Ed25519 key that writes to the mailbox |
+//! | O | `carnet/1 relay retire` | seed of the Ed25519 key that retires its envelopes |
+//!
+//! ```text
+//! EpochId = BLAKE3 derive_key( "carnet/1 epoch-id",
+//!                              record(32) ‖ compartment(16) ‖ commitment(32) ‖ parents (32 each, sorted) )
+//! ```
+//! The parents are the epochs this one follows: none for the first, several where concurrent epochs are merged. Everybody who
+//! unwraps R recomputes the epoch id and refuses R if it differs. XChaCha20-Poly1305 does not commit to its key: without
+//! this a malicious member could give two people different keys under one id and show each another record.
+//!
+//! How the secrets are wrapped for members (HPKE with X-Wing), how devices pair and how attachments are sealed stands with
+//! the engine's `seal` and `roster` rooms. The new secret is never sealed under the old one, only the old under the new.
+//!
+//! # Body
+//! ```text
+//! body = compression: 1 byte ‖ payload        0 stored · 1 one zstd frame · 2 one zstd frame with dictionary 1
+//! ```
+//! Nothing follows the frame. A reader inflates at most [`limits::MAX_BODY_BYTES`], whatever size the frame claims. Bodies are
+//! compressed before they are padded and padded before they are sealed, so that what the padding hides is the size that
+//! counts. What the payload means is for the header's kind to say. Dictionary 1 stands in the engine's `seal` room and never
+//! changes; a build that does not carry it treats 2 as it treats a value it does not know.
+//!
+//! # Header and signature
+//! ```text
+//! header = [ version = 1: u8, record: bstr32, compartment: bstr16, author, seq: u64, prev: bstr32,
+//!            seen: [ [ author, seq: u64 ] … ], frontier: [ bstr32 … ], lamport: u64, kind: u8, body_hash: bstr32 ]
+//! author = [ device: bstr32, incarnation: bstr8 ]
+//! signature = Ed25519( device key, "carnet/1 change\0" ‖ header )
+//! inner  = [ header: bstr, signature: bstr64, body: bstr ]
+//! ```
+//! * `seq` counts the author's changes in this compartment from 1 without gaps, across epochs. `prev` is the [`ChangeId`] of
+//!   change `seq` − 1, and 32 zeros exactly when `seq` is 1.
+//! * `seen` is the author's version vector of this compartment: of each author it has merged, the last number. Its own place
+//!   is `seq` − 1 and readers rely on that alone. Entries are sorted by author as bytes (device, then incarnation), and no
+//!   author is there twice.
+//! * `frontier` holds the heads of the roster the author knew, sorted, none twice.
+//! * `lamport` is one more than the greatest the author had merged. It puts versions in an order without a clock; equal ones
+//!   are ordered by [`ChangeId`]. A wall clock orders and authorises nothing.
+//! * `kind` is 1 for a record change, 2 for a snapshot (reserved), 3 for roster or account operations.
+//! * `body_hash` is BLAKE3 of the body as it travels, so nothing is inflated before the signature holds.
+//!
+//! Signatures are Ed25519 (RFC 8032) checked strictly: the scalar is below the group order, neither the key nor R is of small
+//! order, and the equation holds without the cofactor. There is one signature per change, never one per operation.
+//!
+//! A receiver takes an author's changes in the order of `seq`. A number it has, with the same [`ChangeId`], is a repetition
+//! and ignored; with another one, a fork. The next number is taken if `prev` is the [`ChangeId`] it has for the one before,
+//! and is a fork otherwise. A number further on waits for those before it.
+//!
+//! # Padding
+//! ```text
+//! plaintext = length of inner: u32 big-endian ‖ inner ‖ zeros up to padded_len(4 + length)
+//! padded_len(n) = n raised to a multiple of 128, at least 128                                    n ≤ 4096
+//!               = n raised to a multiple of 2^(E − S),  E = ⌊log2 n⌋,  S = ⌊log2 E⌋ + 1          n > 4096   (Padmé)
+//! ```
+//! Padmé (Nikitin et al., PETS 2019) costs at most 6.3 % above 4 KiB. A receiver refuses padding that is not zero and a
+//! plaintext of any other length. The longest inner is [`limits::MAX_INNER_BYTES`].
+//!
+//! # Envelope
+//! ```text
+//! envelope   = [ version = 1: u8, suite = 1: u16, mailbox: bstr32, epoch: bstr32, nonce: bstr24, ciphertext: bstr ]
+//! associated = "carnet/1 envelope\0" ‖ [ version, suite, mailbox, epoch, nonce ]
+//! ciphertext = XChaCha20-Poly1305( key "carnet/1 content", nonce, associated, plaintext ), tag of 16 bytes last
+//! ```
+//! Suite 1 is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), HKDF-SHA-256, BLAKE3, Ed25519, and HPKE (RFC 9180) with
+//! X-Wing. The suite is fixed for an epoch by a signed operation and not negotiated, so there is nothing to downgrade.
+//!
+//! The nonce is made by the sender; a receiver only uses it:
+//! ```text
+//! nonce = first 24 bytes of BLAKE3 keyed_hash( device secret, random(32) ‖ BLAKE3(plaintext) )
+//! ```
+//! All writers of an epoch share its key, and 24 random bytes are enough as long as they are random. The device secret, 32
+//! bytes that never leave the device, and the plaintext's hash keep nonces apart even on two devices whose random
+//! generators were cloned. A key per device would do that too, but the author is inside the ciphertext: a reader could not
+//! know which key to use. Nonces are never counters, because a restored backup would repeat them.
+//!
+//! An unsent change is sealed again when the epoch has changed meanwhile. Its header, signature and [`ChangeId`] stay.
+//!
+//! # Mailbox and relay
+//! Requests are `POST` with CBOR bodies (`application/cbor`) over HTTPS; [`relay`] lists the paths.
+//! ```text
+//! challenge      = [ nonce: bstr32, expires_in: u32 ]
+//! open session   = [ nonce: bstr32, origin: text, register: [ registration … ], proofs: [ proof … ] ]
+//! registration   = [ mailbox: bstr32, read key: bstr32, write key: bstr32, retire key: bstr32, lifetime: u32 ]
+//! proof          = [ mailbox: bstr32, access: u8, signature: bstr64 ]              access: 0 read · 1 write · 2 retire
+//! session        = [ token: bstr32, expires_in: u32, refused: [ mailbox … ] ]
+//! exchange       = [ push: [ envelope as bstr … ], pull: [ [ mailbox, after: u64 ] … ], max_bytes: u32 ]
+//! exchange reply = [ generation: u64, pushed: [ pushed … ], pulled: [ pulled … ] ]
+//! pushed         = [ 0, [ seq: u64 ] ] stored  |  [ 1, [ code: u16 ] ] refused
+//! pulled         = [ mailbox, refused: u16, head: u64, entries: [ [ seq: u64, envelope as bstr ] … ] ]
+//! problem        = [ code: u16, title: text ]
+//! ```
+//! A session is opened by signing the relay's challenge with the key of each mailbox and access wanted:
+//! ```text
+//! signature = Ed25519( mailbox key, "carnet/1 session\0" ‖ [ nonce: bstr32, origin: text, mailbox: bstr32, access: u8 ] )
+//! ```
+//! `origin` is the scheme, host and port the device connected to (`https://relay.example`, the port only where it is not the
+//! scheme's own). A relay checks that it is its own, so no relay can use the answer at another. The token, as hexadecimal
+//! after `Authorization: Bearer`, then stands for all keys proved. The first registration of a mailbox holds; since its
+//! id is derived from R, nobody outside can be first on purpose.
+//!
+//! One exchange pushes and pulls. The pull is read before the push is stored, so that a device does not get back what it
+//! just sent: `entries` follow `after` in the order of their numbers, `head` is the last number the mailbox had given by
+//! then, and a device asks again while its cursor is below. Numbers are missing only where an
+//! owner retired envelopes. Sealed attachments travel beside the envelopes, in parts, and are checked against their id.
+//!
+//! # Domain strings
+//! No key, hash or signature of one purpose can be taken for one of another. A string in this table has one use; those that
+//! end in a zero byte precede what is signed or authenticated, and none is the beginning of another.
+//!
+//! | string | use | over |
+//! |---|---|---|
+//! | `carnet/1 compartment-id` | BLAKE3 derive_key | record ‖ name |
+//! | `carnet/1 change-id` | BLAKE3 derive_key | header |
+//! | `carnet/1 epoch-id` | BLAKE3 derive_key | record ‖ compartment ‖ commitment ‖ parents |
+//! | `carnet/1 change\0` | Ed25519, device key | header |
+//! | `carnet/1 session\0` | Ed25519, mailbox key | nonce, origin, mailbox, access |
+//! | `carnet/1 envelope\0` | associated data | all of the envelope but its ciphertext |
+//! | `carnet/1 mailbox` | HKDF info | R |
+//! | `carnet/1 relay read` | HKDF info | R |
+//! | `carnet/1 content` | HKDF info | R |
+//! | `carnet/1 commit` | HKDF info | R |
+//! | `carnet/1 previous` | HKDF info | R |
+//! | `carnet/1 relay write` | HKDF info | W |
+//! | `carnet/1 relay retire` | HKDF info | O |
+//!
+//! What never crosses the network in the clear (wraps, pairing, the device's own storage) has its strings in the engine's
+//! `seal` and `roster` rooms. They begin with `carnet/1 ` too.
+//!
+//! # Versions
+//! Envelope and header begin with their version, and a reader looks at it before anything else, so that a newer layout is
+//! told apart from damage ([`WireError::UnknownVersion`]: update the app).
+//! * A newer **envelope version** may name its mailbox elsewhere, so a relay refuses it until it is updated.
+//! * An unknown **suite** is stored by the relay, and quarantined and reported by a device.
+//! * A newer **header version** and an unknown **compression** or **kind** are quarantined and reported in the same way. What
+//!   its author wrote after it waits behind it, because `seen` never names what was not merged.
+//! * An unknown **problem code** is treated like [`relay::code::INTERNAL`]: keep everything, try later.
+//! * A layout, a domain string or a limit never changes its meaning under one version. A limit may be raised only together
+//!   with a version, since a change that some devices refuse would divide the record.
+//!
+//! # Limits
+//! | limit | value | of |
+//! |---|---|---|
+//! | [`limits::MAX_ENVELOPE_BYTES`] | 4194304 | an envelope |
+//! | [`limits::MAX_INNER_BYTES`] | 4128764 | header, signature and body, encoded |
+//! | [`limits::MAX_BODY_BYTES`] | 33554432 | a body once inflated |
+//! | [`limits::MAX_HEADER_BYTES`] | 65536 | a header |
+//! | [`limits::MAX_SEEN_AUTHORS`] | 1000 | authors in `seen` |
+//! | [`limits::MAX_FRONTIER`] | 100 | heads in `frontier` |
+//! | [`limits::MAX_PUSHED_ENVELOPES`] | 1000 | envelopes in one push |
+//! | [`limits::MAX_PULLED_ENTRIES`] | 65536 | envelopes in one answer |
+//! | [`limits::MAX_MAILBOXES`] | 1000 | mailboxes in one pull, registrations in one session |
+//! | [`limits::MAX_PROOFS`] | 3000 | proofs in one session |
+//! | [`limits::MAX_EXCHANGE_BYTES`] | 8388608 | body of a request or an answer |
+//! | [`limits::EXCHANGE_BATCH_BYTES`] | 4194304 | envelope bytes a device sends or asks for at once |
+//! | [`limits::MAX_BLOB_PART_BYTES`] | 4194304 | a part of a blob |
+//! | [`limits::MAX_BLOB_BYTES`] | 1073741824 | a blob |
+//! | [`limits::MAX_NAME_BYTES`] | 256 | a name of a device, person or compartment |
+//! | [`limits::MAX_DEPTH`] | 32 | nested arrays |
+//!
+//! Over a limit is [`WireError::TooLarge`], or [`relay::code::TOO_LARGE`] from a relay.
 
 mod canonical;
 mod envelope;
@@ -7,6 +260,9 @@ mod ids;
 mod inner;
 pub mod limits;
 pub mod relay;
+#[cfg(test)]
+mod samples;
+mod scan;
 
 pub use canonical::{Canonical, WireError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, SUITE_1};
@@ -15,3 +271,62 @@ pub use ids::{
     MailboxId, RecordId,
 };
 pub use inner::{HEADER_VERSION, Header, Inner, Seen, kind, padded_len, signed_bytes};
+
+#[cfg(test)]
+mod tests {
+    use super::limits::*;
+
+    const BOOK: &str = include_str!("lib.rs");
+
+    #[test]
+    fn the_book_gives_every_limit_as_it_is() {
+        let limits = [
+            ("MAX_ENVELOPE_BYTES", MAX_ENVELOPE_BYTES),
+            ("MAX_INNER_BYTES", MAX_INNER_BYTES),
+            ("MAX_BODY_BYTES", MAX_BODY_BYTES),
+            ("MAX_HEADER_BYTES", MAX_HEADER_BYTES),
+            ("MAX_SEEN_AUTHORS", MAX_SEEN_AUTHORS),
+            ("MAX_FRONTIER", MAX_FRONTIER),
+            ("MAX_PUSHED_ENVELOPES", MAX_PUSHED_ENVELOPES),
+            ("MAX_PULLED_ENTRIES", MAX_PULLED_ENTRIES),
+            ("MAX_MAILBOXES", MAX_MAILBOXES),
+            ("MAX_PROOFS", MAX_PROOFS),
+            ("MAX_EXCHANGE_BYTES", MAX_EXCHANGE_BYTES),
+            ("EXCHANGE_BATCH_BYTES", EXCHANGE_BATCH_BYTES),
+            ("MAX_BLOB_PART_BYTES", MAX_BLOB_PART_BYTES),
+            ("MAX_BLOB_BYTES", MAX_BLOB_BYTES as usize),
+            ("MAX_NAME_BYTES", MAX_NAME_BYTES),
+            ("MAX_DEPTH", MAX_DEPTH),
+        ];
+        for (name, value) in limits {
+            let row = format!("//! | [`limits::{name}`] | {value} |");
+            assert!(BOOK.contains(&row), "{row}");
+        }
+        let constants = include_str!("limits.rs").matches("pub const ").count();
+        assert_eq!(constants, limits.len(), "a limit is missing here");
+    }
+
+    #[test]
+    fn the_book_lists_every_domain_string_of_this_crate() {
+        let sources = [
+            include_str!("envelope.rs"),
+            include_str!("ids.rs"),
+            include_str!("inner.rs"),
+            include_str!("relay.rs"),
+        ];
+        let mut found = 0;
+        for source in sources {
+            let code = source.lines().filter(|line| !line.trim().starts_with("//"));
+            for line in code.take_while(|line| !line.starts_with("mod tests")) {
+                let Some((_, rest)) = line.split_once("\"carnet/1 ") else {
+                    continue;
+                };
+                let name = rest.split('"').next().unwrap_or_default();
+                let row = format!("//! | `carnet/1 {name}` |");
+                assert!(BOOK.contains(&row), "{row}");
+                found += 1;
+            }
+        }
+        assert_eq!(found, 5, "the search no longer finds the strings");
+    }
+}

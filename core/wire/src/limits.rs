@@ -2,6 +2,8 @@
 
 /// Longest envelope, ciphertext included.
 pub const MAX_ENVELOPE_BYTES: usize = 4 << 20;
+/// Longest encoded [`crate::Inner`]: what still fits the longest envelope once framed, padded and sealed.
+pub const MAX_INNER_BYTES: usize = (4 << 20) - (64 << 10) - 4;
 /// Longest body of a change after decompression.
 pub const MAX_BODY_BYTES: usize = 32 << 20;
 /// Longest header of a change.
@@ -14,10 +16,16 @@ pub const MAX_FRONTIER: usize = 100;
 pub const MAX_PUSHED_ENVELOPES: usize = 1_000;
 /// Most mailboxes one exchange may pull from, and one session may open.
 pub const MAX_MAILBOXES: usize = 1_000;
+/// Most proofs one session may be opened with: three keys each.
+pub const MAX_PROOFS: usize = 3 * MAX_MAILBOXES;
 /// Longest request or answer body of an exchange.
 pub const MAX_EXCHANGE_BYTES: usize = 8 << 20;
 /// Most envelope bytes a device asks for, or sends, in one exchange.
 pub const EXCHANGE_BATCH_BYTES: usize = 4 << 20;
+/// Most envelopes one answer may carry, over all mailboxes.
+pub const MAX_PULLED_ENTRIES: usize = MAX_EXCHANGE_BYTES / 128;
+/// Deepest nesting of arrays in a canonical encoding.
+pub const MAX_DEPTH: usize = 32;
 /// Longest part of a blob in one upload or ranged download.
 pub const MAX_BLOB_PART_BYTES: usize = 4 << 20;
 /// Longest blob.

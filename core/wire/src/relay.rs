@@ -11,8 +11,9 @@
 //! ```
 //! Errors carry a [`Problem`] and, where waiting helps, `Retry-After`. The relay never parses a ciphertext.
 
-use crate::{EnvelopeId, MailboxId};
-use minicbor::{Decode, Encode};
+use crate::canonical::{claimed_length, decode_at_most, too_large};
+use crate::{EnvelopeId, MailboxId, limits};
+use minicbor::{Decode, Decoder, Encode};
 
 /// What a key may do at a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -91,9 +92,11 @@ pub struct OpenSession {
     pub origin: String,
     /// Mailboxes to create first.
     #[n(2)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_MAILBOXES }, _, _>")]
     pub register: Vec<Registration>,
     /// What the session may do.
     #[n(3)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_PROOFS }, _, _>")]
     pub proofs: Vec<Proof>,
 }
 
@@ -130,6 +133,7 @@ pub struct Session {
     pub expires_in: u32,
     /// The mailboxes whose proof was refused (unknown or wrong key); the others are open.
     #[n(2)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_MAILBOXES }, _, _>")]
     pub refused: Vec<MailboxId>,
 }
 
@@ -138,9 +142,11 @@ pub struct Session {
 pub struct Exchange {
     /// Envelopes, each naming its mailbox.
     #[n(0)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_PUSHED_ENVELOPES }, _, _>")]
     pub push: Vec<minicbor::bytes::ByteVec>,
     /// Mailboxes to read.
     #[n(1)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_MAILBOXES }, _, _>")]
     pub pull: Vec<Pull>,
     /// Most envelope bytes to answer with, over all mailboxes.
     #[n(2)]
@@ -166,10 +172,31 @@ pub struct ExchangeReply {
     pub generation: u64,
     /// One answer per pushed envelope, in order.
     #[n(1)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_PUSHED_ENVELOPES }, _, _>")]
     pub pushed: Vec<Pushed>,
     /// One answer per pulled mailbox, in order.
     #[n(2)]
+    #[cbor(decode_with = "decode_pulled")]
     pub pulled: Vec<Pulled>,
+}
+
+/// Decodes the answers for all mailboxes, and stops as soon as together they carry too many entries.
+fn decode_pulled<'b, C>(
+    decoder: &mut Decoder<'b>,
+    context: &mut C,
+) -> Result<Vec<Pulled>, minicbor::decode::Error> {
+    let claimed = claimed_length(decoder, limits::MAX_MAILBOXES)?;
+    let mut pulled = Vec::new();
+    let mut entries = 0;
+    for _ in 0..claimed {
+        let answer = Pulled::decode(decoder, context)?;
+        entries += answer.entries.len();
+        if entries > limits::MAX_PULLED_ENTRIES {
+            return Err(too_large());
+        }
+        pulled.push(answer);
+    }
+    Ok(pulled)
 }
 
 /// What became of one pushed envelope.
@@ -197,6 +224,7 @@ pub struct Pulled {
     pub head: u64,
     /// Envelopes in order, without gaps from the cursor on (retired ones apart).
     #[n(3)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_PULLED_ENTRIES }, _, _>")]
     pub entries: Vec<Entry>,
 }
 
@@ -256,4 +284,148 @@ pub mod code {
     pub const WRONG_OFFSET: u16 = 11;
     /// The bytes of a whole blob do not hash to its id.
     pub const WRONG_HASH: u16 = 12;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Canonical, WireError};
+
+    fn mailbox() -> MailboxId {
+        MailboxId([1; 32])
+    }
+
+    fn reply(mailboxes: usize, entries: usize) -> ExchangeReply {
+        let entry = Entry {
+            seq: 1,
+            envelope: Vec::new(),
+        };
+        let pulled = Pulled {
+            mailbox: mailbox(),
+            refused: 0,
+            head: 0,
+            entries: vec![entry; entries],
+        };
+        ExchangeReply {
+            generation: 1,
+            pushed: Vec::new(),
+            pulled: vec![pulled; mailboxes],
+        }
+    }
+
+    fn reread<T: Canonical>(value: &T) -> Result<(), WireError> {
+        T::from_canonical(&value.to_canonical()).map(drop)
+    }
+
+    #[test]
+    fn the_proof_names_challenge_origin_mailbox_and_access() {
+        let signed = session_bytes(&[2; 32], "https://relay.example", mailbox(), Access::Write);
+        let expected = [
+            b"carnet/1 session\0\x84\x58\x20".as_slice(),
+            &[2; 32],
+            b"\x75https://relay.example\x58\x20",
+            &[1; 32],
+            b"\x01",
+        ];
+        assert_eq!(signed, expected.concat());
+    }
+
+    #[test]
+    fn results_of_a_push_are_encoded_as_the_book_says() {
+        assert_eq!(Pushed::Stored(7).to_canonical(), b"\x82\x00\x81\x07");
+        assert_eq!(Pushed::Refused(2).to_canonical(), b"\x82\x01\x81\x02");
+    }
+
+    #[test]
+    fn an_exchange_has_limits() {
+        let exchange = |push: usize, pull: usize| Exchange {
+            push: vec![Vec::new().into(); push],
+            pull: vec![
+                Pull {
+                    mailbox: mailbox(),
+                    after: 0
+                };
+                pull
+            ],
+            max_bytes: 0,
+        };
+        let (most_push, most_pull) = (limits::MAX_PUSHED_ENVELOPES, limits::MAX_MAILBOXES);
+        assert_eq!(reread(&exchange(most_push, most_pull)), Ok(()));
+        assert_eq!(
+            reread(&exchange(most_push + 1, 0)),
+            Err(WireError::TooLarge)
+        );
+        assert_eq!(
+            reread(&exchange(0, most_pull + 1)),
+            Err(WireError::TooLarge)
+        );
+    }
+
+    #[test]
+    fn a_reply_has_limits_over_all_its_mailboxes() {
+        let most = limits::MAX_PULLED_ENTRIES;
+        assert_eq!(reread(&reply(2, most / 2)), Ok(()));
+        assert_eq!(reread(&reply(2, most / 2 + 1)), Err(WireError::TooLarge));
+        assert_eq!(reread(&reply(1, most + 1)), Err(WireError::TooLarge));
+        assert_eq!(reread(&reply(limits::MAX_MAILBOXES, 0)), Ok(()));
+        assert_eq!(
+            reread(&reply(limits::MAX_MAILBOXES + 1, 0)),
+            Err(WireError::TooLarge)
+        );
+        let mut many = reply(0, 0);
+        many.pushed = vec![Pushed::Stored(1); limits::MAX_PUSHED_ENVELOPES + 1];
+        assert_eq!(reread(&many), Err(WireError::TooLarge));
+    }
+
+    #[test]
+    fn a_session_has_limits() {
+        let registration = Registration {
+            mailbox: mailbox(),
+            read_key: [1; 32],
+            write_key: [2; 32],
+            retire_key: [3; 32],
+            lifetime: 0,
+        };
+        let proof = Proof {
+            mailbox: mailbox(),
+            access: Access::Read,
+            signature: [4; 64],
+        };
+        let open = |register: usize, proofs: usize| OpenSession {
+            nonce: [5; 32],
+            origin: "https://relay.example".into(),
+            register: vec![registration.clone(); register],
+            proofs: vec![proof.clone(); proofs],
+        };
+        let (most_register, most_proofs) = (limits::MAX_MAILBOXES, limits::MAX_PROOFS);
+        assert_eq!(reread(&open(most_register, most_proofs)), Ok(()));
+        assert_eq!(
+            reread(&open(most_register + 1, 0)),
+            Err(WireError::TooLarge)
+        );
+        assert_eq!(reread(&open(0, most_proofs + 1)), Err(WireError::TooLarge));
+        let session = |refused: usize| Session {
+            token: [0; 32],
+            expires_in: 1,
+            refused: vec![mailbox(); refused],
+        };
+        assert_eq!(reread(&session(limits::MAX_MAILBOXES)), Ok(()));
+        assert_eq!(
+            reread(&session(limits::MAX_MAILBOXES + 1)),
+            Err(WireError::TooLarge)
+        );
+    }
+
+    #[test]
+    fn an_unknown_access_is_refused() {
+        let proof = Proof {
+            mailbox: mailbox(),
+            access: Access::Retire,
+            signature: [4; 64],
+        };
+        let mut bytes = proof.to_canonical();
+        assert_eq!(bytes[35], 2);
+        bytes[35] = 3;
+        assert_eq!(Proof::from_canonical(&bytes), Err(WireError::Malformed));
+    }
 }

@@ -6,14 +6,16 @@
 
 pub mod anchor;
 pub mod attachments;
+pub mod log;
 pub mod meta;
 pub mod migrate;
 pub mod open;
 pub mod project;
 pub mod rebuild;
+pub mod shards;
 pub mod views;
 
-mod detail;
+pub mod detail;
 pub mod entries;
 mod outside;
 mod rows;

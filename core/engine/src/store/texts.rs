@@ -93,11 +93,11 @@ pub fn text_of(connection: &Connection, row: i64) -> Result<String> {
         .to_owned())
 }
 
-/// Gives every current text of a record to `take`, change by change, in an order that devices agree on.
+/// Gives every current text of a record, and the `fullUrl` it came with, to `take`, change by change, in an order that devices agree on.
 pub fn each_current_text(
     connection: &Connection,
     record: RecordId,
-    mut take: impl FnMut(&str) -> Result<()>,
+    mut take: impl FnMut(&str, Option<&str>) -> Result<()>,
 ) -> Result<u64> {
     let mut select = connection.prepare_cached(
         "SELECT r.origin, r.item FROM row r JOIN origin USING(origin) JOIN change c USING(change) \
@@ -107,7 +107,8 @@ pub fn each_current_text(
     let mut texts = Texts::new(connection);
     let mut count = 0;
     while let Some(row) = rows.next()? {
-        take(texts.resource(row.get(0)?, row.get(1)?)?.text)?;
+        let located = texts.resource(row.get(0)?, row.get(1)?)?;
+        take(located.text, located.full_url)?;
         count += 1;
     }
     Ok(count)

@@ -1,17 +1,38 @@
 //! The vault: the engine's only door. Opens and locks the encrypted store of one device, writes changes, reads views, syncs.
+//!
+//! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
+//! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `pairing` · `types`.
 
+mod edit;
+mod import;
+mod keyring;
+mod merge;
+mod open;
+mod pairing;
+mod persons;
+mod sync;
+#[cfg(test)]
+mod tests;
 mod types;
+mod verify;
+mod write;
 
 pub use types::*;
 
-use crate::error::VaultError;
+use crate::error::{Error, Result, VaultError};
+use crate::handover::FhirWriter;
 use crate::host::{Clock, KeyStore, Transport};
 use crate::record::ids::{EntryId, ResourceId};
+use crate::seal::DeviceKeys;
+use crate::store::{self, detail, log, rebuild, views};
 use carnet_wire::RecordId;
+use open::Open;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use sync::{Brake, Exchange, RELAY};
 
 /// What the platform lends to a vault.
 #[derive(Clone)]
@@ -25,140 +46,291 @@ pub struct Host {
 }
 
 /// The encrypted store of one device.
-pub struct Vault {}
+pub struct Vault {
+    folder: PathBuf,
+    host: Host,
+    warnings: Vec<OpenWarning>,
+    open: RwLock<Option<Arc<Open>>>,
+}
 
-type VaultResult<T> = Result<T, VaultError>;
-const UNFINISHED: VaultError = VaultError::Bug("unfinished");
+type VaultResult<T> = std::result::Result<T, VaultError>;
 
 impl Vault {
     /// Creates a vault in an empty or missing folder, with the account of its person and their record.
     pub fn create(
-        _folder: &Path,
-        _host: Host,
-        _device_name: &str,
-        _person: &str,
-        _birth_date: Option<&str>,
+        folder: &Path,
+        host: Host,
+        device_name: &str,
+        person: &str,
+        birth_date: Option<&str>,
     ) -> VaultResult<Self> {
-        Err(UNFINISHED)
+        let device = DeviceKeys::make()?;
+        let open = Open::create(folder, &host, |tx, key| {
+            persons::found_account(tx, key, &device, device_name)?;
+            persons::found_record(tx, key, device_name, person, birth_date, host.clock.now())?;
+            Ok(())
+        })?;
+        Ok(Self::opened(folder, host, open, Vec::new()))
     }
+
     /// Creates the vault of a new phone by joining an account: `announce` gets the code to show; waits until the other
-    /// phone has completed it, `wait` at most.
+    /// phone has completed it, `wait` at most. The vault then holds the account; a sync brings the records.
     pub fn join(
-        _folder: &Path,
-        _host: Host,
-        _device_name: &str,
-        _relay: &str,
-        _wait: Duration,
-        _announce: &mut dyn FnMut(&str),
+        folder: &Path,
+        host: Host,
+        device_name: &str,
+        relay: &str,
+        wait: Duration,
+        announce: &mut dyn FnMut(&str),
     ) -> VaultResult<Self> {
-        Err(UNFINISHED)
+        persons::check_name(device_name)?;
+        open::check_vacant(folder)?;
+        let device = DeviceKeys::make()?;
+        let transport = host.transport.clone();
+        let mut joining =
+            pairing::Joining::begin(&*transport, &device, device_name, relay, wait, announce)?;
+        let marker = open::begin_joining(folder)?;
+        let open = Open::create(folder, &host, |tx, key| {
+            pairing::adopt(tx, key, &device, &joining.welcome, relay)
+        })?;
+        joining.acknowledge()?;
+        pairing::wait_until_added(&open, &*transport, relay)?;
+        marker.end()?;
+        Ok(Self::opened(folder, host, open, Vec::new()))
     }
+
     /// Opens an existing vault.
-    pub fn open(_folder: &Path, _host: Host) -> VaultResult<Self> {
-        Err(UNFINISHED)
+    pub fn open(folder: &Path, host: Host) -> VaultResult<Self> {
+        let (open, warnings) = Open::open(folder, &host)?;
+        Ok(Self::opened(folder, host, open, warnings))
     }
+
+    fn opened(folder: &Path, host: Host, open: Open, warnings: Vec<OpenWarning>) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            host,
+            warnings,
+            open: RwLock::new(Some(Arc::new(open))),
+        }
+    }
+
     /// What opening noticed.
     pub fn warnings(&self) -> Vec<OpenWarning> {
-        Vec::new()
+        self.warnings.clone()
     }
-    /// Forgets the keys; every call answers `Locked` until [`Vault::unlock`].
+
+    /// Forgets the keys; every call answers `Locked` until [`Vault::unlock`]. A call that is under way ends first.
     pub fn lock(&self) -> VaultResult<()> {
-        Err(UNFINISHED)
+        let open = self
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        open.map_or(Ok(()), |open| Ok(open.anchor()?))
     }
+
     /// Opens the database again with the platform's key.
     pub fn unlock(&self) -> VaultResult<()> {
-        Err(UNFINISHED)
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.is_none() {
+            *open = Some(Arc::new(Open::open(&self.folder, &self.host)?.0));
+        }
+        Ok(())
     }
+
     /// Whether the vault is locked.
     pub fn is_locked(&self) -> bool {
-        true
+        self.unlocked().is_err()
     }
+
+    fn unlocked(&self) -> Result<Arc<Open>> {
+        self.open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(Error::Locked)
+    }
+
     /// The persons whose records this vault holds, in the order they were added.
     pub fn persons(&self) -> VaultResult<Vec<Person>> {
-        Err(UNFINISHED)
+        Ok(self.unlocked()?.store.read(persons::persons)?)
     }
+
     /// Adds a person and their record.
-    pub fn add_person(&self, _name: &str, _birth_date: Option<&str>) -> VaultResult<Person> {
-        Err(UNFINISHED)
+    pub fn add_person(&self, name: &str, birth_date: Option<&str>) -> VaultResult<Person> {
+        let open = self.unlocked()?;
+        let now = self.host.clock.now();
+        Ok(open.write(|tx| {
+            let device_name = open.keyring_in(tx)?.device_name();
+            persons::found_record(tx, &open.database_key, &device_name, name, birth_date, now)
+        })?)
     }
+
     /// Imports files, or every file below folders, into a person's record. A second import of the same file adds nothing.
     pub fn import(
         &self,
-        _record: RecordId,
-        _paths: &[PathBuf],
-        _observer: Option<&dyn Observer>,
+        record: RecordId,
+        paths: &[PathBuf],
+        observer: Option<&dyn Observer>,
     ) -> VaultResult<ImportReport> {
-        Err(UNFINISHED)
+        Ok(import::import(
+            &*self.unlocked()?,
+            &*self.host.clock,
+            record,
+            paths,
+            observer,
+        )?)
     }
+
     /// Rows, newest first; rows without a date last.
-    pub fn list(&self, _filter: &Filter) -> VaultResult<Vec<ListRow>> {
-        Err(UNFINISHED)
+    pub fn list(&self, filter: &Filter) -> VaultResult<Vec<ListRow>> {
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| views::list(conn, filter))?)
     }
+
     /// Rows whose words match all words of `text`, best first.
-    pub fn search(&self, _text: &str, _filter: &Filter) -> VaultResult<Vec<ListRow>> {
-        Err(UNFINISHED)
+    pub fn search(&self, text: &str, filter: &Filter) -> VaultResult<Vec<ListRow>> {
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| views::search(conn, text, filter))?)
     }
+
     /// The one resource whose id begins with `prefix` (at least 4 hexadecimal digits).
-    pub fn find(&self, _prefix: &str) -> VaultResult<ResourceId> {
-        Err(UNFINISHED)
+    pub fn find(&self, prefix: &str) -> VaultResult<ResourceId> {
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| views::find_prefix(conn, prefix))?)
     }
+
     /// One resource with provenance, history, notes and corrections.
-    pub fn detail(&self, _id: ResourceId) -> VaultResult<Detail> {
-        Err(UNFINISHED)
+    pub fn detail(&self, id: ResourceId) -> VaultResult<Detail> {
+        Ok(self
+            .unlocked()?
+            .store
+            .read(|conn| detail::detail(conn, id))?)
     }
+
     /// Writes a note about a resource.
-    pub fn annotate(&self, _on: ResourceId, _text: &str) -> VaultResult<EntryId> {
-        Err(UNFINISHED)
+    pub fn annotate(&self, on: ResourceId, text: &str) -> VaultResult<EntryId> {
+        Ok(edit::annotate(
+            &*self.unlocked()?,
+            self.host.clock.now(),
+            on,
+            text,
+        )?)
     }
+
     /// Puts a value beside the source's: `field` is `display`, `when`, `value`, `unit`, `status`, or a FHIR element path.
-    pub fn correct(&self, _on: ResourceId, _field: &str, _value: &str) -> VaultResult<()> {
-        Err(UNFINISHED)
+    pub fn correct(&self, on: ResourceId, field: &str, value: &str) -> VaultResult<()> {
+        Ok(edit::correct(
+            &*self.unlocked()?,
+            self.host.clock.now(),
+            on,
+            field,
+            value,
+        )?)
     }
+
     /// Same-field conflicts that nobody has resolved yet.
     pub fn conflicts(&self) -> VaultResult<Vec<Conflict>> {
-        Err(UNFINISHED)
+        Ok(self.unlocked()?.store.read(detail::conflicts)?)
     }
+
     /// Counts, of one person or all.
-    pub fn stats(&self, _record: Option<RecordId>) -> VaultResult<Stats> {
-        Err(UNFINISHED)
+    pub fn stats(&self, record: Option<RecordId>) -> VaultResult<Stats> {
+        let open = self.unlocked()?;
+        let mut stats = open.store.read(|conn| {
+            let relay = read_relay(conn)?;
+            let mut stats = views::stats(conn, record)?;
+            stats.unsent = log::unsent_count(conn, relay.as_deref())?;
+            stats.quarantined = log::held_counts(conn)?.iter().map(|(_, count)| count).sum();
+            Ok(stats)
+        })?;
+        stats.bytes_on_disk = open.store.bytes_on_disk()?;
+        Ok(stats)
     }
-    /// Writes a person's current resources.
+
+    /// Writes a person's current resources, original text byte for byte, and returns how many.
     pub fn export(
         &self,
-        _record: RecordId,
-        _format: ExportFormat,
-        _out: &mut dyn Write,
+        record: RecordId,
+        format: ExportFormat,
+        out: &mut dyn Write,
     ) -> VaultResult<u64> {
-        Err(UNFINISHED)
+        let open = self.unlocked()?;
+        Ok(open.store.read(|conn| {
+            let mut writer = FhirWriter::begin(out, format)?;
+            store::each_current_text(conn, record, |text, full_url| {
+                writer.resource(text, full_url)
+            })?;
+            writer.end()
+        })?)
     }
+
     /// The person's devices.
     pub fn devices(&self) -> VaultResult<Vec<Device>> {
-        Err(UNFINISHED)
+        Ok(self.unlocked()?.keyring()?.devices())
     }
+
     /// Completes the code shown by a new phone ([`Vault::join`]) and returns the new device.
-    pub fn pair(&self, _code: &str) -> VaultResult<Device> {
-        Err(UNFINISHED)
+    pub fn pair(&self, code: &str) -> VaultResult<Device> {
+        Ok(pairing::introduce(
+            &*self.unlocked()?,
+            &*self.host.transport,
+            code,
+        )?)
     }
+
     /// The relay this vault syncs with, once one was named.
     pub fn relay(&self) -> VaultResult<Option<String>> {
-        Err(UNFINISHED)
+        Ok(self.unlocked()?.store.read(read_relay)?)
     }
+
     /// Pushes and pulls with `relay` (remembered; the remembered one when none is given) until all is exchanged or the
     /// deadline has passed.
     pub fn sync(
         &self,
-        _relay: Option<&str>,
-        _deadline: Option<Duration>,
-        _observer: Option<&dyn Observer>,
+        relay: Option<&str>,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
     ) -> VaultResult<SyncReport> {
-        Err(UNFINISHED)
+        let open = self.unlocked()?;
+        let remembered = open.store.read(read_relay)?;
+        let named = relay.map(|url| url.trim_end_matches('/').to_owned());
+        let url = named
+            .clone()
+            .or(remembered)
+            .ok_or(Error::NotFound("a relay: name one to sync with"))?;
+        let report = Exchange::new(&open, &*self.host.transport, &url)?
+            .run(&Brake::new(deadline, observer))?;
+        // Remembered only now: a mistyped address must not replace one that works.
+        if named.is_some() {
+            open.write(|tx| log::set_meta(tx, RELAY, url.as_bytes()))?;
+        }
+        Ok(report)
     }
+
     /// Checks the database, every chain and every attachment; with `rebuild`, recomputes every view and compares.
-    pub fn verify(&self, _rebuild: bool) -> VaultResult<VerifyReport> {
-        Err(UNFINISHED)
+    pub fn verify(&self, rebuild: bool) -> VaultResult<VerifyReport> {
+        Ok(verify::verify(&*self.unlocked()?, rebuild)?)
     }
+
     /// A digest of every view and every head: equal on devices that hold the same changes (INV-1).
     pub fn fingerprint(&self) -> VaultResult<[u8; 32]> {
-        Err(UNFINISHED)
+        Ok(self.unlocked()?.store.read(rebuild::fingerprint)?)
+    }
+}
+
+fn read_relay(conn: &rusqlite::Connection) -> Result<Option<String>> {
+    Ok(log::meta(conn, RELAY)?.and_then(|bytes| String::from_utf8(bytes).ok()))
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Vault")
     }
 }

@@ -1,5 +1,7 @@
 //! What crosses the vault's door: plain values, flat enough for a phone's bindings.
 
+pub use crate::handover::ExportFormat;
+
 use carnet_wire::{DeviceId, RecordId};
 use std::path::PathBuf;
 
@@ -25,13 +27,6 @@ pub enum OpenWarning {
     RolledBack,
     /// The anchor outside the vault's folder is missing: a rollback could not be noticed. A new one was made.
     AnchorMissing,
-}
-
-/// A file to import: its path is read, only its name is kept.
-#[derive(Debug, Clone, Default)]
-pub struct ImportOptions {
-    /// Whose record.
-    pub record: Option<RecordId>,
 }
 
 /// How far a long call is.
@@ -131,13 +126,4 @@ pub struct VerifyReport {
     pub views: u64,
     /// What is wrong, in words without content; empty when all is well.
     pub problems: Vec<String>,
-}
-
-/// Formats a record can be exported to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExportFormat {
-    /// One FHIR R4 Bundle of type `collection`.
-    Fhir,
-    /// One resource per line.
-    Ndjson,
 }

@@ -1,18 +1,97 @@
--- Written by the lead: change log, outbox, quarantine, cursors, epochs. This is the part the views need.
-CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
-CREATE TABLE secret(slot TEXT PRIMARY KEY, sealed BLOB) WITHOUT ROWID;
-CREATE TABLE author(author INTEGER PRIMARY KEY, device BLOB NOT NULL, incarnation BLOB NOT NULL, UNIQUE(device, incarnation));
-CREATE TABLE log(log INTEGER PRIMARY KEY, record BLOB NOT NULL, compartment BLOB NOT NULL, name TEXT, UNIQUE(record, compartment));
-CREATE TABLE change(
-  change INTEGER PRIMARY KEY,
-  log INTEGER NOT NULL REFERENCES log,
-  author INTEGER NOT NULL REFERENCES author,
-  seq INTEGER NOT NULL,
-  id BLOB NOT NULL UNIQUE,
-  lamport INTEGER NOT NULL,
-  kind INTEGER NOT NULL,
-  header BLOB NOT NULL,
-  signature BLOB NOT NULL,
-  body BLOB NOT NULL,
-  UNIQUE(log, author, seq)
+-- What sync needs: who wrote what, sealed under which epoch, sent where, received from where.
+-- A compartment's log is named by a small integer everywhere else: it stands for (record, compartment).
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- Private keys, sealed once more under a key derived from the database key.
+CREATE TABLE secret (slot TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE author (
+    author INTEGER PRIMARY KEY,
+    device BLOB NOT NULL,
+    incarnation BLOB NOT NULL,
+    UNIQUE (device, incarnation)
+);
+
+CREATE TABLE log (
+    log INTEGER PRIMARY KEY,
+    record BLOB NOT NULL,
+    compartment BLOB NOT NULL,
+    name TEXT NOT NULL,
+    lamport INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (record, compartment)
+);
+
+-- The version vector: how far each author's chain has been merged.
+CREATE TABLE chain (
+    log INTEGER NOT NULL REFERENCES log,
+    author INTEGER NOT NULL REFERENCES author,
+    seq INTEGER NOT NULL,
+    tip BLOB NOT NULL,
+    PRIMARY KEY (log, author)
+) WITHOUT ROWID;
+
+-- Every change that was merged, as its author signed it: all views can be rebuilt from here.
+CREATE TABLE change (
+    change INTEGER PRIMARY KEY,
+    log INTEGER NOT NULL REFERENCES log,
+    author INTEGER NOT NULL REFERENCES author,
+    seq INTEGER NOT NULL,
+    id BLOB NOT NULL UNIQUE,
+    lamport INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    header BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (log, author, seq)
+);
+
+CREATE TABLE epoch (
+    epoch BLOB PRIMARY KEY,
+    log INTEGER NOT NULL REFERENCES log,
+    mailbox BLOB NOT NULL UNIQUE,
+    parents BLOB NOT NULL,
+    secrets BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Envelopes of this device in the order they were sealed, kept until an acknowledged snapshot covers them.
+CREATE TABLE outbox (
+    outbox INTEGER PRIMARY KEY,
+    change INTEGER NOT NULL REFERENCES change,
+    mailbox BLOB NOT NULL,
+    envelope BLOB NOT NULL UNIQUE,
+    bytes BLOB NOT NULL
+);
+
+CREATE TABLE relay (
+    relay INTEGER PRIMARY KEY,
+    url TEXT NOT NULL UNIQUE,
+    generation INTEGER,
+    -- The last row of the outbox that this relay has acknowledged; all before it are acknowledged too.
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    token BLOB,
+    -- Which mailboxes the token opens: a hash of their sorted ids.
+    covers BLOB
+);
+
+CREATE TABLE cursor (
+    relay INTEGER NOT NULL REFERENCES relay,
+    mailbox BLOB NOT NULL,
+    after INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (relay, mailbox)
+) WITHOUT ROWID;
+
+-- Attachments whose bytes a relay is known to hold.
+CREATE TABLE delivered (
+    relay INTEGER NOT NULL REFERENCES relay,
+    blob BLOB NOT NULL,
+    PRIMARY KEY (relay, blob)
+) WITHOUT ROWID;
+
+-- Envelopes that could not be merged yet: never skipped, retried when keys, rosters or chains advance.
+CREATE TABLE quarantine (
+    envelope BLOB PRIMARY KEY,
+    mailbox BLOB NOT NULL,
+    reason INTEGER NOT NULL,
+    bytes BLOB NOT NULL
 );

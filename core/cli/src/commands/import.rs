@@ -1,0 +1,199 @@
+//! `carnet import`: files become a record.
+
+use crate::arguments::Import;
+use crate::console::Console;
+use crate::context::{self, Context};
+use crate::error::{CliError, CliResult, Exit};
+use crate::format::{clean, integer};
+use crate::json;
+use crate::language::Language;
+use crate::progress::{Unit, Watch};
+use crate::table::{self, Column};
+use crate::texts::{engine, message};
+use carnet::vault::{FileReport, ImportReport};
+use std::path::Path;
+
+/// Rejections printed one by one; programs get all.
+const SHOWN_REJECTIONS: usize = 20;
+
+/// Imports.
+pub fn run(arguments: &Import, context: &mut Context) -> CliResult {
+    arguments
+        .paths
+        .iter()
+        .try_for_each(|path| must_exist(path))?;
+    let vault = context.open()?;
+    let person = context::person(vault.persons()?, arguments.person.as_deref())?;
+    let watch = Watch::start(&context.console, message::IMPORTING, Unit::Bytes);
+    let report = vault.import(person.record, &arguments.paths, Some(&watch));
+    watch.finish();
+    let report = report?;
+    match context.console.json {
+        true => context.console.json(&json::import(&report))?,
+        false => print(&mut context.console, &report)?,
+    }
+    let rejected = report.files.iter().any(|file| !file.rejected.is_empty());
+    if arguments.strict && rejected {
+        return Err(CliError::said(
+            Exit::Rejected,
+            message::REJECTED_STRICT,
+            &[],
+        ));
+    }
+    Ok(())
+}
+
+/// A path that is not there is a mistake of the line, told before the passphrase is asked.
+fn must_exist(path: &Path) -> CliResult {
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        _ => Err(CliError::said(
+            Exit::NotFound,
+            message::NO_SUCH_PATH,
+            &[&path.to_string_lossy()],
+        )),
+    }
+}
+
+fn print(console: &mut Console, report: &ImportReport) -> CliResult {
+    let language = console.language;
+    let columns = [
+        Column::new(message::H_FILE),
+        Column::spare(message::H_FORMAT),
+        Column::number(message::H_NEW),
+        Column::number(message::H_UNCHANGED),
+        Column::number(message::H_UPDATED),
+        Column::number(message::H_REJECTED),
+    ];
+    let rows: Vec<Vec<String>> = report
+        .files
+        .iter()
+        .map(|file| cells(file, language))
+        .collect();
+    table::print(console, &columns, &rows)?;
+    print_rejections(console, report)?;
+    print_warnings(console, report)?;
+    let sum = |count: fn(&FileReport) -> u64| {
+        let total = report.files.iter().map(count).sum();
+        integer(total, language)
+    };
+    let totals = [
+        sum(|file| file.new),
+        sum(|file| file.unchanged),
+        sum(|file| file.updated),
+        sum(|file| file.rejected.len() as u64),
+    ];
+    console.say(
+        message::IMPORT_TOTAL,
+        &totals.each_ref().map(String::as_str),
+    )
+}
+
+fn cells(file: &FileReport, language: Language) -> Vec<String> {
+    vec![
+        clean(&file.path.to_string_lossy()),
+        file.format.to_owned(),
+        integer(file.new, language),
+        integer(file.unchanged, language),
+        integer(file.updated, language),
+        integer(file.rejected.len() as u64, language),
+    ]
+}
+
+fn print_rejections(console: &mut Console, report: &ImportReport) -> CliResult {
+    let language = console.language;
+    let all = report
+        .files
+        .iter()
+        .flat_map(|file| file.rejected.iter().map(move |item| (file, item)));
+    for (file, item) in all.clone().take(SHOWN_REJECTIONS) {
+        let path = clean(&file.path.to_string_lossy());
+        let reason = engine::translate(item.reason, language);
+        console.say(
+            message::REJECTED_ITEM,
+            &[&path, &clean(&item.location), reason],
+        )?;
+    }
+    match all.count().saturating_sub(SHOWN_REJECTIONS) {
+        0 => Ok(()),
+        more => console.line(&message::MORE_REJECTED.fill(language, more as u64, &[])),
+    }
+}
+
+fn print_warnings(console: &mut Console, report: &ImportReport) -> CliResult {
+    let language = console.language;
+    for file in &report.files {
+        for warning in &file.warnings {
+            let path = clean(&file.path.to_string_lossy());
+            let text = clean(engine::translate(warning, language));
+            console.say(message::FILE_NOTE, &[&path, &text])?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::console::tests::console;
+    use carnet::vault::Rejection;
+
+    fn report(rejections: usize) -> ImportReport {
+        let rejection = Rejection {
+            location: "entry[3]".to_owned(),
+            reason: "the bytes are malformed",
+        };
+        let file = FileReport {
+            path: "bilan.json".into(),
+            format: "fhir-json",
+            new: 1200,
+            rejected: vec![rejection; rejections],
+            warnings: vec!["kept\u{1b}[2J".to_owned()],
+            ..FileReport::default()
+        };
+        ImportReport { files: vec![file] }
+    }
+
+    fn printed(language: Language, rejections: usize) -> String {
+        let (mut console, printed) = console(language);
+        print(&mut console, &report(rejections)).unwrap();
+        printed.text()
+    }
+
+    #[test]
+    fn rejections_are_told_where_and_why_in_the_language() {
+        let fr = printed(Language::Fr, 1);
+        assert!(
+            fr.contains("bilan.json, entry[3] : les octets sont mal formés"),
+            "{fr}"
+        );
+        assert!(
+            fr.contains(
+                "Nouveaux : 1\u{202f}200 · déjà là : 0 · nouvelles versions : 0 · rejetés : 1"
+            ),
+            "{fr}"
+        );
+        let en = printed(Language::En, 1);
+        assert!(
+            en.contains("bilan.json, entry[3]: the bytes are malformed"),
+            "{en}"
+        );
+        assert!(!en.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_flood_of_rejections_is_summed_up() {
+        let en = printed(Language::En, 25);
+        assert_eq!(en.matches("entry[3]").count(), SHOWN_REJECTIONS);
+        assert!(en.contains("and 5 more"));
+    }
+
+    #[test]
+    fn a_missing_path_is_named_as_typed() {
+        let error = must_exist(Path::new("no/such.json")).unwrap_err();
+        assert_eq!(error.code(), Exit::NotFound as u8);
+        assert!(error.line(Language::Fr).unwrap().contains("no/such.json"));
+        assert!(must_exist(Path::new(".")).is_ok());
+    }
+}

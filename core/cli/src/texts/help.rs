@@ -1,0 +1,220 @@
+//! The words of `--help`: one entry per command (its path), per example block, and per argument (`path:id`).
+
+use crate::language::Text;
+
+const fn text(fr: &'static str, en: &'static str) -> Text {
+    Text { fr, en }
+}
+
+/// What a command does.
+pub fn about(path: &str) -> Option<Text> {
+    find(ABOUT, path)
+}
+
+/// What stands below its options: examples, exit codes.
+pub fn after(path: &str) -> Option<Text> {
+    find(AFTER, path)
+}
+
+/// The name of an argument's value, and what the argument does.
+pub fn argument(key: &str) -> Option<(Text, Text)> {
+    let exact = ARGUMENTS.iter().find(|(name, ..)| *name == key);
+    exact.map(|(_, value, text)| (*value, *text))
+}
+
+fn find(table: &[(&str, Text)], path: &str) -> Option<Text> {
+    table
+        .iter()
+        .find(|(name, _)| *name == path)
+        .map(|(_, text)| *text)
+}
+
+/// Every command and argument with help.
+#[cfg(test)]
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    let arguments = ARGUMENTS.iter().map(|(key, ..)| *key);
+    ABOUT.iter().map(|(key, _)| *key).chain(arguments)
+}
+
+/// Every text here.
+#[cfg(test)]
+pub fn texts() -> Vec<(String, Text)> {
+    let named = |(key, text): &(&str, Text)| (format!("help {key}"), *text);
+    let mut all: Vec<_> = ABOUT.iter().chain(AFTER).map(named).collect();
+    for (key, value, text) in ARGUMENTS {
+        all.push((format!("help {key}"), *text));
+        all.push((format!("value of {key}"), *value));
+    }
+    all
+}
+
+#[rustfmt::skip]
+const ABOUT: &[(&str, Text)] = &[
+    ("", text("Carnet : votre dossier de santé, chiffré sur vos appareils, lisible par vous seul.", "Carnet: your health record, encrypted on your devices, readable by you alone.")),
+    ("init", text("Crée un coffre chiffré dans un répertoire vide ou nouveau", "Create an encrypted vault in an empty or new folder")),
+    ("person", text("Les personnes dont ce coffre tient le dossier", "The persons whose records this vault holds")),
+    ("person add", text("Ajoute une personne et son dossier", "Add a person and their record")),
+    ("person list", text("Liste les personnes", "List the persons")),
+    ("import", text("Importe des fichiers, ou tous ceux d'un répertoire ; réimporter n'ajoute rien deux fois", "Import files, or every file below a folder; importing again adds nothing twice")),
+    ("timeline", text("La chronologie, du plus récent au plus ancien", "The timeline, newest first")),
+    ("search", text("Cherche des mots, avec ou sans accents", "Search for words, with or without accents")),
+    ("show", text("Un élément en entier : d'où il vient, ses notes, ses corrections", "One item in full: where it comes from, its notes, its corrections")),
+    ("list", text("Les éléments d'un genre : allergies, traitements, vaccins…", "The items of a kind: allergies, treatments, vaccines…")),
+    ("annotate", text("Écrit une note à côté d'un élément", "Write a note beside an item")),
+    ("correct", text("Corrige ce qui est affiché ; la source reste intacte, à côté", "Correct what is shown; the source stays intact beside it")),
+    ("conflicts", text("Les champs corrigés différemment sur deux appareils à la fois", "Fields corrected differently on two devices at once")),
+    ("stats", text("Combien d'éléments, de versions, d'octets", "How many items, versions, bytes")),
+    ("export", text("Écrit le dossier d'une personne dans un format ouvert, EN CLAIR", "Write a person's record in an open format, NOT encrypted")),
+    ("device", text("Vos appareils", "Your devices")),
+    ("device list", text("Liste vos appareils", "List your devices")),
+    ("device join", text("Sur le nouvel appareil : affiche un code et attend que l'ancien le reçoive", "On the new device: show a code and wait until the old one has been given it")),
+    ("device pair", text("Sur l'ancien appareil : accepte le code affiché par le nouveau", "On the old device: accept the code shown by the new one")),
+    ("sync", text("Échange avec vos autres appareils par un relais qui ne peut rien lire", "Exchange with your other devices through a relay that can read nothing")),
+    ("verify", text("Vérifie la base, les signatures et chaque document", "Check the database, the signatures and every document")),
+    ("demo", text("Montre tout en moins de dix secondes : deux téléphones, un relais, un dossier inventé", "Show everything in less than ten seconds: two phones, one relay, an invented record")),
+    ("completions", text("Écrit les complétions pour votre shell", "Write completions for your shell")),
+    ("help", text("Affiche l'aide d'une commande", "Print the help of a command")),
+];
+
+#[rustfmt::skip]
+const AFTER: &[(&str, Text)] = &[
+    ("", text(
+        "Pour commencer :\n  carnet demo                                    tout voir, sans rien installer\n  export CARNET_VAULT=~/carnet\n  carnet init --person \"Camille Martin\"\n  carnet import mes-documents/\n  carnet timeline\n\n\
+         La phrase secrète est demandée au clavier, ou lue dans CARNET_PASSPHRASE ou\n--passphrase-file ; jamais dans les arguments.\n\
+         Les ancres contre le retour en arrière sont gardées dans CARNET_STATE, sinon dans\n~/.local/state/carnet/anchors.\n\n\
+         Codes de sortie :\n   0  tout va bien                       6  hors ligne, ou le relais refuse\n   1  autre erreur                       7  données abîmées, ou d'une version plus récente\n   2  ligne mal tapée                    8  éléments rejetés par un import --strict\n   3  verrouillé, ou mauvaise phrase     9  annulé\n   4  introuvable                       10  l'appairage n'a pas abouti\n   5  valeur qui ne convient pas        11  disque plein",
+        "To begin:\n  carnet demo                                    see it all, nothing to set up\n  export CARNET_VAULT=~/carnet\n  carnet init --person \"Camille Martin\"\n  carnet import my-documents/\n  carnet timeline\n\n\
+         The passphrase is asked at the keyboard, or read from CARNET_PASSPHRASE or\n--passphrase-file; never from arguments.\n\
+         Anchors against rollback are kept in CARNET_STATE, else in ~/.local/state/carnet/anchors.\n\n\
+         Exit codes:\n   0  all is well                        6  offline, or the relay refuses\n   1  another error                      7  damaged data, or from a newer version\n   2  mistyped line                      8  items rejected by import --strict\n   3  locked, or wrong passphrase        9  cancelled\n   4  not found                         10  pairing did not complete\n   5  a value that does not suit        11  disk full")),
+    ("init", text(
+        "Exemple :\n  $ carnet init --vault ~/carnet --person \"Camille Martin\" --birth-date 1984-03",
+        "Example:\n  $ carnet init --vault ~/carnet --person \"Camille Martin\" --birth-date 1984-03")),
+    ("person", text("Exemple :\n  $ carnet person add \"Lou Martin\" --birth-date 2019", "Example:\n  $ carnet person add \"Lou Martin\" --birth-date 2019")),
+    ("import", text(
+        "Lit FHIR R4 : bundles, ressources seules, NDJSON, NDJSON.gz. Un élément refusé n'arrête pas les autres.\nInterrompu, l'import reprend là où il en était.\n\nExemples :\n  $ carnet import resultats.json\n  $ carnet import telechargements/ --person \"Lou Martin\" --json",
+        "Reads FHIR R4: bundles, single resources, NDJSON, NDJSON.gz. A refused item does not stop the others.\nInterrupted, an import resumes where it was.\n\nExamples:\n  $ carnet import results.json\n  $ carnet import downloads/ --person \"Lou Martin\" --json")),
+    ("timeline", text(
+        "Catégories : patient-summary (synthèse), prescription (ordonnances), dispensation,\n  imaging (imagerie), laboratory (biologie), discharge (sorties d'hôpital), other (autres),\n  ou celles de Mon espace santé : SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExemples :\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 12/03/2021 --to 04/2021",
+        "Categories: patient-summary, prescription, dispensation, imaging, laboratory,\n  discharge, other, or those of Mon espace santé: SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExamples:\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 2021-03-12 --to 2021-04")),
+    ("search", text("Exemple :\n  $ carnet search penicilline     trouve « Allergie à la pénicilline »", "Example:\n  $ carnet search penicilline     finds \"Allergie à la pénicilline\"")),
+    ("show", text("Exemples :\n  $ carnet show 3fa4c1\n  $ carnet show 3fa4c1 --original > resultat.json", "Examples:\n  $ carnet show 3fa4c1\n  $ carnet show 3fa4c1 --original > result.json")),
+    ("list", text("Exemples :\n  $ carnet list allergies\n  $ carnet list Observation --category laboratory", "Examples:\n  $ carnet list allergies\n  $ carnet list Observation --category laboratory")),
+    ("annotate", text("Exemple :\n  $ carnet annotate 3fa4c1 \"À revoir avec le Dr Morel\"", "Example:\n  $ carnet annotate 3fa4c1 \"Ask Dr Morel again\"")),
+    ("correct", text(
+        "Champs : display (nom), when (date), value (valeur), unit (unité), status (statut), ou un chemin FHIR.\n\nExemple :\n  $ carnet correct 3fa4c1 date 12/03/2021",
+        "Fields: display, when, value, unit, status, or a FHIR element path.\n\nExample:\n  $ carnet correct 3fa4c1 when 2021-03-12")),
+    ("export", text(
+        "Le fichier n'est lisible que par vous (droits 0600) et n'en remplace pas un autre sans --force ; « - » écrit sur la sortie.\n\nExemples :\n  $ carnet export --format fhir camille.json\n  $ carnet export --format ndjson - | wc -l",
+        "Only you may read the file (mode 0600); it replaces no other without --force; \"-\" writes to standard output.\n\nExamples:\n  $ carnet export --format fhir camille.json\n  $ carnet export --format ndjson - | wc -l")),
+    ("device", text(
+        "Exemple :\n  nouveau $ carnet device join --relay https://relais.exemple.fr --vault ~/carnet\n  ancien  $ carnet device pair CODE",
+        "Example:\n  new $ carnet device join --relay https://relay.example.org --vault ~/carnet\n  old $ carnet device pair CODE")),
+    ("sync", text(
+        "Le relais est retenu : le nommer une fois suffit.\n\nExemples :\n  $ carnet sync --relay https://relais.exemple.fr\n  $ carnet sync --deadline 25s --json",
+        "The relay is remembered: naming it once is enough.\n\nExamples:\n  $ carnet sync --relay https://relay.example.org\n  $ carnet sync --deadline 25s --json")),
+    ("completions", text("Exemple :\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet", "Example:\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet")),
+];
+
+const PERSON: Text = text("NOM", "NAME");
+const FILE: Text = text("FICHIER", "FILE");
+const FOLDER: Text = text("RÉPERTOIRE", "FOLDER");
+const DATE: Text = text("DATE", "DATE");
+const ID: Text = text("ID", "ID");
+const COUNT: Text = text("N", "N");
+const URL: Text = text("URL", "URL");
+const FLAG: Text = text("-", "-");
+const CATEGORY: Text = text("CATÉGORIE", "CATEGORY");
+const KIND: Text = text("GENRE", "KIND");
+const DURATION: Text = text("DURÉE", "DURATION");
+
+const WHOSE: Text = text(
+    "De qui ; inutile s'il n'y a qu'une personne",
+    "Whose; not needed when there is one person",
+);
+const OF_ONE: Text = text(
+    "Une personne seulement ; sinon toutes",
+    "One person only; all otherwise",
+);
+const MOST: Text = text(
+    "Au plus tant de lignes (50 pour un tableau, toutes avec --json)",
+    "At most so many rows (50 in a table, all with --json)",
+);
+const BORN: Text = text(
+    "Date de naissance, entière ou non : 1984, 1984-03, 1984-03-12",
+    "Date of birth, whole or not: 1984, 1984-03, 1984-03-12",
+);
+const DEVICE_NAME: Text = text(
+    "Nom de cet appareil (sinon celui de la machine)",
+    "Name of this device (else the machine's)",
+);
+const TLS_ROOT: Text = text(
+    "Autorité de certification en plus, en PEM [CARNET_TLS_ROOT]",
+    "One more certificate authority, PEM [CARNET_TLS_ROOT]",
+);
+const SOME_ID: Text = text(
+    "Le début de l'identifiant : 4 chiffres ou plus",
+    "The beginning of the id: 4 digits or more",
+);
+const SOME_KIND: Text = text(
+    "Un genre : allergies, traitements, vaccins, résultats… ou un type FHIR",
+    "A kind: allergies, treatments, vaccines, results… or a FHIR type",
+);
+const SOME_CATEGORY: Text = text("Une catégorie seulement", "One category only");
+
+#[rustfmt::skip]
+const ARGUMENTS: &[(&str, Text, Text)] = &[
+    (":vault", FOLDER, text("Le coffre [CARNET_VAULT]", "The vault [CARNET_VAULT]")),
+    (":lang", text("fr|en", "fr|en"), text("La langue (sinon celle du système)", "The language (else the system's)")),
+    (":json", FLAG, text("Pour les programmes : JSON sur la sortie", "For programs: JSON on standard output")),
+    (":passphrase_file", FILE, text("Lit la phrase secrète dans la première ligne d'un fichier", "Read the passphrase from the first line of a file")),
+    (":quiet", FLAG, text("Sans barre de progression", "No progress bar")),
+    (":version", FLAG, text("Affiche la version", "Print the version")),
+    ("init:person", PERSON, text("Votre nom, tel qu'il sera affiché", "Your name, as it will be shown")),
+    ("init:birth_date", DATE, BORN),
+    ("init:device_name", PERSON, DEVICE_NAME),
+    ("person add:name", PERSON, text("Son nom, tel qu'il sera affiché", "Their name, as it will be shown")),
+    ("person add:birth_date", DATE, BORN),
+    ("import:paths", text("CHEMIN", "PATH"), text("Fichiers ou répertoires", "Files or folders")),
+    ("import:person", PERSON, WHOSE),
+    ("import:strict", FLAG, text("Sort avec le code 8 si un élément est rejeté", "Exit with code 8 if an item is rejected")),
+    ("timeline:from", DATE, text("À partir de cette date, entière ou non", "From this date on, whole or not")),
+    ("timeline:to", DATE, text("Jusqu'à cette date comprise, entière ou non", "Up to and including this date, whole or not")),
+    ("timeline:category", CATEGORY, SOME_CATEGORY),
+    ("timeline:kind", KIND, SOME_KIND),
+    ("timeline:limit", COUNT, MOST),
+    ("timeline:person", PERSON, OF_ONE),
+    ("search:text", text("MOT", "WORD"), text("Des mots, tous présents", "Words, all present")),
+    ("search:limit", COUNT, MOST),
+    ("search:person", PERSON, OF_ONE),
+    ("show:id", ID, SOME_ID),
+    ("show:history", FLAG, text("Toutes les versions et où chacune a été vue", "Every version and where each was seen")),
+    ("show:original", FLAG, text("Le texte d'origine, à l'octet près", "The original text, byte for byte")),
+    ("list:kind", KIND, SOME_KIND),
+    ("list:category", CATEGORY, SOME_CATEGORY),
+    ("list:limit", COUNT, MOST),
+    ("list:person", PERSON, OF_ONE),
+    ("annotate:id", ID, SOME_ID),
+    ("annotate:text", text("TEXTE", "TEXT"), text("La note", "The note")),
+    ("correct:id", ID, SOME_ID),
+    ("correct:field", text("CHAMP", "FIELD"), text("Le champ à corriger", "The field to correct")),
+    ("correct:value", text("VALEUR", "VALUE"), text("Ce qu'il faut afficher", "What to show")),
+    ("stats:person", PERSON, OF_ONE),
+    ("export:format", text("fhir|ndjson", "fhir|ndjson"), text("fhir : un Bundle ; ndjson : une ressource par ligne", "fhir: one Bundle; ndjson: one resource per line")),
+    ("export:out", text("SORTIE", "OUT"), text("Le fichier à écrire, ou « - »", "The file to write, or \"-\"")),
+    ("export:person", PERSON, WHOSE),
+    ("export:force", FLAG, text("Remplace un fichier existant", "Replace an existing file")),
+    ("device join:relay", URL, text("Le relais que vos appareils utilisent", "The relay your devices use")),
+    ("device join:device_name", PERSON, DEVICE_NAME),
+    ("device join:wait", DURATION, text("Attend l'ancien appareil au plus ce temps (10m)", "Wait for the old device at most this long (10m)")),
+    ("device join:tls_root", FILE, TLS_ROOT),
+    ("device pair:code", text("CODE", "CODE"), text("Le code affiché par le nouvel appareil", "The code shown by the new device")),
+    ("device pair:tls_root", FILE, TLS_ROOT),
+    ("sync:relay", URL, text("Le relais, retenu pour la suite", "The relay, remembered from then on")),
+    ("sync:deadline", DURATION, text("S'arrête au bout de ce temps : 25s, 2m", "Stop after this long: 25s, 2m")),
+    ("sync:tls_root", FILE, TLS_ROOT),
+    ("verify:rebuild", FLAG, text("Recalcule aussi chaque vue et la compare", "Also recompute every view and compare it")),
+    ("demo:keep", FOLDER, text("Garde les deux coffres et le relais pour les regarder", "Keep both vaults and the relay to look at them")),
+    ("completions:shell", text("SHELL", "SHELL"), text("bash, zsh, fish, elvish ou powershell", "bash, zsh, fish, elvish or powershell")),
+    ("help:command", text("COMMANDE", "COMMAND"), text("La commande", "The command")),
+];

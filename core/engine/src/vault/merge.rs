@@ -1,0 +1,282 @@
+//! Merging: what comes from a relay is opened, checked, chained and projected, or held in quarantine with a reason.
+//!
+//! Nothing that arrives is skipped (INV-8): an envelope is either merged, already known, or held. What is held is tried
+//! again whenever a chain, a roster or a key advances. Checks go from cheap to dear, and a body is inflated only after the
+//! signature over its hash holds:
+//! envelope → epoch → AEAD → signature → chain → authorisation → content.
+
+use super::keyring::{self, Keyring};
+use crate::error::{Error, Result};
+use crate::record::change::Change;
+use crate::roster::{Operation, Operations, ROSTER};
+use crate::seal::{self, Epoch, Opened};
+use crate::store::log::{self, HeldFor, StoredChange};
+use crate::store::{Projection, project};
+use carnet_wire::{Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind};
+use rusqlite::Transaction;
+use std::sync::Arc;
+
+/// Greatest logical time accepted: a member cannot push the clock of a compartment to its end.
+const MAX_LAMPORT: u64 = 1 << 52;
+
+/// What became of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It was merged.
+    Merged,
+    /// It had been merged before, or this device wrote it.
+    Known,
+    /// It is in quarantine.
+    Held(HeldFor),
+}
+
+/// Merges one envelope, or holds it. `keyring` is loaded again inside when operations arrive.
+pub fn receive(
+    tx: &Transaction<'_>,
+    keyring: &mut Arc<Keyring>,
+    key: &[u8; 32],
+    mailbox: MailboxId,
+    bytes: &[u8],
+) -> Result<Received> {
+    let id = EnvelopeId::derive(bytes);
+    if log::is_own(tx, id)? {
+        return Ok(Received::Known);
+    }
+    let received = match try_merge(tx, keyring, mailbox, bytes)? {
+        Outcome::Merged { operations } => {
+            log::release(tx, id)?;
+            if operations {
+                absorb_operations(tx, keyring, key)?;
+            }
+            Received::Merged
+        }
+        Outcome::Known => {
+            log::release(tx, id)?;
+            Received::Known
+        }
+        Outcome::Held(reason) => {
+            log::hold(tx, mailbox, bytes, reason)?;
+            Received::Held(reason)
+        }
+    };
+    Ok(received)
+}
+
+/// Tries everything in quarantine again until nothing more can be merged; returns how many were.
+pub fn retry_held(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) -> Result<u64> {
+    let mut merged = 0;
+    loop {
+        let mailboxes: Vec<MailboxId> = keyring
+            .epochs
+            .iter()
+            .map(|(_, epoch)| epoch.mailbox)
+            .collect();
+        let before = merged;
+        for held in log::held_in(tx, &mailboxes)? {
+            // A fork or a refusal does not heal by itself: only what waits for something is worth opening again.
+            let waits = matches!(
+                held.reason,
+                HeldFor::Gap | HeldFor::Unauthorised | HeldFor::Unopenable
+            );
+            if waits && receive(tx, keyring, key, held.mailbox, &held.bytes)? == Received::Merged {
+                merged += 1;
+            }
+        }
+        if merged == before {
+            return Ok(merged);
+        }
+    }
+}
+
+enum Outcome {
+    Merged { operations: bool },
+    Known,
+    Held(HeldFor),
+}
+
+fn try_merge(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    mailbox: MailboxId,
+    bytes: &[u8],
+) -> Result<Outcome> {
+    let Some((log, opened)) = open(keyring, mailbox, bytes)? else {
+        return Ok(Outcome::Held(HeldFor::Unopenable));
+    };
+    if log::has_change(tx, opened.id)? {
+        return Ok(Outcome::Known);
+    }
+    let (seq, tip) = log::position(tx, log, &opened.header.author)?;
+    let header = &opened.header;
+    if header.seq > seq + 1 {
+        return Ok(Outcome::Held(HeldFor::Gap));
+    }
+    if header.seq <= seq || header.prev != tip {
+        return Ok(Outcome::Held(HeldFor::Fork));
+    }
+    if header.lamport > MAX_LAMPORT {
+        return Ok(Outcome::Held(HeldFor::Refused));
+    }
+    match header.kind {
+        kind::CHANGE => merge_change(tx, keyring, log, opened),
+        kind::OPERATIONS => merge_operations(tx, log, opened),
+        _ => Ok(Outcome::Held(HeldFor::Unknown)),
+    }
+}
+
+/// Opens an envelope with the epoch of the mailbox it lay in; `None` when it cannot be opened.
+fn open(keyring: &Keyring, mailbox: MailboxId, bytes: &[u8]) -> Result<Option<(i64, Opened)>> {
+    let Some((log, epoch)) = keyring.epoch_of(mailbox) else {
+        return Ok(None);
+    };
+    let Ok(envelope) = Envelope::from_bytes(bytes) else {
+        return Ok(None);
+    };
+    match seal::open(epoch, &envelope) {
+        Ok(opened) => Ok(Some((log, opened))),
+        Err(
+            Error::Unsealable
+            | Error::Wire(_)
+            | Error::Unauthorised(_)
+            | Error::Invalid(_)
+            | Error::TooLarge(_),
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn merge_change(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    opened: Opened,
+) -> Result<Outcome> {
+    let header = &opened.header;
+    let allowed = keyring
+        .roster(header.record)
+        .is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
+    if !allowed {
+        return Ok(Outcome::Held(HeldFor::Unauthorised));
+    }
+    let Ok(change) =
+        seal::unpack_body(&opened.body).and_then(|payload| Ok(Change::from_canonical(&payload)?))
+    else {
+        return Ok(Outcome::Held(HeldFor::Refused));
+    };
+    let author = opened.header.author;
+    let header = opened.header.clone();
+    let number = log::append(tx, log, &header, &stored(log, opened))?;
+    // An item this build cannot use is counted as refused and stays in the change: what another device accepted, or a
+    // later build understands, is never dropped for it.
+    project(
+        tx,
+        Projection {
+            log,
+            change: number,
+            author: &author,
+            value: &change,
+            parsed: None,
+        },
+    )?;
+    Ok(Outcome::Merged { operations: false })
+}
+
+/// Operations are kept whoever signed them: the fold decides which count, and shows those that do not.
+fn merge_operations(tx: &Transaction<'_>, log: i64, opened: Opened) -> Result<Outcome> {
+    let readable =
+        seal::unpack_body(&opened.body).and_then(|payload| Operations::from_body(&payload));
+    if readable.is_err() {
+        return Ok(Outcome::Held(HeldFor::Refused));
+    }
+    let header = opened.header.clone();
+    log::append(tx, log, &header, &stored(log, opened))?;
+    keyring::count_operations(tx)?;
+    Ok(Outcome::Merged { operations: true })
+}
+
+fn stored(log: i64, opened: Opened) -> StoredChange {
+    StoredChange {
+        number: 0,
+        log,
+        id: opened.id,
+        header: opened.header_bytes,
+        signature: opened.signature,
+        body: opened.body,
+    }
+}
+
+/// Folds again, and keeps the epochs that new operations give this account: rosters named in the keyring, then the
+/// compartments those rosters name.
+pub fn absorb_operations(
+    tx: &Transaction<'_>,
+    keyring: &mut Arc<Keyring>,
+    key: &[u8; 32],
+) -> Result<()> {
+    *keyring = Arc::new(Keyring::load(tx, key)?);
+    let known = keep_known_records(tx, keyring)?;
+    let minted = keep_minted_epochs(tx, keyring)?;
+    if known || minted {
+        *keyring = Arc::new(Keyring::load(tx, key)?);
+    }
+    Ok(())
+}
+
+fn keep_known_records(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
+    let mut news = false;
+    let account = keyring
+        .roster(keyring.account_record())
+        .and_then(|roster| roster.account(keyring.account));
+    for (record, grants) in account
+        .into_iter()
+        .flat_map(|account| account.records.iter())
+    {
+        let compartment = CompartmentId::derive(*record, ROSTER);
+        for grant in grants.iter().filter(|grant| !keyring.holds(grant.epoch)) {
+            // A grant whose secrets are not its own is a broken device's: it opens nothing and costs nothing.
+            if let Ok(epoch) = Epoch::from_grant(*record, compartment, grant) {
+                keyring::keep_epoch(tx, &epoch, ROSTER)?;
+                news = true;
+            }
+        }
+    }
+    Ok(news)
+}
+
+fn keep_minted_epochs(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
+    let mut news = false;
+    for log in log::logs(tx)?.into_iter().filter(|log| log.name == ROSTER) {
+        let Some(roster) = keyring.roster(log.record) else {
+            continue;
+        };
+        for change in keyring::read_operations(tx, &log)? {
+            if roster.refused().iter().any(|(id, _)| *id == change.id) {
+                continue;
+            }
+            for operation in &change.operations {
+                news |= keep_minted(tx, keyring, log.record, operation)?;
+            }
+        }
+    }
+    Ok(news)
+}
+
+fn keep_minted(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    record: RecordId,
+    operation: &Operation,
+) -> Result<bool> {
+    let Operation::MintEpoch { name, epoch, .. } = operation else {
+        return Ok(false);
+    };
+    if keyring.holds(*epoch) {
+        return Ok(false);
+    }
+    // A wrap that does not open was not made for this account: the epoch stays closed here.
+    let Ok(Some(opened)) = operation.open_epoch(record, keyring.account, &keyring.account_keys)
+    else {
+        return Ok(false);
+    };
+    keyring::keep_epoch(tx, &opened, name)?;
+    Ok(true)
+}

@@ -1,0 +1,330 @@
+//! Pairing: a new phone of the same person joins the account. The cryptography is in `seal::pairing`; here is who says
+//! what when, over a rendezvous mailbox whose keys both sides derive from the code.
+//!
+//! ```text
+//! new phone                         relay                        old phone
+//! ── registers the rendezvous, hello ──►
+//! shows the code ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ a person types it ─ ─ ─ ─ ►
+//!                                        ◄── reads hello, checks it against the code
+//!                                        ◄── welcome (account keys, sealed to hello's key and the code)
+//! ── reads welcome, ack ──►
+//!                                        ◄── reads ack; signs AddDevice into the devices log, syncs
+//! ── syncs until it sees itself among the devices, then everything else
+//! ```
+//! The old phone adds nothing before the new one has proved that it opened the welcome; the new phone keeps nothing
+//! before it has seen itself added. Either may die at any point: a new code starts over.
+
+use super::Device;
+use super::keyring::{self, Keyring};
+use super::open::Open;
+use super::sync::{Brake, Exchange, RELAY};
+use super::write;
+use crate::error::{Error, Result};
+use crate::host::Transport;
+use crate::roster::{DEVICES, KEYRING, Operation, Roster};
+use crate::seal::pairing::{
+    Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch,
+};
+use crate::seal::{AccountKeys, DeviceCard, DeviceKeys, Epoch};
+use crate::store::log::{self, Outgoing};
+use crate::sync::session::{Action, Plan, Session};
+use carnet_wire::relay::{Pull, Pushed, code};
+use rusqlite::{Connection, Transaction};
+use std::time::{Duration, Instant};
+
+/// How often each side looks for the other's message.
+const POLL: Duration = Duration::from_millis(300);
+/// How long the old phone waits for the new one's acknowledgement.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How long the new phone waits to be added after its acknowledgement.
+const ADDED_WAIT: Duration = Duration::from_secs(60);
+
+const NOBODY: Error = Error::Pairing(
+    "no phone is waiting with this code: it is wrong or has expired; make a new one on the new phone",
+);
+const NO_ANSWER: Error = Error::Pairing(
+    "the new phone did not answer: make a new code on it and try again; nothing was added",
+);
+const NOT_COMPLETED: Error = Error::Pairing("nobody completed this code in time: start again");
+const NOT_ADDED: Error =
+    Error::Pairing("the other phone did not finish: start again with a new code");
+
+/// The messages of one rendezvous mailbox.
+struct Rendezvous<'a> {
+    transport: &'a dyn Transport,
+    url: String,
+    epoch: Epoch,
+    token: Option<[u8; 32]>,
+    after: u64,
+    messages: Vec<Vec<u8>>,
+}
+
+impl<'a> Rendezvous<'a> {
+    fn new(transport: &'a dyn Transport, url: &str, epoch: Epoch) -> Self {
+        Self {
+            transport,
+            url: url.to_owned(),
+            epoch,
+            token: None,
+            after: 0,
+            messages: Vec::new(),
+        }
+    }
+
+    fn envelopes(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.messages.iter().map(Vec::as_slice)
+    }
+
+    /// Pushes a message, if any, and reads what is new. Only the new phone registers the mailbox: an unknown code finds
+    /// nothing.
+    fn exchange(&mut self, message: Option<Vec<u8>>, register: bool) -> Result<()> {
+        let mailbox = self.epoch.mailbox;
+        let mut session = Session::new(&self.url, vec![self.epoch.clone()], self.token)?;
+        session = if register {
+            session.with_lifetime(PAIRING_LIFETIME_SECONDS)
+        } else {
+            session.without_registering()
+        };
+        let mut push: Vec<Outgoing> = message
+            .into_iter()
+            .map(|bytes| Outgoing {
+                outbox: 0,
+                mailbox,
+                bytes,
+            })
+            .collect();
+        let mut asked = false;
+        loop {
+            match session.next()? {
+                Action::Plan if asked => session.plan(Plan::default())?,
+                Action::Plan => {
+                    asked = true;
+                    session.plan(Plan {
+                        push: std::mem::take(&mut push),
+                        pull: vec![Pull {
+                            mailbox,
+                            after: self.after,
+                        }],
+                    })?;
+                }
+                Action::Send(request) => session.answer(self.transport.send(request))?,
+                Action::Remember(token) => self.token = token,
+                Action::Merge(answer) => {
+                    for (_, outcome) in &answer.pushed {
+                        if let Pushed::Refused(code) = outcome {
+                            return Err(Error::Relay {
+                                code: *code,
+                                retry_after: None,
+                            });
+                        }
+                    }
+                    for pulled in answer.pulled {
+                        if pulled.refused != 0 {
+                            return Err(Error::Relay {
+                                code: pulled.refused,
+                                retry_after: None,
+                            });
+                        }
+                        self.after = pulled.entries.last().map_or(self.after, |entry| entry.seq);
+                        self.messages
+                            .extend(pulled.entries.into_iter().map(|entry| entry.envelope));
+                    }
+                    session.merged(Vec::new());
+                }
+                Action::Done => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits until `find` returns something from the messages.
+    fn wait<T>(
+        &mut self,
+        limit: Duration,
+        register: bool,
+        late: Error,
+        mut find: impl FnMut(&[Vec<u8>]) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let end = Instant::now() + limit;
+        loop {
+            self.exchange(None, register)?;
+            if let Some(found) = find(&self.messages)? {
+                return Ok(found);
+            }
+            if Instant::now() >= end {
+                return Err(late);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// A relay that does not know a rendezvous answers with one of these.
+fn unknown_is(nobody: Error) -> impl FnOnce(Error) -> Error {
+    |error| match error {
+        Error::Relay {
+            code: code::NOT_FOUND | code::FORBIDDEN | code::NO_SESSION,
+            ..
+        } => nobody,
+        other => other,
+    }
+}
+
+/// The new phone's side up to the welcome; `announce` gets the code once the relay holds the hello.
+pub struct Joining<'a> {
+    rendezvous: Rendezvous<'a>,
+    ack: Vec<u8>,
+    /// What the old phone gave.
+    pub welcome: Welcome,
+}
+
+impl<'a> Joining<'a> {
+    /// Shows a code and waits for the welcome.
+    pub fn begin(
+        transport: &'a dyn Transport,
+        device: &DeviceKeys,
+        name: &str,
+        relay: &str,
+        wait: Duration,
+        announce: &mut dyn FnMut(&str),
+    ) -> Result<Self> {
+        let joiner = Joiner::make(device, name, relay)?;
+        let mut rendezvous = Rendezvous::new(transport, relay, joiner.epoch().clone());
+        rendezvous.exchange(Some(joiner.hello()?), true)?;
+        announce(&joiner.code());
+        let wait = wait.min(Duration::from_secs(u64::from(PAIRING_LIFETIME_SECONDS)));
+        let reply = rendezvous
+            .wait(wait, false, NOT_COMPLETED, |messages| {
+                Ok(joiner
+                    .find_welcome(messages.iter().map(Vec::as_slice))?
+                    .map(<[u8]>::to_vec))
+            })
+            .map_err(unknown_is(NOT_COMPLETED))?;
+        let (welcome, ack) = joiner.accept(&reply)?;
+        Ok(Self {
+            rendezvous,
+            ack,
+            welcome,
+        })
+    }
+
+    /// Proves to the old phone that the welcome was opened.
+    pub fn acknowledge(&mut self) -> Result<()> {
+        let ack = std::mem::take(&mut self.ack);
+        self.rendezvous
+            .exchange(Some(ack), false)
+            .map_err(unknown_is(NOT_COMPLETED))
+    }
+}
+
+/// Writes what the welcome gave into a new vault.
+pub fn adopt(
+    tx: &Transaction<'_>,
+    database_key: &[u8; 32],
+    device: &DeviceKeys,
+    welcome: &Welcome,
+    relay: &str,
+) -> Result<()> {
+    let account_keys = AccountKeys::from_bytes(&welcome.account_keys)?;
+    keyring::write_identity(tx, database_key, device, welcome.account, &account_keys)?;
+    log::set_meta(tx, RELAY, relay.as_bytes())?;
+    for (name, epoch) in welcome.open_epochs()? {
+        keyring::keep_epoch(tx, &epoch, &name)?;
+    }
+    Ok(())
+}
+
+/// Syncs until this device finds itself in the account.
+pub fn wait_until_added(open: &Open, transport: &dyn Transport, relay: &str) -> Result<()> {
+    let end = Instant::now() + ADDED_WAIT;
+    loop {
+        Exchange::new(open, transport, relay)?.run(&Brake::new(None, None))?;
+        let keyring = open.keyring()?;
+        let added = keyring
+            .roster(keyring.account_record())
+            .is_some_and(|roster| {
+                roster
+                    .device(keyring.account, keyring.author.device)
+                    .is_some()
+            });
+        if added {
+            return Ok(());
+        }
+        if Instant::now() >= end {
+            return Err(NOT_ADDED);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// The old phone's side: completes a code and adds the device behind it.
+pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<Device> {
+    let mut introducer = Introducer::new(code)?;
+    let relay = introducer.relay().to_owned();
+    // The new phone reads the account's logs from this relay, so they must be there before it is welcomed.
+    Exchange::new(open, transport, &relay)?.run(&Brake::new(None, None))?;
+    let mut rendezvous = Rendezvous::new(transport, &relay, introducer.epoch().clone());
+    rendezvous
+        .exchange(None, false)
+        .map_err(unknown_is(NOBODY))?;
+    let hello = introducer
+        .find_hello(rendezvous.envelopes())?
+        .ok_or(NOBODY)?
+        .to_vec();
+    let card = introducer.read_hello(&hello)?;
+    let welcome = introducer.welcome(&make_welcome(open)?)?;
+    rendezvous
+        .exchange(Some(welcome), false)
+        .map_err(unknown_is(NOBODY))?;
+    rendezvous
+        .wait(ACK_WAIT, false, NO_ANSWER, |messages| {
+            let ack = messages
+                .iter()
+                .find(|message| introducer.classify(message) == Message::Ack);
+            ack.map(|ack| introducer.check_ack(ack)).transpose()
+        })
+        .map_err(unknown_is(NO_ANSWER))?;
+    let device = add_device(open, card)?;
+    open.write(|tx| log::set_meta(tx, RELAY, relay.as_bytes()))?;
+    Exchange::new(open, transport, &relay)?.run(&Brake::new(None, None))?;
+    Ok(device)
+}
+
+fn make_welcome(open: &Open) -> Result<Welcome> {
+    open.store.read(|conn| {
+        let keyring = open.keyring_in(conn)?;
+        let given = [DEVICES, KEYRING].map(|name| give_epoch(conn, &keyring, name));
+        let floor = keyring
+            .roster(keyring.account_record())
+            .map(Roster::heads)
+            .unwrap_or_default();
+        let epochs = given.into_iter().collect::<Result<_>>()?;
+        Ok(Welcome::new(
+            keyring.account,
+            &keyring.account_keys.to_bytes(),
+            epochs,
+            floor,
+        ))
+    })
+}
+
+fn give_epoch(conn: &Connection, keyring: &Keyring, name: &str) -> Result<WelcomeEpoch> {
+    let log = keyring::log_number(conn, keyring.account_record(), name)?;
+    Ok(WelcomeEpoch {
+        name: name.to_owned(),
+        grant: keyring.current_epoch(log)?.grant(),
+    })
+}
+
+fn add_device(open: &Open, card: DeviceCard) -> Result<Device> {
+    let device = Device {
+        id: card.id,
+        name: card.name.clone(),
+        this: false,
+    };
+    open.write(|tx| {
+        let keyring = open.keyring_in(tx)?;
+        let log = keyring::log_number(tx, keyring.account_record(), DEVICES)?;
+        write::write_operations(tx, &keyring, log, &[Operation::AddDevice { device: card }])
+    })?;
+    Ok(device)
+}

@@ -1,0 +1,148 @@
+//! Writing: a change is signed, chained, kept, sealed into the outbox and projected, all in the caller's transaction.
+
+use super::keyring::{self, Keyring};
+use crate::error::{Error, Result};
+use crate::record::change::{CHANGE_VERSION, Change, Item, Origin};
+use crate::record::resource::Resource;
+use crate::roster::{self, Operation, Operations};
+use crate::seal;
+use crate::store::log::{self, StoredChange};
+use crate::store::{Projected, Projection, project};
+use carnet_wire::{Author, Canonical, Header, Inner, kind};
+use minicbor::bytes::ByteVec;
+use rusqlite::Transaction;
+
+/// Writes a record change to a log. `parsed` spares reading again the resources an import has just read.
+pub fn write_change(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    change: &Change,
+    parsed: Option<&[Resource]>,
+) -> Result<Projected> {
+    let committed = commit(tx, keyring, log, kind::CHANGE, &change.to_canonical())?;
+    let projection = Projection {
+        log,
+        change: committed.number,
+        author: &committed.author,
+        value: change,
+        parsed,
+    };
+    project(tx, projection)
+}
+
+/// Writes operations to a roster or account log.
+pub fn write_operations(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    operations: &[Operation],
+) -> Result<()> {
+    commit(
+        tx,
+        keyring,
+        log,
+        kind::OPERATIONS,
+        &Operations::to_body(operations)?,
+    )?;
+    keyring::count_operations(tx)
+}
+
+struct Committed {
+    number: i64,
+    author: Author,
+}
+
+fn commit(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    kind: u8,
+    payload: &[u8],
+) -> Result<Committed> {
+    let epoch = keyring.current_epoch(log)?;
+    let body = seal::pack_body(payload)?;
+    let (seq, prev) = log::position(tx, log, &keyring.author)?;
+    let header = Header {
+        version: carnet_wire::HEADER_VERSION,
+        record: epoch.record,
+        compartment: epoch.compartment,
+        author: keyring.author,
+        seq: seq + 1,
+        prev,
+        seen: log::version_vector(tx, log, Some(&keyring.author))?,
+        frontier: keyring
+            .roster(epoch.record)
+            .map(roster::Roster::heads)
+            .unwrap_or_default(),
+        lamport: log::lamport(tx, log)? + 1,
+        kind,
+        body_hash: *blake3::hash(&body).as_bytes(),
+    };
+    let signed = seal::sign_header(&keyring.device, &header);
+    let inner = Inner {
+        header: signed.header.clone(),
+        signature: signed.signature,
+        body: body.clone(),
+    };
+    let envelope = seal::seal(epoch, &keyring.device, &inner)?;
+    let change = StoredChange {
+        number: 0,
+        log,
+        id: signed.id,
+        header: signed.header,
+        signature: signed.signature,
+        body,
+    };
+    let number = log::append(tx, log, &header, &change)?;
+    log::enqueue(tx, number, epoch.mailbox, &envelope)?;
+    Ok(Committed {
+        number,
+        author: header.author,
+    })
+}
+
+/// Collects the parts of a change and names bodies by position.
+#[derive(Default)]
+pub struct ChangeBuilder {
+    origins: Vec<Origin>,
+    items: Vec<Item>,
+    bodies: Vec<ByteVec>,
+}
+
+impl ChangeBuilder {
+    /// A change whose items come from one place.
+    pub fn from_origin(origin: Origin) -> Self {
+        Self {
+            origins: vec![origin],
+            ..Self::default()
+        }
+    }
+
+    /// Adds a body and returns its position.
+    pub fn body(&mut self, bytes: Vec<u8>) -> Result<u32> {
+        self.bodies.push(bytes.into());
+        u32::try_from(self.bodies.len() - 1).map_err(|_| Error::TooLarge("bodies in one change"))
+    }
+
+    /// Adds an item.
+    pub fn item(&mut self, item: Item) {
+        self.items.push(item);
+    }
+
+    /// Items so far.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The finished change.
+    pub fn finish(self, recorded_at: i64) -> Change {
+        Change {
+            version: CHANGE_VERSION,
+            recorded_at,
+            origins: self.origins,
+            items: self.items,
+            bodies: self.bodies,
+        }
+    }
+}

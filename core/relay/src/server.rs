@@ -1,0 +1,293 @@
+//! Listening, connections, stopping.
+//!
+//! `axum::serve` has no header timeout, so the loop is written out on hyper: a client that sends its headers slowly, keeps a
+//! connection idle or stops reading is cut off. HTTP/1.1 only: TLS and HTTP/2 are a proxy's in front of it, and
+//! a protocol not spoken here is one that cannot be abused here.
+
+use crate::http::{App, LocalAddress, REQUEST_TIMEOUT};
+use crate::origin::Origin;
+use crate::{Clock, Service, StartError};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+/// Most connections at a time; more wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 4_096;
+/// How long the headers of a request may take, and how long a connection may be idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+/// After this a connection is closed once its request is answered.
+const CONNECTION_AGE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 600 });
+/// Longest request head.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+/// How long a stop waits for requests under way.
+const DRAIN: Duration = Duration::from_secs(6);
+/// How long a stop waits for the database after that.
+const CLOSE: Duration = Duration::from_secs(3);
+/// How often what has ended is deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long to wait when the system has no more file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How to run a relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayConfig {
+    /// The directory it keeps everything in.
+    pub data: PathBuf,
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The origin devices reach it by, if it is not the address itself.
+    pub public_url: Option<String>,
+}
+
+/// A relay that listens and is ready to run.
+pub struct Relay {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: App,
+}
+
+/// Opens, listens and runs until `shutdown`.
+pub async fn serve(
+    config: RelayConfig,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    Relay::bind(config).await?.run(shutdown).await;
+    Ok(())
+}
+
+impl Relay {
+    /// Opens the data directory and starts to listen.
+    pub async fn bind(config: RelayConfig) -> Result<Self, StartError> {
+        let origin = match &config.public_url {
+            Some(url) => Origin::from_public_url(url)?,
+            None => Origin::LocalAddress,
+        };
+        let open = move || Service::open(&config.data, Clock::system());
+        let service = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|_| StartError::Database(crate::RelayError::INTERNAL))??;
+        let listen = |error: std::io::Error| StartError::Listen(error.kind());
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        Ok(Self {
+            address: listener.local_addr().map_err(listen)?,
+            listener,
+            app: App::new(Arc::new(service), origin),
+        })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it serves.
+    pub fn service(&self) -> Arc<Service> {
+        Arc::clone(&self.app.service)
+    }
+
+    /// Serves until `shutdown`, then stops within ten seconds: not ready, no new connections, requests under way answered,
+    /// accepted writes written.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(());
+        let router = self.app.clone().router();
+        let mut connections = JoinSet::new();
+        tokio::select! {
+            () = shutdown => {}
+            () = accept(self.listener, router, &mut connections, stopped) => {}
+            () = sweep(Arc::clone(&self.app.service)) => {}
+        }
+        self.app.stopping.store(true, Ordering::Relaxed);
+        drop(stop);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(DRAIN, drained).await;
+        // Waits until the rest is gone too: it holds the service, and the service its directory.
+        connections.shutdown().await;
+        let service = Arc::clone(&self.app.service);
+        let closed = tokio::task::spawn_blocking(move || service.close());
+        let _ = tokio::time::timeout(CLOSE, closed).await;
+    }
+}
+
+/// Takes connections for ever. Dropping it closes the listener.
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    connections: &mut JoinSet<()>,
+    stopped: watch::Receiver<()>,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // The semaphore is never closed, so this ends only by being dropped.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let serving = connection(stream, router.clone(), stopped.clone(), place);
+                connections.spawn(serving);
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+    _place: OwnedSemaphorePermit,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    // Answers are written whole; waiting for more to put in a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    let answer = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(LocalAddress(local));
+        router.clone().oneshot(request)
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        _ = stopped.changed() => {}
+        () = tokio::time::sleep(CONNECTION_AGE) => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    // Whoever does not read its answer is not waited for.
+    let _ = tokio::time::timeout(REQUEST_TIMEOUT, serving).await;
+}
+
+/// Deletes what has ended, for ever.
+async fn sweep(service: Arc<Service>) {
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tick.tick().await;
+        let service = Arc::clone(&service);
+        // A sweep that fails has deleted what it could; the next one goes on.
+        let _ = tokio::task::spawn_blocking(move || service.sweep()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::{Instant, timeout};
+
+    async fn relay() -> (tempfile::TempDir, Relay) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = RelayConfig {
+            data: folder.path().to_owned(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: None,
+        };
+        (folder, Relay::bind(config).await.unwrap())
+    }
+
+    /// Seconds until the relay hangs up on a client that sends the next of `pieces` every 100 ms.
+    async fn hangs_up_after(address: SocketAddr, pieces: &[&str]) -> u64 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let started = Instant::now();
+        let mut pieces = pieces.iter().cycle();
+        while started.elapsed() < Duration::from_secs(20) {
+            let gone = match pieces.next() {
+                Some(piece) => stream.write_all(piece.as_bytes()).await.is_err(),
+                None => false,
+            };
+            let mut buffer = [0; 1024];
+            let read = timeout(Duration::from_millis(100), stream.read(&mut buffer)).await;
+            if gone || matches!(read, Ok(Ok(0) | Err(_))) {
+                break;
+            }
+        }
+        started.elapsed().as_secs()
+    }
+
+    #[tokio::test]
+    async fn slow_silent_and_endless_clients_are_cut_off() {
+        let (_folder, relay) = relay().await;
+        let address = relay.local_addr();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(relay.run(async { drop(stopped.await) }));
+        let slow = hangs_up_after(address, &["GET / HTTP/1.1\r\nx:", "y", "y", "y"]);
+        let silent = hangs_up_after(address, &[]);
+        // Complete requests, one after the other, on a connection that would never end by itself.
+        let endless = hangs_up_after(address, &["GET / HTTP/1.1\r\n\r\n"]);
+        let (slow, silent, endless) = tokio::join!(slow, silent, endless);
+        assert!(slow < 5 && silent < 5, "{slow} {silent}");
+        assert!((2..10).contains(&endless), "{endless}");
+        drop(stop);
+        timeout(Duration::from_secs(10), running)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn readiness_follows_the_writer() {
+        let (_folder, relay) = relay().await;
+        let address = relay.local_addr();
+        let service = relay.service();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(relay.run(async { drop(stopped.await) }));
+        let status = async |path: &str| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            answer.split(' ').nth(1).unwrap_or_default().to_owned()
+        };
+        assert_eq!(status("/readyz").await, "200");
+        service.close();
+        assert_eq!(status("/readyz").await, "503");
+        assert_eq!(status("/healthz").await, "200");
+        drop(stop);
+        running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_served_is_an_error_of_its_kind() {
+        let (folder, relay) = relay().await;
+        let taken = RelayConfig {
+            data: folder.path().join("other"),
+            listen: relay.local_addr(),
+            public_url: None,
+        };
+        let error = Relay::bind(taken.clone()).await.err();
+        assert_eq!(
+            error,
+            Some(StartError::Listen(std::io::ErrorKind::AddrInUse))
+        );
+        let no_url = RelayConfig {
+            public_url: Some("relay.example".to_owned()),
+            ..taken.clone()
+        };
+        assert_eq!(Relay::bind(no_url).await.err(), Some(StartError::PublicUrl));
+        let no_folder = RelayConfig {
+            data: folder.path().join("relay.db"),
+            ..taken
+        };
+        let error = Relay::bind(no_folder).await.err();
+        assert!(matches!(error, Some(StartError::Data(_))));
+    }
+}

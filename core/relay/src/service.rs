@@ -1,0 +1,437 @@
+//! What the relay does, without HTTP: sessions, exchanges, blobs. The server is a thin skin over it, and a simulation calls
+//! it directly.
+//!
+//! Invariant: nothing reaches a mailbox without a session that holds its key, and sessions hold mailbox *numbers*, so that a
+//! right to a mailbox that ended is no right to one that took its id. It reads the outer frame of an envelope for its
+//! mailbox, and never its ciphertext.
+
+use crate::blobs::{BlobBytes, BlobPart, BlobRange, Blobs, Progress};
+use crate::sessions::{Grants, SESSION_SECONDS, Sessions};
+use crate::sqlite::SqliteStorage;
+use crate::storage::{
+    Append, Appended, Mailbox, MailboxNumber, Page, Position, ReadLimit, Storage,
+};
+use crate::{Clock, Pending, RelayError, StartError};
+use carnet_wire::relay::{
+    Access, Challenge, Exchange, ExchangeReply, OpenSession, Proof, Pull, Pulled, Pushed, Session,
+    session_bytes,
+};
+use carnet_wire::{BlobId, Envelope, EnvelopeId, MailboxId, limits};
+use ed25519_dalek::{Signature, VerifyingKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Most envelopes in one answer.
+const MAX_REPLY_ENTRIES: usize = 32_768;
+/// What the frame of the longest answer takes: 16 bytes an entry, and 64 a mailbox or pushed envelope.
+const REPLY_FRAME_BYTES: usize = MAX_REPLY_ENTRIES * 16 + 2_000 * 64;
+/// Most envelope bytes in one answer.
+const MAX_REPLY_BYTES: usize = limits::MAX_EXCHANGE_BYTES - REPLY_FRAME_BYTES;
+/// Keys of a mailbox, so proofs per mailbox of a session.
+const KEYS: usize = 3;
+/// Mailboxes one sweep looks at.
+const SWEEP_MAILBOXES: usize = 100;
+/// Seconds between the end of a mailbox and its deletion: longer than any request that began before the end.
+const SWEEP_GRACE_SECONDS: u64 = 300;
+
+/// A relay without its network.
+pub struct Service {
+    storage: Arc<dyn Storage>,
+    blobs: Blobs,
+    sessions: Sessions,
+    clock: Clock,
+    /// Held for as long as the data directory is served.
+    _lock: File,
+}
+
+impl Service {
+    /// Opens a data directory on the embedded database, creating it if needed. Blocks.
+    pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+        sync_ancestors(data)?;
+        let lock = lock(data)?;
+        let storage = Arc::new(SqliteStorage::open(&data.join("relay.db"))?);
+        Ok(Self {
+            storage,
+            blobs: Blobs::open(data)?,
+            sessions: Sessions::default(),
+            clock,
+            _lock: lock,
+        })
+    }
+
+    /// Draws a challenge.
+    pub fn challenge(&self) -> Result<Challenge, RelayError> {
+        self.sessions.make_challenge(self.clock.now())
+    }
+
+    /// Registers mailboxes and opens a session for every proof that holds. `origins` are the relay's own. Blocks.
+    pub fn open_session(
+        &self,
+        origins: &[String],
+        request: OpenSession,
+    ) -> Result<Session, RelayError> {
+        let now = self.clock.now();
+        check_session_limits(&request)?;
+        self.sessions.take_challenge(&request.nonce, now)?;
+        if !origins.contains(&request.origin) {
+            return Err(RelayError::WRONG_ORIGIN);
+        }
+        if !request.register.is_empty() {
+            self.storage
+                .register(request.register.clone(), now)?
+                .wait()?;
+        }
+        let (grants, refused) = self.check_proofs(&request, now)?;
+        Ok(Session {
+            token: self.sessions.make_session(grants, now)?,
+            expires_in: SESSION_SECONDS,
+            refused,
+        })
+    }
+
+    fn check_proofs(
+        &self,
+        request: &OpenSession,
+        now: u64,
+    ) -> Result<(Grants, Vec<MailboxId>), RelayError> {
+        let ids: Vec<_> = proved_mailboxes(request).into_iter().collect();
+        let found = self.storage.mailboxes(&ids, now)?;
+        let known: BTreeMap<_, _> = ids.into_iter().zip(found).collect();
+        let (mut grants, mut refused) = (Vec::new(), BTreeSet::new());
+        for proof in &request.proofs {
+            match known.get(&proof.mailbox).copied().flatten() {
+                Some(mailbox) if proof_holds(request, proof, &mailbox) => {
+                    grants.push((proof.mailbox, proof.access, mailbox.number));
+                }
+                _ => {
+                    refused.insert(proof.mailbox);
+                }
+            }
+        }
+        Ok((Grants::new(grants), refused.into_iter().collect()))
+    }
+
+    /// Pushes and pulls. Blocks.
+    pub fn exchange(
+        &self,
+        token: &[u8; 32],
+        exchange: Exchange,
+    ) -> Result<ExchangeReply, RelayError> {
+        let session = self.session(token)?;
+        let Exchange {
+            push,
+            pull,
+            max_bytes,
+        } = exchange;
+        let pushed = self.push(&session, push)?.wait()?;
+        self.pull(&session, &pull, max_bytes, pushed)
+    }
+
+    /// The rights of a token.
+    pub(crate) fn session(&self, token: &[u8; 32]) -> Result<Arc<Grants>, RelayError> {
+        self.sessions.find(token, self.clock.now())
+    }
+
+    /// Hands the pushed envelopes to the storage. Does not block; what it accepted will be written.
+    pub(crate) fn push(
+        &self,
+        session: &Grants,
+        envelopes: Vec<minicbor::bytes::ByteVec>,
+    ) -> Result<PushTicket, RelayError> {
+        if envelopes.len() > limits::MAX_PUSHED_ENVELOPES {
+            return Err(RelayError::TOO_LARGE);
+        }
+        let mut accepted = Vec::new();
+        let refusals = envelopes
+            .into_iter()
+            .map(|bytes| match admit(session, bytes.into()) {
+                Ok(append) => {
+                    accepted.push(append);
+                    None
+                }
+                Err(error) => Some(error),
+            })
+            .collect();
+        let stored = match accepted.is_empty() {
+            true => None,
+            false => Some(self.storage.append(accepted, self.clock.now())?),
+        };
+        Ok(PushTicket { refusals, stored })
+    }
+
+    /// Reads what the exchange asks for and completes its answer. Blocks.
+    pub(crate) fn pull(
+        &self,
+        session: &Grants,
+        pulls: &[Pull],
+        max_bytes: u32,
+        pushed: Vec<Pushed>,
+    ) -> Result<ExchangeReply, RelayError> {
+        if pulls.len() > limits::MAX_MAILBOXES {
+            return Err(RelayError::TOO_LARGE);
+        }
+        let rights = read_rights(session, pulls);
+        let mut pages = self.read(pulls, &rights, max_bytes)?.into_iter();
+        let pulled = pulls.iter().zip(rights).map(|(pull, right)| {
+            let page = right.and_then(|_| pages.next().unwrap_or(Err(RelayError::INTERNAL)));
+            pulled(pull.mailbox, page)
+        });
+        Ok(ExchangeReply {
+            generation: self.storage.generation(),
+            pushed,
+            pulled: pulled.collect(),
+        })
+    }
+
+    /// Whether [`Self::pull`] would have to wait for a disk. Should a mailbox move just after, it waits a little.
+    pub(crate) fn needs_reading(&self, session: &Grants, pulls: &[Pull]) -> bool {
+        pulls.len() <= limits::MAX_MAILBOXES
+            && self
+                .unmoved(&positions(pulls, &read_rights(session, pulls)))
+                .is_none()
+    }
+
+    /// The pages without entries of mailboxes that are all known to have nothing new.
+    fn unmoved(&self, positions: &[Position]) -> Option<Vec<Result<Page, RelayError>>> {
+        let heads = match positions {
+            [] => Vec::new(),
+            _ => self.storage.unmoved(positions, self.clock.now())?,
+        };
+        let page = |head| Page {
+            head,
+            entries: Vec::new(),
+        };
+        Some(heads.into_iter().map(|head| Ok(page(head))).collect())
+    }
+
+    /// One page for each pull that is allowed.
+    fn read(
+        &self,
+        pulls: &[Pull],
+        rights: &[Result<MailboxNumber, RelayError>],
+        max_bytes: u32,
+    ) -> Result<Vec<Result<Page, RelayError>>, RelayError> {
+        let positions = positions(pulls, rights);
+        if let Some(unmoved) = self.unmoved(&positions) {
+            return Ok(unmoved);
+        }
+        let limit = ReadLimit {
+            bytes: MAX_REPLY_BYTES.min(max_bytes as usize),
+            entries: MAX_REPLY_ENTRIES,
+        };
+        self.storage.read(&positions, limit, self.clock.now())
+    }
+
+    /// How much of a blob has arrived: for those who read it and those who write it. Blocks.
+    pub fn blob_head(
+        &self,
+        token: &[u8; 32],
+        mailbox: MailboxId,
+        blob: BlobId,
+    ) -> Result<Progress, RelayError> {
+        let session = self.session(token)?;
+        let number = session
+            .number(mailbox, Access::Write)
+            .or_else(|_| session.number(mailbox, Access::Read))?;
+        self.check_lives(mailbox, number)?;
+        self.blobs.progress(number, blob)
+    }
+
+    /// Takes one part of a blob. Blocks.
+    pub fn put_blob_part(
+        &self,
+        token: &[u8; 32],
+        mailbox: MailboxId,
+        blob: BlobId,
+        part: BlobPart<'_>,
+    ) -> Result<Progress, RelayError> {
+        let number = self.session(token)?.number(mailbox, Access::Write)?;
+        self.check_lives(mailbox, number)?;
+        self.blobs.put(number, blob, part)
+    }
+
+    /// Reads some bytes of a whole blob. Blocks.
+    pub fn get_blob_range(
+        &self,
+        token: &[u8; 32],
+        mailbox: MailboxId,
+        blob: BlobId,
+        range: BlobRange,
+    ) -> Result<BlobBytes, RelayError> {
+        let number = self.session(token)?.number(mailbox, Access::Read)?;
+        self.check_lives(mailbox, number)?;
+        self.blobs.read(number, blob, range)
+    }
+
+    /// A right may outlive its mailbox.
+    fn check_lives(&self, mailbox: MailboxId, number: MailboxNumber) -> Result<(), RelayError> {
+        let found = self.storage.mailboxes(&[mailbox], self.clock.now())?;
+        let lives = found.into_iter().flatten().any(|it| it.number == number);
+        lives.then_some(()).ok_or(RelayError::NOT_FOUND)
+    }
+
+    /// Deletes what has ended: some mailboxes, and uploads nobody continues. Call it now and then. Blocks.
+    pub fn sweep(&self) -> Result<(), RelayError> {
+        let before = self.clock.now().saturating_sub(SWEEP_GRACE_SECONDS);
+        let ended = self.storage.expired(before, SWEEP_MAILBOXES)?;
+        // Files first: once the rows are gone nothing would lead to them.
+        for mailbox in &ended {
+            self.blobs.forget(*mailbox)?;
+        }
+        if !ended.is_empty() {
+            self.storage.forget(ended)?.wait()?;
+        }
+        self.blobs.sweep(SystemTime::now())
+    }
+
+    /// Whether writes are being served.
+    pub fn is_healthy(&self) -> bool {
+        self.storage.is_healthy()
+    }
+
+    /// Finishes accepted writes and refuses new ones. Blocks.
+    pub fn close(&self) {
+        self.storage.close();
+    }
+}
+
+/// A directory just made is durable only when the one it is in is. One that may not be opened was not just made.
+fn sync_ancestors(data: &Path) -> Result<(), StartError> {
+    for folder in data.canonicalize()?.ancestors().skip(1) {
+        let Ok(folder) = File::open(folder) else {
+            break;
+        };
+        // Not every kind of file system can sync a directory it did not change.
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+/// Two relays on one directory would each believe the uploads to be theirs alone.
+fn lock(data: &Path) -> Result<File, StartError> {
+    let lock = File::create(data.join("relay.lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::AlreadyRunning),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+fn proved_mailboxes(request: &OpenSession) -> BTreeSet<MailboxId> {
+    request.proofs.iter().map(|proof| proof.mailbox).collect()
+}
+
+fn check_session_limits(request: &OpenSession) -> Result<(), RelayError> {
+    let too_many = request.register.len() > limits::MAX_MAILBOXES
+        || request.proofs.len() > limits::MAX_MAILBOXES * KEYS
+        || proved_mailboxes(request).len() > limits::MAX_MAILBOXES
+        || request.origin.len() > limits::MAX_NAME_BYTES;
+    if too_many {
+        return Err(RelayError::TOO_LARGE);
+    }
+    Ok(())
+}
+
+fn proof_holds(request: &OpenSession, proof: &Proof, mailbox: &Mailbox) -> bool {
+    let key = match proof.access {
+        Access::Read => &mailbox.read_key,
+        Access::Write => &mailbox.write_key,
+        Access::Retire => &mailbox.retire_key,
+    };
+    let message = session_bytes(&request.nonce, &request.origin, proof.mailbox, proof.access);
+    let signature = Signature::from_bytes(&proof.signature);
+    VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(&message, &signature).is_ok())
+}
+
+fn read_rights(session: &Grants, pulls: &[Pull]) -> Vec<Result<MailboxNumber, RelayError>> {
+    pulls
+        .iter()
+        .map(|pull| session.number(pull.mailbox, Access::Read))
+        .collect()
+}
+
+fn positions(pulls: &[Pull], rights: &[Result<MailboxNumber, RelayError>]) -> Vec<Position> {
+    pulls
+        .iter()
+        .zip(rights)
+        .filter_map(|(pull, right)| {
+            let mailbox = right.ok()?;
+            let after = pull.after;
+            Some(Position { mailbox, after })
+        })
+        .collect()
+}
+
+/// Whether one pushed envelope may be stored, and where.
+fn admit(session: &Grants, bytes: Vec<u8>) -> Result<Append, RelayError> {
+    let envelope = Envelope::from_bytes(&bytes)?;
+    Ok(Append {
+        mailbox: session.number(envelope.mailbox, Access::Write)?,
+        id: EnvelopeId::derive(&bytes),
+        bytes,
+    })
+}
+
+fn pulled(mailbox: MailboxId, page: Result<Page, RelayError>) -> Pulled {
+    let (refused, page) = match page {
+        Ok(page) => (0, page),
+        Err(error) => (
+            error.code,
+            Page {
+                head: 0,
+                entries: Vec::new(),
+            },
+        ),
+    };
+    Pulled {
+        mailbox,
+        refused,
+        head: page.head,
+        entries: page.entries,
+    }
+}
+
+/// A push under way: which envelopes were refused at the door, and the answer to come for the others.
+pub(crate) struct PushTicket {
+    refusals: Vec<Option<RelayError>>,
+    stored: Option<Pending<Appended>>,
+}
+
+impl PushTicket {
+    fn wait(self) -> Result<Vec<Pushed>, RelayError> {
+        let stored = self.stored.map(Pending::wait).transpose()?;
+        Ok(merge(self.refusals, stored.unwrap_or_default()))
+    }
+
+    /// Like `wait`, for a task.
+    pub(crate) async fn settle(self) -> Result<Vec<Pushed>, RelayError> {
+        let stored = match self.stored {
+            Some(pending) => pending.await?,
+            None => Vec::new(),
+        };
+        Ok(merge(self.refusals, stored))
+    }
+}
+
+fn merge(refusals: Vec<Option<RelayError>>, stored: Appended) -> Vec<Pushed> {
+    let mut stored = stored.into_iter();
+    refusals
+        .into_iter()
+        .map(|refusal| match refusal {
+            Some(error) => Err(error),
+            None => stored.next().unwrap_or(Err(RelayError::INTERNAL)),
+        })
+        .map(|answer| match answer {
+            Ok(seq) => Pushed::Stored(seq),
+            Err(error) => Pushed::Refused(error.code),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

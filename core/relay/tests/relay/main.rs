@@ -1,0 +1,11 @@
+//! The relay as devices and attackers meet it: over TCP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod blobs;
+mod client;
+mod concurrency;
+mod hostile;
+mod http;
+mod speed;
+mod stop;
