@@ -105,7 +105,7 @@ fn lists_newest_first_and_shows_one_with_its_story() {
     assert!(detail.history[0].current);
     let mut texts = Vec::new();
     let count = room.store.read(|reader| {
-        super::each_current_text(reader, record_id(1), |text| {
+        super::each_current_text(reader, record_id(1), |text, _| {
             texts.push(text.to_owned());
             Ok(())
         })
