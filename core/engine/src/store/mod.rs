@@ -40,7 +40,7 @@ pub use texts::{each_current_text, text_of};
 use crate::error::Result;
 use rusqlite::{Connection, InterruptHandle, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use zeroize::Zeroizing;
 
 /// Idle readers kept open; more are opened under load and closed after.
@@ -51,8 +51,9 @@ pub struct Store {
     folder: PathBuf,
     key: Zeroizing<[u8; 32]>,
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
-    interrupts: Mutex<Vec<Arc<InterruptHandle>>>,
+    readers: Mutex<Vec<Reader>>,
+    interrupts: Mutex<Vec<Weak<InterruptHandle>>>,
+    writer_interrupt: Arc<InterruptHandle>,
     attachments: Attachments,
     turnstile: turn::Turnstile,
 }
@@ -80,7 +81,8 @@ impl Store {
         Ok(Self {
             folder: folder.to_owned(),
             key: Zeroizing::new(*key),
-            interrupts: Mutex::new(vec![Arc::new(writer.get_interrupt_handle())]),
+            interrupts: Mutex::new(Vec::new()),
+            writer_interrupt: Arc::new(writer.get_interrupt_handle()),
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
             attachments,
@@ -101,7 +103,7 @@ impl Store {
     /// Reads one consistent state, while writers go on.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut reader = self.take_reader()?;
-        let transaction = reader.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let transaction = reader.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
         let value = work(&transaction);
         transaction.finish()?;
         self.put_reader(reader);
@@ -110,7 +112,8 @@ impl Store {
 
     /// Stops whatever statement is running on any connection; its call answers `Cancelled` and its transaction is undone.
     pub fn interrupt(&self) {
-        for handle in unpoisoned(&self.interrupts).iter() {
+        self.writer_interrupt.interrupt();
+        for handle in unpoisoned(&self.interrupts).iter().filter_map(Weak::upgrade) {
             handle.interrupt();
         }
     }
@@ -156,26 +159,30 @@ impl Store {
         Ok(writer.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
-    fn take_reader(&self) -> Result<Connection> {
+    fn take_reader(&self) -> Result<Reader> {
         if let Some(reader) = unpoisoned(&self.readers).pop() {
             return Ok(reader);
         }
-        let reader = open::open_reader(&self.folder, &self.key)?;
+        let connection = open::open_reader(&self.folder, &self.key)?;
+        let interrupt = Arc::new(connection.get_interrupt_handle());
         let mut interrupts = unpoisoned(&self.interrupts);
-        // Handles of closed readers do nothing; forget them once they outnumber what can be open.
-        if interrupts.len() > 8 * IDLE_READERS {
-            interrupts.truncate(1);
-        }
-        interrupts.push(Arc::new(reader.get_interrupt_handle()));
-        Ok(reader)
+        interrupts.retain(|handle| handle.strong_count() > 0);
+        interrupts.push(Arc::downgrade(&interrupt));
+        Ok(Reader { connection, _interrupt: interrupt })
     }
 
-    fn put_reader(&self, reader: Connection) {
+    fn put_reader(&self, reader: Reader) {
         let mut readers = unpoisoned(&self.readers);
         if readers.len() < IDLE_READERS {
             readers.push(reader);
         }
     }
+}
+
+/// A connection that reads, and what stops it for as long as it lives.
+struct Reader {
+    connection: Connection,
+    _interrupt: Arc<InterruptHandle>,
 }
 
 impl std::fmt::Debug for Store {

@@ -1,5 +1,5 @@
 //! The whole room at work: what views show, and that nothing but the set of changes decides it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::string_slice)]
 
 use super::testing::{Room, Written, author, of_edit, of_texts, put, record_id, written};
 use super::{Known, Store, known, rebuild, views};
