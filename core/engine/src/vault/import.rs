@@ -26,6 +26,12 @@ use std::path::{Path, PathBuf};
 
 /// Folders below folders are walked this deep.
 const MAX_FOLDER_DEPTH: usize = 32;
+/// A resource longer than this gets a change of its own, because it may fill an envelope.
+const LARGE_RESOURCE_BYTES: usize = 1 << 20;
+/// What fits into an envelope beside the rest of a change (the rest of a batch, at its longest, and the header).
+const MAX_PACKED_BYTES: usize = carnet_wire::limits::MAX_INNER_BYTES - (1 << 20);
+/// Why a resource with a large embedded document is kept beside the record, not in it.
+const TOO_LARGE: &str = "too large to travel in one piece";
 /// The media type of what is kept as a document.
 const FHIR_JSON: &str = "application/fhir+json";
 /// Most files of one import.
@@ -282,6 +288,17 @@ impl<'a> Importer<'a> {
     }
 
     fn draft(&mut self, draft: Draft) -> Result<()> {
+        if draft.text.len() > LARGE_RESOURCE_BYTES {
+            self.flush()?;
+            if seal::pack_body(draft.text.as_bytes())?.len() > MAX_PACKED_BYTES {
+                let Draft { location, text, .. } = draft;
+                return self.document(&Document {
+                    location,
+                    reason: TOO_LARGE,
+                    text,
+                });
+            }
+        }
         self.report.resources += 1;
         *self
             .report

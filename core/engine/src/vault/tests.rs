@@ -343,3 +343,50 @@ fn an_observer_can_stop_an_import_and_the_next_one_goes_on() {
     assert_eq!(report.files[0].new + report.files[0].unchanged, 1);
     assert_eq!(phone.vault.list(&Filter::default()).unwrap().len(), 1);
 }
+
+#[test]
+fn what_cannot_be_a_resource_of_the_record_is_kept_as_a_document() {
+    let phone = Phone::new();
+    let older = r#"{"resourceType":"MedicationOrder","id":"1","status":"active"}"#;
+    let report = phone.import(older);
+    assert_eq!(
+        (report.new, report.rejected.len(), report.warnings.len()),
+        (1, 0, 1),
+        "{report:?}"
+    );
+    assert_eq!(phone.import(older).unchanged, 1);
+    let rows = phone.vault.list(&Filter::default()).unwrap();
+    assert_eq!(rows[0].kind, "DocumentReference");
+    let report = phone.vault.verify(true).unwrap();
+    assert_eq!((report.attachments, report.problems), (1, Vec::new()));
+    assert_eq!(phone.vault.stats(None).unwrap().attachments, 1);
+}
+
+#[test]
+fn a_resource_too_large_for_an_envelope_is_kept_as_a_document() {
+    let phone = Phone::new();
+    // A generator nobody can compress: what an embedded scan looks like.
+    let mut state = 7_u64;
+    let noise: String = (0..6 << 20)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            char::from(
+                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+                    [(state >> 58) as usize],
+            )
+        })
+        .collect();
+    let report = phone.import(&format!(
+        r#"{{"resourceType":"Binary","contentType":"image/png","data":"{noise}"}}"#
+    ));
+    assert_eq!(
+        (report.new, report.rejected.len(), report.warnings.len()),
+        (1, 0, 1)
+    );
+    assert_eq!(
+        phone.vault.verify(false).unwrap().problems,
+        Vec::<String>::new()
+    );
+}
