@@ -103,7 +103,9 @@ impl Store {
     /// Reads one consistent state, while writers go on.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut reader = self.take_reader()?;
-        let transaction = reader.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let transaction = reader
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Deferred)?;
         let value = work(&transaction);
         transaction.finish()?;
         self.put_reader(reader);
@@ -113,7 +115,10 @@ impl Store {
     /// Stops whatever statement is running on any connection; its call answers `Cancelled` and its transaction is undone.
     pub fn interrupt(&self) {
         self.writer_interrupt.interrupt();
-        for handle in unpoisoned(&self.interrupts).iter().filter_map(Weak::upgrade) {
+        for handle in unpoisoned(&self.interrupts)
+            .iter()
+            .filter_map(Weak::upgrade)
+        {
             handle.interrupt();
         }
     }
@@ -168,7 +173,10 @@ impl Store {
         let mut interrupts = unpoisoned(&self.interrupts);
         interrupts.retain(|handle| handle.strong_count() > 0);
         interrupts.push(Arc::downgrade(&interrupt));
-        Ok(Reader { connection, _interrupt: interrupt })
+        Ok(Reader {
+            connection,
+            _interrupt: interrupt,
+        })
     }
 
     fn put_reader(&self, reader: Reader) {
