@@ -8,7 +8,7 @@
 //!                         └── a live token skips both ─────────────────┘
 //! ```
 //! With a live token a sync is **one** round trip: the exchange carries the push and brings the pull. The caller loops on
-//! [`Session::next`]; it never blocks and holds no lock, so a caller may stop between any two actions.
+//! [`Session::step`]; it never blocks and holds no lock, so a caller may stop between any two actions.
 
 use crate::error::{Error, Result};
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// What to do next.
-    pub fn next(&mut self) -> Result<Action> {
+    pub fn step(&mut self) -> Result<Action> {
         loop {
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Begin if self.token.is_some() => self.state = State::AskPlan,
@@ -409,7 +409,7 @@ mod tests {
     }
 
     fn sent(session: &mut Session) -> String {
-        match session.next().unwrap() {
+        match session.step().unwrap() {
             Action::Send(request) => request.url.rsplit('/').next().unwrap().to_owned(),
             other => panic!("{other:?}"),
         }
@@ -432,7 +432,7 @@ mod tests {
         };
         session.answer(ok(opened.to_canonical())).unwrap();
         assert!(
-            matches!(session.next().unwrap(), Action::Remember(Some(token)) if token == [4; 32])
+            matches!(session.step().unwrap(), Action::Remember(Some(token)) if token == [4; 32])
         );
     }
 
@@ -463,15 +463,15 @@ mod tests {
         let epoch = epoch();
         let mailbox = epoch.mailbox;
         let mut session = Session::new("http://relay:8080/", vec![epoch], Some([9; 32])).unwrap();
-        assert!(matches!(session.next().unwrap(), Action::Plan));
+        assert!(matches!(session.step().unwrap(), Action::Plan));
         session.plan(plan(mailbox)).unwrap();
         assert_eq!(sent(&mut session), "exchange");
         session.answer(ok(reply(mailbox))).unwrap();
-        assert!(matches!(session.next().unwrap(), Action::Merge(_)));
+        assert!(matches!(session.step().unwrap(), Action::Merge(_)));
         session.merged(Vec::new());
-        assert!(matches!(session.next().unwrap(), Action::Plan));
+        assert!(matches!(session.step().unwrap(), Action::Plan));
         session.plan(Plan::default()).unwrap();
-        assert!(matches!(session.next().unwrap(), Action::Done));
+        assert!(matches!(session.step().unwrap(), Action::Done));
         assert_eq!(session.round_trips, 1);
     }
 
@@ -480,13 +480,13 @@ mod tests {
         let epoch = epoch();
         let mailbox = epoch.mailbox;
         let mut session = Session::new("http://relay", vec![epoch], Some([9; 32])).unwrap();
-        session.next().unwrap();
+        session.step().unwrap();
         session.plan(plan(mailbox)).unwrap();
         sent(&mut session);
         session.answer(refuse(401, code::NO_SESSION)).unwrap();
-        assert!(matches!(session.next().unwrap(), Action::Remember(None)));
+        assert!(matches!(session.step().unwrap(), Action::Remember(None)));
         open(&mut session);
-        assert!(matches!(session.next().unwrap(), Action::Plan));
+        assert!(matches!(session.step().unwrap(), Action::Plan));
     }
 
     #[test]
@@ -496,14 +496,14 @@ mod tests {
         let mut session = Session::new("http://relay", vec![epoch], None).unwrap();
         for _ in 0..MAX_SESSIONS {
             open(&mut session);
-            session.next().unwrap();
+            session.step().unwrap();
             session.plan(plan(mailbox)).unwrap();
             sent(&mut session);
             session.answer(refuse(401, code::NO_SESSION)).unwrap();
-            assert!(matches!(session.next().unwrap(), Action::Remember(None)));
+            assert!(matches!(session.step().unwrap(), Action::Remember(None)));
         }
         assert!(matches!(
-            session.next(),
+            session.step(),
             Err(Error::Relay {
                 code: code::NO_SESSION,
                 ..
@@ -549,7 +549,7 @@ mod tests {
         let epoch = epoch();
         let mailbox = epoch.mailbox;
         let mut session = Session::new("http://relay", vec![epoch], Some([9; 32])).unwrap();
-        session.next().unwrap();
+        session.step().unwrap();
         session.plan(plan(mailbox)).unwrap();
         sent(&mut session);
         assert!(matches!(

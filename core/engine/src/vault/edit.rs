@@ -7,7 +7,7 @@
 //! devices opened a shard each and both hold a value, the new value goes to one and the others are withdrawn: that is how
 //! a conflict across shards is resolved.
 
-use super::open::Open;
+use super::open::Unlocked;
 use super::persons::person_origin;
 use super::write::{self, ChangeBuilder};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::store::shards::{self, ShardPlace};
 use rusqlite::Transaction;
 
 /// Writes a note about a resource.
-pub fn annotate(open: &Open, now: i64, on: ResourceId, text: &str) -> Result<EntryId> {
+pub fn annotate(open: &Unlocked, now: i64, on: ResourceId, text: &str) -> Result<EntryId> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Error::Invalid("a note cannot be empty"));
@@ -40,7 +40,7 @@ pub fn annotate(open: &Open, now: i64, on: ResourceId, text: &str) -> Result<Ent
 }
 
 /// Puts a value beside the source's.
-pub fn correct(open: &Open, now: i64, on: ResourceId, field: &str, value: &str) -> Result<()> {
+pub fn correct(open: &Unlocked, now: i64, on: ResourceId, field: &str, value: &str) -> Result<()> {
     check_field(field)?;
     open.write(|tx| {
         let place = shards::place_of(tx, on)?;
@@ -92,7 +92,7 @@ fn roomy_shard(tx: &Transaction<'_>, place: &ShardPlace, now: i64) -> Result<Sha
 /// Applies edits to shards and writes the Automerge changes they make as one change.
 fn write_edits(
     tx: &Transaction<'_>,
-    open: &Open,
+    open: &Unlocked,
     now: i64,
     place: &ShardPlace,
     edits: Vec<(ShardId, Edit)>,

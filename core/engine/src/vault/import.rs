@@ -5,7 +5,7 @@
 //! found unchanged. Memory is bounded by one change.
 
 use super::keyring::{self, GENERAL};
-use super::open::Open;
+use super::open::Unlocked;
 use super::write::{self, ChangeBuilder};
 use super::{FileReport, ImportReport, Observer, Progress, Rejection};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ const MAX_LISTED_REJECTIONS: usize = 10_000;
 
 /// Imports files, and every file below folders, in the order of their names.
 pub fn import(
-    open: &Open,
+    open: &Unlocked,
     clock: &dyn Clock,
     record: RecordId,
     paths: &[PathBuf],
@@ -119,7 +119,7 @@ impl ImportProgress<'_> {
 }
 
 fn import_file(
-    open: &Open,
+    open: &Unlocked,
     clock: &dyn Clock,
     record: RecordId,
     path: &Path,
@@ -175,7 +175,7 @@ impl<R: Read> Read for Counted<'_, R> {
 
 /// Gathers the drafts of one file into changes.
 struct Importer<'a> {
-    open: &'a Open,
+    open: &'a Unlocked,
     clock: &'a dyn Clock,
     record: RecordId,
     origin: Origin,
@@ -186,7 +186,7 @@ struct Importer<'a> {
 
 impl<'a> Importer<'a> {
     fn new(
-        open: &'a Open,
+        open: &'a Unlocked,
         clock: &'a dyn Clock,
         record: RecordId,
         path: &Path,
@@ -343,7 +343,7 @@ struct Counts {
 
 fn write_batch(
     tx: &Transaction<'_>,
-    open: &Open,
+    open: &Unlocked,
     record: RecordId,
     origin: Origin,
     now: i64,
@@ -389,7 +389,7 @@ fn write_batch(
 }
 
 /// Seals bytes into a file of the vault, under a key of their own.
-fn seal_document(open: &Open, id: AttachmentId, bytes: &[u8]) -> Result<Attachment> {
+fn seal_document(open: &Unlocked, id: AttachmentId, bytes: &[u8]) -> Result<Attachment> {
     let key = seal::make_random::<32>()?;
     let mut file = open.store.attachments().make_incoming()?;
     let sealed = seal::seal_attachment(&key, &mut &*bytes, &mut file)?;

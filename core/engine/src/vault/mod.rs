@@ -27,7 +27,7 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::seal::DeviceKeys;
 use crate::store::{self, detail, log, rebuild, views};
 use carnet_wire::RecordId;
-use open::Open;
+use open::Unlocked;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -50,7 +50,7 @@ pub struct Vault {
     folder: PathBuf,
     host: Host,
     warnings: Vec<OpenWarning>,
-    open: RwLock<Option<Arc<Open>>>,
+    open: RwLock<Option<Arc<Unlocked>>>,
 }
 
 type VaultResult<T> = std::result::Result<T, VaultError>;
@@ -66,7 +66,7 @@ impl Vault {
     ) -> VaultResult<Self> {
         open::check_vacant(folder)?;
         let device = DeviceKeys::make()?;
-        let open = Open::create(folder, &host, |tx, key| {
+        let open = Unlocked::create(folder, &host, |tx, key| {
             persons::found_account(tx, key, &device, device_name)?;
             persons::found_record(tx, key, device_name, person, birth_date, host.clock.now())?;
             Ok(())
@@ -91,7 +91,7 @@ impl Vault {
         let mut joining =
             pairing::Joining::begin(&*transport, &device, device_name, relay, wait, announce)?;
         let marker = open::begin_joining(folder)?;
-        let open = Open::create(folder, &host, |tx, key| {
+        let open = Unlocked::create(folder, &host, |tx, key| {
             pairing::adopt(tx, key, &device, &joining.welcome, relay)
         })?;
         joining.acknowledge()?;
@@ -102,11 +102,11 @@ impl Vault {
 
     /// Opens an existing vault.
     pub fn open(folder: &Path, host: Host) -> VaultResult<Self> {
-        let (open, warnings) = Open::open(folder, &host)?;
+        let (open, warnings) = Unlocked::open(folder, &host)?;
         Ok(Self::opened(folder, host, open, warnings))
     }
 
-    fn opened(folder: &Path, host: Host, open: Open, warnings: Vec<OpenWarning>) -> Self {
+    fn opened(folder: &Path, host: Host, open: Unlocked, warnings: Vec<OpenWarning>) -> Self {
         Self {
             folder: folder.to_owned(),
             host,
@@ -134,7 +134,7 @@ impl Vault {
     pub fn unlock(&self) -> VaultResult<()> {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {
-            *open = Some(Arc::new(Open::open(&self.folder, &self.host)?.0));
+            *open = Some(Arc::new(Unlocked::open(&self.folder, &self.host)?.0));
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ impl Vault {
         self.unlocked().is_err()
     }
 
-    fn unlocked(&self) -> Result<Arc<Open>> {
+    fn unlocked(&self) -> Result<Arc<Unlocked>> {
         self.open
             .read()
             .unwrap_or_else(PoisonError::into_inner)

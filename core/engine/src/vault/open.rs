@@ -29,7 +29,7 @@ const JOINING_FILE: &str = "vault.joining";
 const MAX_WRAPPED_KEY_BYTES: u64 = 64 << 10;
 
 /// An unlocked vault: dropping it forgets the keys.
-pub struct Open {
+pub struct Unlocked {
     /// The database and the attachment files.
     pub store: Store,
     /// The key of the database.
@@ -39,7 +39,7 @@ pub struct Open {
     pace: Mutex<AnchorPace>,
 }
 
-impl Open {
+impl Unlocked {
     /// Makes a vault whose first content `fill` writes, all or nothing. The folder must be vacant ([`check_vacant`]).
     pub fn create(
         folder: &Path,
@@ -170,7 +170,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for Unlocked {
     /// A vault that is merely dropped keeps its anchor as fresh as it can; failing only lets the anchor lag.
     fn drop(&mut self) {
         let _ = self.anchor();

@@ -16,7 +16,7 @@
 
 use super::Device;
 use super::keyring::{self, Keyring};
-use super::open::Open;
+use super::open::Unlocked;
 use super::sync::{Brake, Exchange, RELAY};
 use super::write;
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ impl<'a> Rendezvous<'a> {
             .collect();
         let mut asked = false;
         loop {
-            match session.next()? {
+            match session.step()? {
                 Action::Plan if asked => session.plan(Plan::default())?,
                 Action::Plan => {
                     asked = true;
@@ -234,7 +234,7 @@ pub fn adopt(
 }
 
 /// Syncs until this device finds itself in the account.
-pub fn wait_until_added(open: &Open, transport: &dyn Transport, relay: &str) -> Result<()> {
+pub fn wait_until_added(open: &Unlocked, transport: &dyn Transport, relay: &str) -> Result<()> {
     let end = Instant::now() + ADDED_WAIT;
     loop {
         Exchange::new(open, transport, relay)?.run(&Brake::new(None, None))?;
@@ -257,7 +257,7 @@ pub fn wait_until_added(open: &Open, transport: &dyn Transport, relay: &str) -> 
 }
 
 /// The old phone's side: completes a code and adds the device behind it.
-pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<Device> {
+pub fn introduce(open: &Unlocked, transport: &dyn Transport, code: &str) -> Result<Device> {
     let mut introducer = Introducer::new(code)?;
     let relay = introducer.relay().to_owned();
     // The new phone reads the account's logs from this relay, so they must be there before it is welcomed.
@@ -289,7 +289,7 @@ pub fn introduce(open: &Open, transport: &dyn Transport, code: &str) -> Result<D
     Ok(device)
 }
 
-fn make_welcome(open: &Open) -> Result<Welcome> {
+fn make_welcome(open: &Unlocked) -> Result<Welcome> {
     open.store.read(|conn| {
         let keyring = open.keyring_in(conn)?;
         let given = [DEVICES, KEYRING].map(|name| give_epoch(conn, &keyring, name));
@@ -315,7 +315,7 @@ fn give_epoch(conn: &Connection, keyring: &Keyring, name: &str) -> Result<Welcom
     })
 }
 
-fn add_device(open: &Open, card: DeviceCard) -> Result<Device> {
+fn add_device(open: &Unlocked, card: DeviceCard) -> Result<Device> {
     let device = Device {
         id: card.id,
         name: card.name.clone(),

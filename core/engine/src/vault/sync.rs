@@ -3,7 +3,7 @@
 
 use super::keyring::Keyring;
 use super::merge::{self, Received};
-use super::open::Open;
+use super::open::Unlocked;
 use super::{Observer, Progress, SyncReport};
 use crate::error::{Error, Result};
 use crate::host::{HttpRequest, HttpResponse, Transport};
@@ -56,7 +56,7 @@ impl<'a> Brake<'a> {
 
 /// One sync of one vault with one relay.
 pub struct Exchange<'a> {
-    open: &'a Open,
+    open: &'a Unlocked,
     transport: &'a dyn Transport,
     url: String,
     drained: BTreeSet<MailboxId>,
@@ -65,7 +65,7 @@ pub struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     /// A sync with the relay at `url`.
-    pub fn new(open: &'a Open, transport: &'a dyn Transport, url: &str) -> Result<Self> {
+    pub fn new(open: &'a Unlocked, transport: &'a dyn Transport, url: &str) -> Result<Self> {
         session::origin(url)?;
         let url = url.trim_end_matches('/').to_owned();
         Ok(Self {
@@ -116,7 +116,7 @@ impl<'a> Exchange<'a> {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(false);
             }
-            match session.next()? {
+            match session.step()? {
                 Action::Plan => session.plan(self.plan()?)?,
                 Action::Send(request) => session.answer(self.transport.send(request))?,
                 Action::Remember(token) => self.remember(token)?,

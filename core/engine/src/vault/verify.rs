@@ -2,7 +2,7 @@
 //! each view is what the changes say. Reads only; what is wrong is named without content and left as it is.
 
 use super::VerifyReport;
-use super::open::Open;
+use super::open::Unlocked;
 use crate::error::{Error, Result};
 use crate::seal;
 use crate::store::log::{self, StoredChange};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const MAX_PROBLEMS: usize = 1_000;
 
 /// Checks everything; with `views`, recomputes every view and compares.
-pub fn verify(open: &Open, views: bool) -> Result<VerifyReport> {
+pub fn verify(open: &Unlocked, views: bool) -> Result<VerifyReport> {
     let mut report = VerifyReport {
         problems: open.store.read(rebuild::verify)?,
         ..VerifyReport::default()
