@@ -33,6 +33,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    quiet_panics();
     let words: Vec<OsString> = std::env::args_os().collect();
     let language = language::choose(&words, sys_locale::get_locale().as_deref());
     let Err(error) = run(words, language) else {
@@ -42,6 +43,14 @@ fn main() -> ExitCode {
         console::tell(&line);
     }
     ExitCode::from(error.code())
+}
+
+/// A panic says where it happened and never what it held: the text of a panic, ours or a library's, may quote the record.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        console::tell(&format!("carnet: internal error at {}", place.unwrap_or_default()));
+    }));
 }
 
 fn run(words: Vec<OsString>, language: Language) -> CliResult {

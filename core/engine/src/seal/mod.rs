@@ -21,6 +21,8 @@ pub mod pairing;
 pub mod passphrase;
 mod secret;
 mod sensitive;
+#[cfg(test)]
+mod vectors;
 mod wrap;
 
 pub use attachment::{CHUNK_BYTES, Sealed, derive_attachment_id, open_attachment, seal_attachment};

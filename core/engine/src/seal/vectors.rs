@@ -1,0 +1,160 @@
+//! The independent Python script's sealed vectors, opened by this room: `tests/vectors/README.md` says what each holds.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::{Epoch, EpochSecrets, open, unpack_body};
+use crate::error::Error;
+use carnet_wire::relay::Access;
+use carnet_wire::{CompartmentId, Envelope, EpochId, RecordId, WireError};
+use serde_json::Value;
+
+fn vectors(file: &str) -> Vec<Value> {
+    let path = format!(
+        "{}/../../tests/vectors/{file}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let all: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    all["vectors"].as_array().unwrap().clone()
+}
+
+fn hex(value: &Value) -> Vec<u8> {
+    let text = value.as_str().unwrap();
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+fn fixed<const N: usize>(value: &Value) -> [u8; N] {
+    hex(value).try_into().unwrap()
+}
+
+fn place(vector: &Value) -> (RecordId, CompartmentId) {
+    (
+        RecordId(fixed(&vector["record"])),
+        CompartmentId(fixed(&vector["compartment"])),
+    )
+}
+
+#[test]
+fn epochs_derive_what_the_script_derives() {
+    for vector in vectors("epochs") {
+        let (record, compartment) = place(&vector);
+        let parents = vector["parents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| EpochId(fixed(id)))
+            .collect();
+        let secrets = EpochSecrets {
+            read: fixed(&vector["read_secret"]),
+            write: Some(fixed(&vector["write_secret"])),
+            retire: Some(fixed(&vector["retire_secret"])),
+        };
+        let epoch = Epoch::derive(record, compartment, parents, secrets).unwrap();
+        assert_eq!(epoch.id.0, fixed(&vector["epoch"]));
+        assert_eq!(epoch.mailbox.0, fixed(&vector["mailbox"]));
+        let registration = epoch.registration(0).unwrap();
+        assert_eq!(registration.read_key, fixed(&vector["relay_read_key"]));
+        assert_eq!(registration.write_key, fixed(&vector["relay_write_key"]));
+        assert_eq!(registration.retire_key, fixed(&vector["relay_retire_key"]));
+        assert!(
+            epoch
+                .prove(Access::Retire, &[0; 32], "https://relay.example")
+                .is_some()
+        );
+    }
+}
+
+#[test]
+fn bodies_inflate_to_what_the_script_packed() {
+    for vector in vectors("bodies") {
+        let outcome = unpack_body(&hex(&vector["body"]));
+        match vector["expect"].as_str().unwrap() {
+            "ok" => assert_eq!(
+                outcome.unwrap(),
+                hex(&vector["plain"]),
+                "{}",
+                vector["name"]
+            ),
+            _ => assert!(outcome.is_err(), "{}", vector["name"]),
+        }
+    }
+}
+
+/// The epoch whose envelopes the vectors hold: any vector that opens names its place.
+fn epoch_of(vector: &Value, good: &Value) -> Epoch {
+    let header = carnet_wire::Header::from_bytes(&hex(&good["opened"]["header"])).unwrap();
+    let secrets = EpochSecrets {
+        read: fixed(&vector["read_secret"]),
+        write: None,
+        retire: None,
+    };
+    let parents = known_parents(&secrets.read);
+    Epoch::derive(header.record, header.compartment, parents, secrets).unwrap()
+}
+
+/// `epochs.json` lists the epochs by their read secret.
+fn known_parents(read: &[u8; 32]) -> Vec<EpochId> {
+    let known = vectors("epochs")
+        .into_iter()
+        .find(|epoch| fixed::<32>(&epoch["read_secret"]) == *read);
+    known.map_or(Vec::new(), |epoch| {
+        epoch["parents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| EpochId(fixed(id)))
+            .collect()
+    })
+}
+
+#[test]
+fn envelopes_open_as_the_script_sealed_them() {
+    let all = vectors("envelopes");
+    let good = all
+        .iter()
+        .find(|vector| vector["expect"] == "ok" && vector["opened"].is_object())
+        .unwrap()
+        .clone();
+    let mut opened_some = 0;
+    for vector in &all {
+        let name = &vector["name"];
+        let bytes = hex(&vector["envelope"]);
+        let expect = vector["expect"].as_str().unwrap();
+        let envelope = match Envelope::from_bytes(&bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                let word = match error {
+                    WireError::Malformed => "malformed",
+                    WireError::NotCanonical => "not-canonical",
+                    WireError::TooLarge => "too-large",
+                    WireError::UnknownVersion => "unknown-version",
+                };
+                assert_eq!(word, expect, "{name}");
+                continue;
+            }
+        };
+        match (expect, open(&epoch_of(vector, &good), &envelope)) {
+            ("ok", Ok(opened)) => {
+                opened_some += 1;
+                let expected = &vector["opened"];
+                assert_eq!(opened.header_bytes, hex(&expected["header"]), "{name}");
+                assert_eq!(opened.signature, fixed(&expected["signature"]), "{name}");
+                assert_eq!(opened.body, hex(&expected["body"]), "{name}");
+                assert_eq!(opened.id.0, fixed(&expected["change_id"]), "{name}");
+                assert_eq!(
+                    unpack_body(&opened.body).unwrap(),
+                    hex(&expected["plain"]),
+                    "{name}"
+                );
+            }
+            ("ok", Err(error)) => panic!("{name}: {error}"),
+            ("signature", outcome) => {
+                assert!(matches!(outcome, Err(Error::Unauthorised(_))), "{name}")
+            }
+            (_, outcome) => assert!(outcome.is_err(), "{name}"),
+        }
+    }
+    assert!(opened_some >= 4);
+}
