@@ -56,7 +56,9 @@ impl FolderKeyStore {
     /// Keeps anchors in this folder.
     pub fn new(folder: impl Into<std::path::PathBuf>) -> Self {
         let folder = folder.into();
-        std::fs::create_dir_all(&folder).expect("a folder of anchors");
+        if !folder.is_dir() {
+            std::fs::create_dir_all(&folder).expect("a folder of anchors");
+        }
         Self { folder }
     }
 }

@@ -90,12 +90,11 @@ fn malformed_files_are_refused_with_a_reason() {
         .into_iter()
         .chain(observation("1").encode_utf16().flat_map(u16::to_le_bytes))
         .collect();
-    let cases: [(&str, Vec<u8>); 13] = [
+    let cases: [(&str, Vec<u8>); 12] = [
         ("deep-arrays.json", deep("[", "]").into_bytes()),
         ("deep-objects.json", deep(r#"{"a":"#, "}").replace("\"extension\":{\"a\":}", "\"a\":1").into_bytes()),
         ("deep-unclosed.json", vec![b'['; 5_000_000]),
         ("number-of-a-million-digits.json", observation(&"9".repeat(1_000_000)).into_bytes()),
-        ("exponent.json", observation("1e999999999999999999999").into_bytes()),
         ("lone-surrogate.json", br#"{"resourceType":"Observation","id":"\ud800","status":"final"}"#.to_vec()),
         ("duplicate-keys.json", br#"{"resourceType":"Observation","id":"a","id":"b","status":"final"}"#.to_vec()),
         ("empty.json", Vec::new()),
