@@ -48,8 +48,13 @@ fn main() -> ExitCode {
 /// A panic says where it happened and never what it held: the text of a panic, ours or a library's, may quote the record.
 fn quiet_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
-        console::tell(&format!("carnet: internal error at {}", place.unwrap_or_default()));
+        let place = panic
+            .location()
+            .map(|at| format!("{}:{}", at.file(), at.line()));
+        console::tell(&format!(
+            "carnet: internal error at {}",
+            place.unwrap_or_default()
+        ));
     }));
 }
 

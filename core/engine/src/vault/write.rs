@@ -130,11 +130,6 @@ impl ChangeBuilder {
         self.items.push(item);
     }
 
-    /// Items so far.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
     /// The finished change.
     pub fn finish(self, recorded_at: i64) -> Change {
         Change {
