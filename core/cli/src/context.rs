@@ -37,7 +37,7 @@ impl Context {
 
     fn open_with(&self, transport: Arc<dyn Transport>) -> CliResult<Vault> {
         let folder = self.folder()?;
-        if !has_entries(folder) {
+        if !folder.join("vault.key").exists() && !folder.join("vault.db").exists() {
             return Err(self.about_folder(Exit::NotFound, message::NO_VAULT, folder));
         }
         let passphrase = passphrase::known(&self.console, self.global.passphrase_file.as_deref())?;
@@ -49,7 +49,7 @@ impl Context {
     /// The folder and the host of a vault about to be made.
     pub fn new_vault(&self, transport: Arc<dyn Transport>) -> CliResult<(&Path, Host)> {
         let folder = self.folder()?;
-        if has_entries(folder) || folder.is_file() {
+        if holds_other_things(folder) || folder.is_file() {
             return Err(self.about_folder(Exit::Invalid, message::NOT_EMPTY, folder));
         }
         let passphrase = passphrase::chosen(&self.console, self.global.passphrase_file.as_deref())?;
@@ -89,8 +89,15 @@ pub fn host(
     }
 }
 
-fn has_entries(folder: &Path) -> bool {
-    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+/// Whether a folder is used for something else. What a killed `init` or `join` left behind is the vault's own, and the
+/// engine knows what may be done with it.
+fn holds_other_things(folder: &Path) -> bool {
+    let is_ours = |name: &str| name.starts_with("vault.") || name == "attachments";
+    std::fs::read_dir(folder).is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| !entry.file_name().to_str().is_some_and(is_ours))
+    })
 }
 
 /// The person meant: by name, by the beginning of their record's id, or the only one there is.

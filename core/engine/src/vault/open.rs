@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 const KEY_FILE: &str = "vault.key";
 const DATABASE_FILE: &str = "vault.db";
 const JOINING_FILE: &str = "vault.joining";
+const ATTACHMENTS_FOLDER: &str = "attachments";
 /// A wrapped key is some hundred bytes; more is not one.
 const MAX_WRAPPED_KEY_BYTES: u64 = 64 << 10;
 
@@ -190,6 +191,7 @@ pub fn check_vacant(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The marker goes last: a kill in between leaves a folder that is still known to be unfinished.
 fn clear_unfinished(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -197,10 +199,13 @@ fn clear_unfinished(folder: &Path) -> Result<()> {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if name.starts_with(DATABASE_FILE) || name == KEY_FILE {
+        if name == ATTACHMENTS_FOLDER {
+            fs::remove_dir_all(&path)?;
+        } else if name.starts_with("vault.") && name != JOINING_FILE {
             fs::remove_file(&path)?;
         }
     }
+    sync_folder(folder)?;
     fs::remove_file(folder.join(JOINING_FILE))?;
     sync_folder(folder)
 }
