@@ -13,8 +13,8 @@ use crate::storage::{
 };
 use crate::{Clock, Pending, RelayError, StartError};
 use carnet_wire::relay::{
-    Access, Challenge, Exchange, ExchangeReply, OpenSession, Proof, Pull, Pulled, Pushed, Session,
-    session_bytes,
+    Access, Challenge, Exchange, ExchangeReply, OpenSession, Proof, Pull, Pulled, Pushed,
+    Registration, Session, session_bytes,
 };
 use carnet_wire::{BlobId, Envelope, EnvelopeId, MailboxId, limits};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -81,10 +81,9 @@ impl Service {
         if !origins.contains(&request.origin) {
             return Err(RelayError::WRONG_ORIGIN);
         }
-        if !request.register.is_empty() {
-            self.storage
-                .register(request.register.clone(), now)?
-                .wait()?;
+        let unknown = self.unregistered(&request.register, now)?;
+        if !unknown.is_empty() {
+            self.storage.register(unknown, now)?.wait()?;
         }
         let (grants, refused) = self.check_proofs(&request, now)?;
         Ok(Session {
@@ -92,6 +91,26 @@ impl Service {
             expires_in: SESSION_SECONDS,
             refused,
         })
+    }
+
+    /// What is not there yet with the same keys. A device names its mailboxes whenever it enters, and what changes nothing
+    /// has to work on a full disk too.
+    fn unregistered(
+        &self,
+        register: &[Registration],
+        now: u64,
+    ) -> Result<Vec<Registration>, RelayError> {
+        if register.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = register.iter().map(|it| it.mailbox).collect();
+        let found = self.storage.mailboxes(&ids, now)?;
+        let unknown = register
+            .iter()
+            .zip(found)
+            .filter(|(wanted, found)| !found.is_some_and(|found| has_keys(&found, wanted)))
+            .map(|(wanted, _)| wanted.clone());
+        Ok(unknown.collect())
     }
 
     fn check_proofs(
@@ -340,6 +359,12 @@ fn check_session_limits(request: &OpenSession) -> Result<(), RelayError> {
         return Err(RelayError::TOO_LARGE);
     }
     Ok(())
+}
+
+fn has_keys(mailbox: &Mailbox, wanted: &Registration) -> bool {
+    mailbox.read_key == wanted.read_key
+        && mailbox.write_key == wanted.write_key
+        && mailbox.retire_key == wanted.retire_key
 }
 
 fn proof_holds(request: &OpenSession, proof: &Proof, mailbox: &Mailbox) -> bool {

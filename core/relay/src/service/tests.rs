@@ -125,6 +125,13 @@ fn push_and_pull_in_one_exchange() {
     let reply = house.service.exchange(&token, both).unwrap();
     let stored = [1, 2, 1].map(Pushed::Stored);
     assert_eq!(reply.pushed, stored);
+    // Read before the push: nobody is sent what they have just brought.
+    assert_eq!(
+        (reply.pulled[0].head, reply.pulled[0].entries.len()),
+        (0, 0)
+    );
+    let next = exchange(vec![], &[(MAILBOX, 0)]);
+    let reply = house.service.exchange(&token, next).unwrap();
     let entry = |seq, envelope| Entry { seq, envelope };
     let pulled = Pulled {
         mailbox: MAILBOX,
@@ -209,10 +216,9 @@ fn refused_pulls_do_not_shift_the_others() {
     let house = House::new();
     let token = house.enter(MAILBOX, 0);
     let other = MailboxId([2; 32]);
-    let asked = exchange(
-        vec![envelope(MAILBOX, "a")],
-        &[(other, 0), (MAILBOX, 0), (other, 3)],
-    );
+    let push = exchange(vec![envelope(MAILBOX, "a")], &[]);
+    house.service.exchange(&token, push).unwrap();
+    let asked = exchange(vec![], &[(other, 0), (MAILBOX, 0), (other, 3)]);
     let reply = house.service.exchange(&token, asked).unwrap();
     let answers: Vec<_> = reply
         .pulled
@@ -348,6 +354,42 @@ fn a_registered_mailbox_is_not_taken_over() {
         ..proving(nonce, MAILBOX, &ALL)
     });
     assert_eq!(stolen.unwrap_err(), RelayError::CONFLICT);
+}
+
+#[test]
+fn naming_known_mailboxes_again_writes_nothing() {
+    let house = House::new();
+    house.enter(MAILBOX, 0);
+    // From here on any write is refused, as on a full disk; reading goes on.
+    house.service.close();
+    house.enter(MAILBOX, 0);
+    let beside = |other: Registration| {
+        house.ask(|nonce| OpenSession {
+            register: vec![registration(MAILBOX, 0), other],
+            ..proving(nonce, MAILBOX, &ALL)
+        })
+    };
+    assert!(beside(registration(MAILBOX, 60)).is_ok());
+    let new = registration(MailboxId([2; 32]), 0);
+    assert_eq!(beside(new).unwrap_err(), RelayError::BUSY);
+    for field in 0..3 {
+        let mut stranger = registration(MAILBOX, 0);
+        match field {
+            0 => stranger.read_key = [5; 32],
+            1 => stranger.write_key = [5; 32],
+            _ => stranger.retire_key = [5; 32],
+        }
+        // Left to the storage, which alone says CONFLICT.
+        assert_eq!(beside(stranger).unwrap_err(), RelayError::BUSY);
+    }
+}
+
+#[test]
+fn an_ended_mailbox_is_not_taken_for_a_known_one() {
+    let house = House::new();
+    house.enter(MAILBOX, 60);
+    house.later(60);
+    house.enter(MAILBOX, 0);
 }
 
 #[test]

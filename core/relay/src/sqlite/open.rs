@@ -15,8 +15,9 @@ const SCHEMA: &str = include_str!("schema.sql");
 
 /// Only a backup or an operator's shell can hold the lock; they are waited for this long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Memory for the pages the writer works on.
-const WRITER_CACHE_KIB: i32 = 32 << 10;
+/// Memory for the pages the writer works on. Not more: SQLite looks through all of it at the end of a transaction that split
+/// a page, which most do.
+const WRITER_CACHE_KIB: i32 = 8 << 10;
 /// Prepared statements kept per connection; more than there are.
 const STATEMENTS: usize = 32;
 

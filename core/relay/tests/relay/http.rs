@@ -17,6 +17,9 @@ fn push_and_pull_in_one_round_trip() {
     let envelopes = vec![envelope(MAILBOX, "a"), envelope(MAILBOX, "b")];
     let reply = client.exchange(&exchange(envelopes.clone(), &[(MAILBOX, 0)]));
     assert_eq!(reply.pushed, [1, 2].map(Pushed::Stored));
+    // The pull is read before the push: nobody is sent what they have just brought.
+    assert_eq!(reply.pulled[0].entries, []);
+    let reply = client.exchange(&exchange(vec![], &[(MAILBOX, 0)]));
     let pulled: Vec<_> = reply.pulled[0]
         .entries
         .iter()
@@ -28,6 +31,8 @@ fn push_and_pull_in_one_round_trip() {
     let large = envelope(MAILBOX, &"x".repeat(1 << 20));
     let reply = other.exchange(&exchange(vec![large.clone()], &[(MAILBOX, 2)]));
     assert_eq!(reply.pushed, [Pushed::Stored(3)]);
+    assert_eq!(reply.pulled[0].entries, []);
+    let reply = client.exchange(&exchange(vec![], &[(MAILBOX, 2)]));
     assert_eq!(reply.pulled[0].entries[0].envelope, large);
 }
 
