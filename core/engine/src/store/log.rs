@@ -317,7 +317,7 @@ pub fn is_own(conn: &Connection, envelope: EnvelopeId) -> Result<bool> {
 }
 
 /// A relay this vault syncs with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RelayState {
     /// Local number.
     pub number: i64,
@@ -331,26 +331,30 @@ pub struct RelayState {
     pub covers: Option<[u8; 32]>,
 }
 
-/// The state kept for a relay, made when it is new.
+/// The state kept for a relay. One that nothing is kept of has the number 0, which no row has.
 pub fn relay(conn: &Connection, url: &str) -> Result<RelayState> {
+    let mut query = conn.prepare_cached(
+        "SELECT relay, generation, acknowledged, token, covers FROM relay WHERE url = ?1",
+    )?;
+    let known = query.query_row([url], |row| {
+        Ok(RelayState {
+            number: row.get(0)?,
+            generation: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
+            acknowledged: row.get(2)?,
+            token: row.get(3)?,
+            covers: row.get(4)?,
+        })
+    });
+    Ok(known.optional()?.unwrap_or_default())
+}
+
+/// The state kept for a relay, made when it is new: only when there is something to remember of it.
+pub fn ensure_relay(conn: &Connection, url: &str) -> Result<RelayState> {
     conn.execute(
         "INSERT INTO relay (url) VALUES (?1) ON CONFLICT DO NOTHING",
         [url],
     )?;
-    let state = conn.query_row(
-        "SELECT relay, generation, acknowledged, token, covers FROM relay WHERE url = ?1",
-        [url],
-        |row| {
-            Ok(RelayState {
-                number: row.get(0)?,
-                generation: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
-                acknowledged: row.get(2)?,
-                token: row.get(3)?,
-                covers: row.get(4)?,
-            })
-        },
-    )?;
-    Ok(state)
+    relay(conn, url)
 }
 
 /// Remembers the session of a relay, or forgets it.
@@ -378,15 +382,21 @@ pub fn set_generation(conn: &Connection, relay: &RelayState, generation: u64) ->
         params![relay.number, generation.cast_signed()],
     )?;
     if relay.generation.is_some() {
-        conn.execute(
-            "UPDATE relay SET acknowledged = 0, token = NULL, covers = NULL WHERE relay = ?1",
-            [relay.number],
-        )?;
-        conn.execute("DELETE FROM cursor WHERE relay = ?1", [relay.number])?;
-        conn.execute("DELETE FROM delivered WHERE relay = ?1", [relay.number])?;
+        start_over(conn, relay.number)?;
         return Ok(true);
     }
     Ok(false)
+}
+
+/// Forgets what a relay was given and gave: all of it is sent and read again, which is harmless.
+pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
+    conn.execute(
+        "UPDATE relay SET acknowledged = 0 WHERE relay = ?1",
+        [relay],
+    )?;
+    conn.execute("DELETE FROM cursor WHERE relay = ?1", [relay])?;
+    conn.execute("DELETE FROM delivered WHERE relay = ?1", [relay])?;
+    Ok(())
 }
 
 /// One envelope waiting to be pushed.
@@ -460,6 +470,15 @@ pub fn cursor(conn: &Connection, relay: i64, mailbox: MailboxId) -> Result<u64> 
 pub fn advance_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u64) -> Result<()> {
     conn.prepare_cached("INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET after = max(after, excluded.after)")?
         .execute(params![relay, mailbox.as_ref(), after])?;
+    Ok(())
+}
+
+/// Puts a cursor back before a number the relay left out, while a change behind it waits for an earlier one.
+pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u64) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET after = excluded.after",
+    )?
+    .execute(params![relay, mailbox.as_ref(), after])?;
     Ok(())
 }
 
@@ -560,7 +579,7 @@ impl HeldFor {
 }
 
 /// An envelope in quarantine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
     /// Its id.
     pub envelope: EnvelopeId,
@@ -568,39 +587,66 @@ pub struct Held {
     pub mailbox: MailboxId,
     /// Why.
     pub reason: HeldFor,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
 }
 
 /// Puts an envelope in quarantine, or updates the reason of one that is there.
 pub fn hold(conn: &Connection, mailbox: MailboxId, bytes: &[u8], reason: HeldFor) -> Result<()> {
-    let held: u64 = conn.query_row(
-        "SELECT coalesce(sum(length(bytes)), 0) FROM quarantine",
-        [],
-        |row| row.get(0),
-    )?;
+    let envelope = EnvelopeId::derive(bytes);
+    // Before the limit: what is there already takes no more room, and must be able to wait on in a full quarantine.
+    let there = conn
+        .prepare_cached("UPDATE quarantine SET reason = ?2 WHERE envelope = ?1")?
+        .execute(params![envelope.as_ref(), reason.number()])?;
+    if there > 0 {
+        return Ok(());
+    }
+    let held: u64 = conn
+        .prepare_cached("SELECT coalesce(sum(length(bytes)), 0) FROM quarantine")?
+        .query_row([], |row| row.get(0))?;
     if held + bytes.len() as u64 > MAX_QUARANTINE_BYTES {
         return Err(Error::TooLarge(
             "the quarantine is full: this relay sends what no device of this record wrote",
         ));
     }
-    conn.execute(
-        "INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET reason = excluded.reason",
-        params![EnvelopeId::derive(bytes).as_ref(), mailbox.as_ref(), reason.number(), bytes],
-    )?;
+    conn.prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            envelope.as_ref(),
+            mailbox.as_ref(),
+            reason.number(),
+            bytes
+        ])?;
     Ok(())
 }
 
-/// Everything in quarantine for one of `mailboxes`.
+/// Whether an envelope is in quarantine.
+pub fn is_held(conn: &Connection, envelope: EnvelopeId) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM quarantine WHERE envelope = ?1")?
+        .exists([envelope.as_ref()])?)
+}
+
+/// Whether an envelope of a mailbox waits for an earlier change.
+pub fn has_gap(conn: &Connection, mailbox: MailboxId) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM quarantine WHERE mailbox = ?1 AND reason = ?2")?
+        .exists(params![mailbox.as_ref(), HeldFor::Gap.number()])?)
+}
+
+/// The bytes of an envelope in quarantine.
+pub fn held_bytes(conn: &Connection, envelope: EnvelopeId) -> Result<Vec<u8>> {
+    Ok(conn
+        .prepare_cached("SELECT bytes FROM quarantine WHERE envelope = ?1")?
+        .query_row([envelope.as_ref()], |row| row.get(0))?)
+}
+
+/// What is in quarantine for one of `mailboxes`, in the order it came, without its bytes: together they may be large.
 pub fn held_in(conn: &Connection, mailboxes: &[MailboxId]) -> Result<Vec<Held>> {
-    let mut query = conn
-        .prepare_cached("SELECT envelope, mailbox, reason, bytes FROM quarantine ORDER BY rowid")?;
+    let mut query =
+        conn.prepare_cached("SELECT envelope, mailbox, reason FROM quarantine ORDER BY rowid")?;
     let rows = query.query_map([], |row| {
         Ok(Held {
             envelope: EnvelopeId(row.get(0)?),
             mailbox: MailboxId(row.get(1)?),
             reason: HeldFor::from_number(row.get(2)?),
-            bytes: row.get(3)?,
         })
     })?;
     let held = rows.collect::<rusqlite::Result<Vec<_>>>()?;

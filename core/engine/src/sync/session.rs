@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// How long one request may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often a sync may open a session: a relay that forgets every session is refused, not obeyed for ever.
+/// How often a session may be opened before one serves: a relay that forgets every session is refused, not obeyed for ever.
 const MAX_SESSIONS: u32 = 3;
 /// Room for framing around the envelopes of an answer.
 const ANSWER_OVERHEAD: usize = 1 << 20;
@@ -236,7 +236,9 @@ impl Session {
                 self.state = State::Opened;
             }
             State::AwaitExchange(plan) => {
-                self.state = State::Answered(pair_up(plan, &response.body)?)
+                self.state = State::Answered(pair_up(plan, &response.body)?);
+                // The session served: new mailboxes, which come one after the other, may need as many again.
+                self.sessions = 0;
             }
             _ => return Err(Error::Bug("no answer was awaited")),
         }

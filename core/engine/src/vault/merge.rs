@@ -7,10 +7,10 @@
 
 use super::keyring::{self, Keyring};
 use crate::error::{Error, Result};
-use crate::record::change::Change;
+use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
 use crate::seal::{self, Epoch, Opened};
-use crate::store::log::{self, HeldFor, StoredChange};
+use crate::store::log::{self, Held, HeldFor, StoredChange};
 use crate::store::{Projection, project};
 use carnet_wire::{Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind};
 use rusqlite::Transaction;
@@ -18,6 +18,9 @@ use std::sync::Arc;
 
 /// Greatest logical time accepted: a member cannot push the clock of a compartment to its end.
 const MAX_LAMPORT: u64 = 1 << 52;
+/// Farthest a change may be ahead of everything merged. An honest one is ahead by no more than the changes that are still
+/// missing; without this one change at [`MAX_LAMPORT`] would have all later ones refused, our own at other devices.
+const MAX_LAMPORT_LEAP: u64 = 1 << 32;
 
 /// What became of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +76,10 @@ pub fn retry_held(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 3
             .collect();
         let before = merged;
         for held in log::held_in(tx, &mailboxes)? {
-            // A fork or a refusal does not heal by itself: only what waits for something is worth opening again.
-            let waits = matches!(
-                held.reason,
-                HeldFor::Gap | HeldFor::Unauthorised | HeldFor::Unopenable
-            );
-            if waits && receive(tx, keyring, key, held.mailbox, &held.bytes)? == Received::Merged {
+            // A fork or a refusal does not heal by itself: only what waits for something is worth opening again. What is
+            // unknown waits for a newer build, which may be the one that runs.
+            let waits = !matches!(held.reason, HeldFor::Fork | HeldFor::Refused);
+            if waits && retry(tx, keyring, key, &held)? == Received::Merged {
                 merged += 1;
             }
         }
@@ -86,6 +87,16 @@ pub fn retry_held(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 3
             return Ok(merged);
         }
     }
+}
+
+fn retry(
+    tx: &Transaction<'_>,
+    keyring: &mut Arc<Keyring>,
+    key: &[u8; 32],
+    held: &Held,
+) -> Result<Received> {
+    let bytes = log::held_bytes(tx, held.envelope)?;
+    receive(tx, keyring, key, held.mailbox, &bytes)
 }
 
 enum Outcome {
@@ -116,6 +127,9 @@ fn try_merge(
     }
     if header.lamport > MAX_LAMPORT {
         return Ok(Outcome::Held(HeldFor::Refused));
+    }
+    if header.lamport > log::lamport(tx, log)?.saturating_add(MAX_LAMPORT_LEAP) {
+        return Ok(Outcome::Held(HeldFor::Gap));
     }
     match header.kind {
         kind::CHANGE => merge_change(tx, keyring, log, opened),
@@ -158,10 +172,9 @@ fn merge_change(
     if !allowed {
         return Ok(Outcome::Held(HeldFor::Unauthorised));
     }
-    let Ok(change) =
-        seal::unpack_body(&opened.body).and_then(|payload| Ok(Change::from_canonical(&payload)?))
-    else {
-        return Ok(Outcome::Held(HeldFor::Refused));
+    let change = match read_change(&opened.body) {
+        Ok(change) => change,
+        Err(reason) => return Ok(Outcome::Held(reason)),
     };
     let author = opened.header.author;
     let header = opened.header.clone();
@@ -179,6 +192,25 @@ fn merge_change(
         },
     )?;
     Ok(Outcome::Merged { operations: false })
+}
+
+fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
+    let payload = seal::unpack_body(body).map_err(|_| HeldFor::Refused)?;
+    // A later version may have items this build cannot decode, so the version is read first.
+    if version_of(&payload).is_some_and(|version| version > CHANGE_VERSION) {
+        return Err(HeldFor::Unknown);
+    }
+    let change = Change::from_canonical(&payload).map_err(|_| HeldFor::Refused)?;
+    if change.version != CHANGE_VERSION || change.items.len() > MAX_CHANGE_ITEMS {
+        return Err(HeldFor::Refused);
+    }
+    Ok(change)
+}
+
+fn version_of(payload: &[u8]) -> Option<u8> {
+    let mut decoder = minicbor::Decoder::new(payload);
+    decoder.array().ok()?;
+    decoder.u8().ok()
 }
 
 /// Operations are kept whoever signed them: the fold decides which count, and shows those that do not.

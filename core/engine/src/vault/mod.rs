@@ -8,10 +8,16 @@ mod edit;
 mod import;
 mod keyring;
 mod merge;
+#[cfg(test)]
+mod merge_tests;
 mod open;
 mod pairing;
+#[cfg(test)]
+mod pairing_tests;
 mod persons;
 mod sync;
+#[cfg(test)]
+mod sync_tests;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -304,12 +310,12 @@ impl Vault {
         let named = relay.map(|url| url.trim_end_matches('/').to_owned());
         let url = named
             .clone()
-            .or(remembered)
+            .or_else(|| remembered.clone())
             .ok_or(Error::NotFound("a relay: name one to sync with"))?;
         let report = Exchange::new(&open, &*self.host.transport, &url)?
             .run(&Brake::new(deadline, observer))?;
         // Remembered only now: a mistyped address must not replace one that works.
-        if named.is_some() {
+        if named.is_some() && named != remembered {
             open.write(|tx| log::set_meta(tx, RELAY, url.as_bytes()))?;
         }
         Ok(report)

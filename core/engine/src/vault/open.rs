@@ -210,8 +210,10 @@ fn clear_unfinished(folder: &Path) -> Result<()> {
     sync_folder(folder)
 }
 
-/// Marks a folder as that of a phone that is joining.
+/// Marks a folder as that of a phone that is joining. Looks again whether it is vacant: minutes have passed, and what is
+/// marked is cleared away by the next attempt.
 pub fn begin_joining(folder: &Path) -> Result<JoiningMarker> {
+    check_vacant(folder)?;
     fs::create_dir_all(folder)?;
     write_durably(folder, JOINING_FILE, b"")?;
     Ok(JoiningMarker {

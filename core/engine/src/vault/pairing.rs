@@ -35,9 +35,9 @@ use std::time::{Duration, Instant};
 /// How often each side looks for the other's message.
 const POLL: Duration = Duration::from_millis(300);
 /// How long the old phone waits for the new one's acknowledgement.
-const ACK_WAIT: Duration = Duration::from_secs(30);
+const ACK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 /// How long the new phone waits to be added after its acknowledgement.
-const ADDED_WAIT: Duration = Duration::from_secs(60);
+const ADDED_WAIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 60 });
 
 const NOBODY: Error = Error::Pairing(
     "no phone is waiting with this code: it is wrong or has expired; make a new one on the new phone",
@@ -85,7 +85,7 @@ impl<'a> Rendezvous<'a> {
         } else {
             session.without_registering()
         };
-        let mut push: Vec<Outgoing> = message
+        let push: Vec<Outgoing> = message
             .into_iter()
             .map(|bytes| Outgoing {
                 outbox: 0,
@@ -93,14 +93,14 @@ impl<'a> Rendezvous<'a> {
                 bytes,
             })
             .collect();
-        let mut asked = false;
+        let mut answered = false;
         loop {
             match session.step()? {
-                Action::Plan if asked => session.plan(Plan::default())?,
+                Action::Plan if answered => session.plan(Plan::default())?,
                 Action::Plan => {
-                    asked = true;
+                    // Asked again when the relay forgot the session: the message was not taken then.
                     session.plan(Plan {
-                        push: std::mem::take(&mut push),
+                        push: push.clone(),
                         pull: vec![Pull {
                             mailbox,
                             after: self.after,
@@ -110,6 +110,7 @@ impl<'a> Rendezvous<'a> {
                 Action::Send(request) => session.answer(self.transport.send(request))?,
                 Action::Remember(token) => self.token = token,
                 Action::Merge(answer) => {
+                    answered = true;
                     for (_, outcome) in &answer.pushed {
                         if let Pushed::Refused(code) = outcome {
                             return Err(Error::Relay {

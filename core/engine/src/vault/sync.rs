@@ -9,12 +9,12 @@ use crate::error::{Error, Result};
 use crate::host::{HttpRequest, HttpResponse, Transport};
 use crate::roster::{DEVICES, KEYRING, ROSTER};
 use crate::seal::Epoch;
-use crate::store::log::{self, RelayState};
+use crate::store::log::{self, HeldFor, RelayState};
 use crate::sync::blobs::{self, BlobAddress};
 use crate::sync::session::{self, Action, Answer, Plan, Session};
 use carnet_wire::relay::{Entry, Pull, Pulled, Pushed, code};
 use carnet_wire::{MailboxId, limits};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
@@ -59,9 +59,27 @@ pub struct Exchange<'a> {
     open: &'a Unlocked,
     transport: &'a dyn Transport,
     url: String,
+    /// Mailboxes read to their head.
     drained: BTreeSet<MailboxId>,
+    /// How far each mailbox was read: the cursor that is kept may stay behind, before a hole.
+    reached: BTreeMap<MailboxId, u64>,
+    /// The last number before the first one that a mailbox left out.
+    holes: BTreeMap<MailboxId, u64>,
+    /// Mailboxes read again from their start, because a change appeared whose predecessor never did.
+    reread: BTreeSet<MailboxId>,
+    /// Whether everything is being exchanged again: once, or a relay could keep a device busy for ever.
+    restarted: bool,
+    /// Whether the relay says there is more and does not give it.
+    starved: bool,
+    /// The first refusal of a part; the rest is exchanged before it is reported.
+    refused: Option<u16>,
+    /// A session to keep once the relay has served something.
+    session: Option<KeptSession>,
     report: SyncReport,
 }
+
+/// A token and the mailboxes it opens; none to forget the one that was kept.
+type KeptSession = Option<([u8; 32], [u8; 32])>;
 
 impl<'a> Exchange<'a> {
     /// A sync with the relay at `url`.
@@ -73,6 +91,13 @@ impl<'a> Exchange<'a> {
             transport,
             url,
             drained: BTreeSet::new(),
+            reached: BTreeMap::new(),
+            holes: BTreeMap::new(),
+            reread: BTreeSet::new(),
+            restarted: false,
+            starved: false,
+            refused: None,
+            session: None,
             report: SyncReport::default(),
         })
     }
@@ -84,7 +109,10 @@ impl<'a> Exchange<'a> {
         self.report.round_trips += session.round_trips;
         self.report.bytes_sent += session.bytes_sent;
         self.report.bytes_received += session.bytes_received;
-        self.report.complete = outcome?;
+        self.report.complete = outcome? && !self.starved;
+        if let Some(code) = self.refused {
+            return Err(refusal(code));
+        }
         if self.report.complete {
             self.report.complete = self.transfer_attachments(brake)?;
         }
@@ -108,7 +136,13 @@ impl<'a> Exchange<'a> {
     }
 
     fn relay(&self) -> Result<RelayState> {
-        self.open.write(|tx| log::relay(tx, &self.url))
+        self.open.store.read(|conn| log::relay(conn, &self.url))
+    }
+
+    /// Remembers something of the relay. What is only read stays unwritten: a sync that fails leaves no trace.
+    fn keep<T>(&self, work: impl FnOnce(&Transaction<'_>, &RelayState) -> Result<T>) -> Result<T> {
+        self.open
+            .write(|tx| work(tx, &log::ensure_relay(tx, &self.url)?))
     }
 
     fn drive(&mut self, session: &mut Session, brake: &Brake<'_>) -> Result<bool> {
@@ -129,31 +163,35 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn plan(&self) -> Result<Plan> {
+    fn plan(&mut self) -> Result<Plan> {
         let keyring = self.open.keyring()?;
         let relay = self.relay()?;
-        self.open.store.read(|conn| {
-            let push = log::unsent(
-                conn,
-                relay.acknowledged,
-                limits::MAX_PUSHED_ENVELOPES,
-                limits::EXCHANGE_BATCH_BYTES,
-            )?;
+        let plan = self.open.store.read(|conn| {
+            let most = match self.refused {
+                Some(_) => 0,
+                None => limits::MAX_PUSHED_ENVELOPES,
+            };
+            let push = log::unsent(conn, relay.acknowledged, most, limits::EXCHANGE_BATCH_BYTES)?;
             let mut pull = Vec::new();
             for mailbox in in_order_of_need(conn, &keyring)? {
                 if !self.drained.contains(&mailbox) {
-                    pull.push(Pull {
-                        mailbox,
-                        after: log::cursor(conn, relay.number, mailbox)?,
-                    });
+                    let after = match self.reached.get(&mailbox) {
+                        Some(reached) => *reached,
+                        None => log::cursor(conn, relay.number, mailbox)?,
+                    };
+                    pull.push(Pull { mailbox, after });
                 }
             }
             pull.truncate(limits::MAX_MAILBOXES);
             Ok(Plan { push, pull })
-        })
+        })?;
+        let asked = plan.pull.iter().map(|pull| (pull.mailbox, pull.after));
+        self.reached.extend(asked);
+        Ok(plan)
     }
 
-    fn remember(&self, token: Option<[u8; 32]>) -> Result<()> {
+    /// Notes a session; it is kept with the first answer, so that a relay which serves nothing changes nothing.
+    fn remember(&mut self, token: Option<[u8; 32]>) -> Result<()> {
         let keyring = self.open.keyring()?;
         let epochs: Vec<Epoch> = keyring
             .epochs
@@ -161,37 +199,40 @@ impl<'a> Exchange<'a> {
             .map(|(_, epoch)| epoch.clone())
             .collect();
         let covers = covered(&epochs);
-        let relay = self.relay()?;
-        self.open.write(|tx| {
-            log::set_session(
-                tx,
-                relay.number,
-                token.as_ref().map(|token| (token, &covers)),
-            )
-        })
+        self.session = Some(token.map(|token| (token, covers)));
+        Ok(())
     }
 
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
     fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
         let known: BTreeSet<MailboxId> = self.mailboxes()?;
-        let relay = self.relay()?;
-        if self
-            .open
-            .write(|tx| log::set_generation(tx, &relay, answer.generation))?
-        {
-            self.report
-                .notices
-                .push("the relay was restored from a copy: everything is sent to it again");
-            self.drained.clear();
+        self.forget_if_refused(&answer)?;
+        if let Some(code) = wholly_refused(&answer) {
+            return Err(refusal(code));
+        }
+        if self.settle(answer.generation)? {
+            self.notice("the relay was restored from a copy: everything is sent to it again");
+            self.start_over()?;
             return Ok(Vec::new());
         }
-        self.forget_if_refused(&relay, &answer)?;
-        let own = self.acknowledge(&relay, &answer.pushed)?;
+        if self.is_behind(&answer) {
+            self.notice("relay rolled back");
+            if !self.restarted {
+                self.keep(|tx, relay| log::start_over(tx, relay.number))?;
+                self.start_over()?;
+                return Ok(Vec::new());
+            }
+        }
+        let before = self.progress();
+        let own = self.acknowledge(&answer.pushed)?;
         for pulled in answer.pulled {
             if brake.check(self.report.sent + self.report.received)? {
-                break;
+                return Ok(Vec::new());
             }
-            self.merge_mailbox(&relay, pulled, &own, brake)?;
+            self.merge_mailbox(pulled, &own, brake)?;
+        }
+        if self.progress() == before {
+            self.starve();
         }
         let keyring = self.open.keyring()?;
         Ok(keyring
@@ -200,6 +241,64 @@ impl<'a> Exchange<'a> {
             .filter(|(_, epoch)| !known.contains(&epoch.mailbox))
             .map(|(_, epoch)| epoch.clone())
             .collect())
+    }
+
+    /// Keeps the session and the generation, as far as they are new; returns whether the relay began another life.
+    fn settle(&mut self, generation: u64) -> Result<bool> {
+        let session = self.session.take();
+        if session.is_none() && self.relay()?.generation == Some(generation) {
+            return Ok(false);
+        }
+        self.keep(|tx, relay| {
+            let restored = log::set_generation(tx, relay, generation)?;
+            if let Some(session) = &session {
+                let session = session.as_ref().map(|(token, covers)| (token, covers));
+                log::set_session(tx, relay.number, session)?;
+            }
+            Ok(restored)
+        })
+    }
+
+    fn start_over(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.restarted, true) {
+            return Err(Error::Relay {
+                code: code::INTERNAL,
+                retry_after: None,
+            });
+        }
+        self.drained.clear();
+        self.reached.clear();
+        self.holes.clear();
+        Ok(())
+    }
+
+    /// Whether the relay's head lies before what it gave earlier: it lost its tail without saying so.
+    fn is_behind(&self, answer: &Answer) -> bool {
+        answer.pulled.iter().any(|pulled| {
+            let reached = self.reached.get(&pulled.mailbox).copied();
+            pulled.refused == 0 && reached.is_some_and(|reached| pulled.head < reached)
+        })
+    }
+
+    /// Grows with everything that is exchanged.
+    fn progress(&self) -> (u64, usize, usize, Vec<u64>) {
+        let reached = self.reached.values().copied().collect();
+        (
+            self.report.sent,
+            self.drained.len(),
+            self.reread.len(),
+            reached,
+        )
+    }
+
+    /// Asks no more of mailboxes whose relay promises more than it gives.
+    fn starve(&mut self) {
+        let asked: Vec<_> = self.reached.keys().copied().collect();
+        if asked.iter().any(|mailbox| !self.drained.contains(mailbox)) {
+            self.starved = true;
+            self.drained.extend(asked);
+            self.notice("the relay holds something back");
+        }
     }
 
     fn mailboxes(&self) -> Result<BTreeSet<MailboxId>> {
@@ -213,24 +312,25 @@ impl<'a> Exchange<'a> {
     }
 
     /// A relay that no longer knows a mailbox gets it registered again with the next session.
-    fn forget_if_refused(&self, relay: &RelayState, answer: &Answer) -> Result<()> {
+    fn forget_if_refused(&mut self, answer: &Answer) -> Result<()> {
         let unknown = |refused: u16| matches!(refused, code::FORBIDDEN | code::NOT_FOUND);
         let pushed = answer
             .pushed
             .iter()
             .any(|(_, outcome)| matches!(outcome, Pushed::Refused(why) if unknown(*why)));
         if pushed || answer.pulled.iter().any(|pulled| unknown(pulled.refused)) {
-            self.open
-                .write(|tx| log::set_session(tx, relay.number, None))?;
+            self.session = None;
+            if self.relay()?.token.is_some() {
+                self.keep(|tx, relay| log::set_session(tx, relay.number, None))?;
+            }
         }
         Ok(())
     }
 
-    /// Notes what the relay stored, and returns the places it gave. The outbox is acknowledged in order, so the first
-    /// refusal ends the run.
+    /// Notes what the relay stored, and returns the places it gave. The outbox is acknowledged in order, so nothing after
+    /// a refusal counts; what there is to read is read all the same.
     fn acknowledge(
         &mut self,
-        relay: &RelayState,
         pushed: &[(log::Outgoing, Pushed)],
     ) -> Result<BTreeSet<(MailboxId, u64)>> {
         let mut last = None;
@@ -242,56 +342,52 @@ impl<'a> Exchange<'a> {
                     places.insert((outgoing.mailbox, *seq));
                 }
                 Pushed::Refused(code) => {
-                    self.store_acknowledged(relay, last)?;
-                    return Err(Error::Relay {
-                        code: *code,
-                        retry_after: None,
-                    });
+                    self.refused.get_or_insert(*code);
+                    break;
                 }
             }
             self.report.sent += 1;
         }
-        self.store_acknowledged(relay, last)?;
+        if let Some(outbox) = last {
+            self.keep(|tx, relay| log::acknowledge(tx, relay.number, outbox))?;
+        }
         Ok(places)
-    }
-
-    fn store_acknowledged(&self, relay: &RelayState, last: Option<i64>) -> Result<()> {
-        last.map_or(Ok(()), |outbox| {
-            self.open
-                .write(|tx| log::acknowledge(tx, relay.number, outbox))
-        })
     }
 
     /// Merges what one mailbox brought, in steps: a step's rows and its cursor are one transaction (INV-7).
     fn merge_mailbox(
         &mut self,
-        relay: &RelayState,
-        pulled: Pulled,
+        mut pulled: Pulled,
         own: &BTreeSet<(MailboxId, u64)>,
         brake: &Brake<'_>,
     ) -> Result<()> {
+        let mailbox = pulled.mailbox;
         if pulled.refused != 0 {
-            return Err(Error::Relay {
-                code: pulled.refused,
-                retry_after: None,
-            });
+            self.refused.get_or_insert(pulled.refused);
+            self.drained.insert(mailbox);
+            return Ok(());
         }
-        let mut reached = self
-            .open
-            .store
-            .read(|conn| log::cursor(conn, relay.number, pulled.mailbox))?;
+        pulled.entries.sort_by_key(|entry| entry.seq);
+        check_numbers(&pulled)?;
         let mut entries = pulled.entries.as_slice();
         while !entries.is_empty() {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(());
             }
             let (step, rest) = split_step(entries);
-            reached = self.merge_step(relay, pulled.mailbox, step)?;
+            if self.merge_step(mailbox, step)? && self.reread.insert(mailbox) {
+                self.reached.insert(mailbox, 0);
+                self.holes.remove(&mailbox);
+                return Ok(());
+            }
             entries = rest;
         }
+        let reached = self.reached.get(&mailbox).copied().unwrap_or(0);
         if reached >= pulled.head {
-            self.pass_own(relay, pulled.mailbox, reached, own)?;
-            self.drained.insert(pulled.mailbox);
+            if !self.holes.contains_key(&mailbox) {
+                self.pass_own(mailbox, reached, own)?;
+            }
+            self.drained.insert(mailbox);
         }
         Ok(())
     }
@@ -300,7 +396,6 @@ impl<'a> Exchange<'a> {
     /// another device wrote in between, the numbers have a hole there and the next pull reads on from it.
     fn pass_own(
         &self,
-        relay: &RelayState,
         mailbox: MailboxId,
         mut reached: u64,
         own: &BTreeSet<(MailboxId, u64)>,
@@ -310,29 +405,28 @@ impl<'a> Exchange<'a> {
             reached += 1;
         }
         if reached > before {
-            self.open
-                .write(|tx| log::advance_cursor(tx, relay.number, mailbox, reached))?;
+            self.keep(|tx, relay| log::advance_cursor(tx, relay.number, mailbox, reached))?;
         }
         Ok(())
     }
 
-    fn merge_step(
-        &mut self,
-        relay: &RelayState,
-        mailbox: MailboxId,
-        step: &[Entry],
-    ) -> Result<u64> {
+    /// Merges a step. Returns whether a change came whose predecessor did not: an omission, if it lies further back.
+    fn merge_step(&mut self, mailbox: MailboxId, step: &[Entry]) -> Result<bool> {
         let key = &self.open.database_key;
         let mut merged = 0;
-        let reached = step.last().map_or(0, |entry| entry.seq);
+        let mut gap = false;
+        let reached = self.read_on(mailbox, step);
+        let hole = self.holes.get(&mailbox).copied();
         let mut news = BTreeSet::new();
-        self.open.write(|tx| {
+        self.keep(|tx, relay| {
             let mut keyring = self.open.keyring_in(tx)?;
             for entry in step {
+                let held = log::is_held(tx, entry.id())?;
                 match merge::receive(tx, &mut keyring, key, mailbox, &entry.envelope)? {
                     Received::Merged => merged += 1,
                     Received::Known => {}
                     Received::Held(reason) => {
+                        gap |= reason == HeldFor::Gap && !held;
                         news.insert(reason.word());
                     }
                 }
@@ -340,11 +434,28 @@ impl<'a> Exchange<'a> {
             if merged > 0 {
                 merged += merge::retry_held(tx, &mut keyring, key)?;
             }
-            log::advance_cursor(tx, relay.number, mailbox, reached)
+            match hole {
+                Some(hole) if log::has_gap(tx, mailbox)? => {
+                    log::rewind_cursor(tx, relay.number, mailbox, hole)
+                }
+                _ => log::advance_cursor(tx, relay.number, mailbox, reached),
+            }
         })?;
         self.report.received += merged;
         news.into_iter().for_each(|word| self.notice(word));
-        Ok(reached)
+        Ok(gap)
+    }
+
+    /// Notes how far a step reads, and the first hole in its numbers.
+    fn read_on(&mut self, mailbox: MailboxId, step: &[Entry]) -> u64 {
+        let reached = self.reached.entry(mailbox).or_default();
+        for entry in step {
+            if entry.seq > *reached + 1 {
+                self.holes.entry(mailbox).or_insert(*reached);
+            }
+            *reached = entry.seq.max(*reached);
+        }
+        *reached
     }
 
     /// Moves the bytes of documents both ways; `false` when the brake acted first.
@@ -352,12 +463,18 @@ impl<'a> Exchange<'a> {
         let keyring = self.open.keyring()?;
         for named in self.open.store.read(log::named_blobs)? {
             let relay = self.relay()?;
-            let held = self.open.store.attachments().size(named.blob)?.is_some();
+            let held = self.open.store.attachments().size(named.blob)?;
             let delivered = self
                 .open
                 .store
                 .read(|conn| log::is_delivered(conn, relay.number, &named.blob.0))?;
-            if held && delivered {
+            if held.is_some() && delivered {
+                continue;
+            }
+            // A length is what some member says, a file has its own.
+            let length = held.unwrap_or(named.sealed_size);
+            if length > limits::MAX_BLOB_BYTES {
+                self.notice(NOT_FETCHED);
                 continue;
             }
             let Some(token) = relay.token else {
@@ -369,29 +486,31 @@ impl<'a> Exchange<'a> {
                 token,
                 mailbox,
                 blob: named.blob,
-                length: named.sealed_size,
+                length,
             };
-            let moved = if held {
+            let moved = if held.is_some() {
                 self.upload(&address, brake)?
             } else {
                 self.download(&address, brake)?
             };
-            if !moved {
-                return Ok(false);
+            match moved {
+                Moved::Whole => {
+                    self.keep(|tx, relay| log::set_delivered(tx, relay.number, &named.blob.0))?;
+                }
+                Moved::Nothing(why) => self.notice(why),
+                Moved::Stopped => return Ok(false),
             }
-            self.open
-                .write(|tx| log::set_delivered(tx, relay.number, &named.blob.0))?;
         }
         Ok(true)
     }
 
-    fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<bool> {
+    fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
         let mut offset = address.held(&self.send(address.ask())?)?;
         let mut file = self.open.store.attachments().open_file(address.blob)?;
         file.seek(SeekFrom::Start(offset))?;
         while offset < address.length {
             if brake.check(self.report.sent)? {
-                return Ok(false);
+                return Ok(Moved::Stopped);
             }
             let mut part = Vec::new();
             (&mut file)
@@ -403,29 +522,34 @@ impl<'a> Exchange<'a> {
             offset += part.len() as u64;
             address.put_done(&self.send(address.put(offset - part.len() as u64, part))?)?;
         }
-        Ok(true)
+        Ok(Moved::Whole)
     }
 
-    /// Fetches a document into a temporary file; only bytes that hash to the blob's id become one.
-    fn download(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<bool> {
+    /// Fetches a document into a temporary file; only bytes that hash to the blob's id become one. One that is not what a
+    /// member said of it is passed over: the others are still wanted.
+    fn download(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
         let mut incoming = self.open.store.attachments().make_incoming()?;
         let mut offset = 0;
         while offset < address.length {
             if brake.check(self.report.received)? {
-                return Ok(false);
+                return Ok(Moved::Stopped);
             }
             let response = self.send(address.get(offset))?;
             if response.status == 404 {
                 // Its author has pushed the change but not yet the bytes: the next sync finds them.
-                self.notice("a document has not arrived yet");
-                return Ok(true);
+                return Ok(Moved::Nothing("a document has not arrived yet"));
             }
-            let part = address.part(offset, response)?;
+            let part = match address.part(offset, response) {
+                Err(Error::Invalid(_)) => return Ok(Moved::Nothing(NOT_FETCHED)),
+                part => part?,
+            };
             offset += part.len() as u64;
             incoming.write_all(&part)?;
         }
-        incoming.finish_as(address.blob)?;
-        Ok(true)
+        match incoming.finish_as(address.blob) {
+            Err(Error::Corrupt(_)) => Ok(Moved::Nothing(NOT_FETCHED)),
+            finished => finished.map(|()| Moved::Whole),
+        }
     }
 
     fn send(&mut self, request: HttpRequest) -> Result<HttpResponse> {
@@ -441,6 +565,46 @@ impl<'a> Exchange<'a> {
             self.report.notices.push(word);
         }
     }
+}
+
+/// What became of one document.
+enum Moved {
+    /// Both sides hold it.
+    Whole,
+    /// It cannot be had now.
+    Nothing(&'static str),
+    /// The brake acted.
+    Stopped,
+}
+
+const NOT_FETCHED: &str = "a document is not what its author said of it";
+
+fn refusal(code: u16) -> Error {
+    Error::Relay {
+        code,
+        retry_after: None,
+    }
+}
+
+/// The refusal of an answer that grants nothing at all.
+fn wholly_refused(answer: &Answer) -> Option<u16> {
+    let pushed = answer.pushed.iter().map(|(_, outcome)| match outcome {
+        Pushed::Stored(_) => 0,
+        Pushed::Refused(code) => *code,
+    });
+    let mut codes = pushed.chain(answer.pulled.iter().map(|pulled| pulled.refused));
+    let first = codes.next()?;
+    (first != 0 && codes.all(|code| code != 0)).then_some(first)
+}
+
+/// A number outside of what the relay itself says, or of what a database can hold, would spoil the cursor.
+fn check_numbers(pulled: &Pulled) -> Result<()> {
+    let highest = pulled.head.min(i64::MAX.cast_unsigned());
+    let sound = |entry: &Entry| (1..=highest).contains(&entry.seq);
+    if !pulled.entries.iter().all(sound) {
+        return Err(Error::Invalid("the relay's numbers contradict each other"));
+    }
+    Ok(())
 }
 
 /// Cuts the entries of one step: at least one, at most [`MERGE_STEP_BYTES`].

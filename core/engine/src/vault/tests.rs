@@ -11,13 +11,13 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 /// Wraps by exclusive or with its own key: enough to tell two key stores apart.
-struct TestKeys {
+pub(super) struct TestKeys {
     key: [u8; 32],
     anchors: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 impl TestKeys {
-    fn new(byte: u8) -> Arc<Self> {
+    pub(super) fn new(byte: u8) -> Arc<Self> {
         Arc::new(Self {
             key: [byte; 32],
             anchors: Mutex::default(),
@@ -57,7 +57,7 @@ impl KeyStore for TestKeys {
     }
 }
 
-struct Ticking(AtomicI64);
+pub(super) struct Ticking(pub(super) AtomicI64);
 
 impl Clock for Ticking {
     fn now(&self) -> i64 {
@@ -140,7 +140,7 @@ impl Phone {
     }
 }
 
-const GLUCOSE: &str = r#"{"resourceType":"Observation","id":"6d1f5a3c-0000-4000-8000-000000000001","status":"final",
+pub(super) const GLUCOSE: &str = r#"{"resourceType":"Observation","id":"6d1f5a3c-0000-4000-8000-000000000001","status":"final",
  "category":[{"coding":[{"code":"laboratory"}]}],"code":{"text":"Glycémie à jeun"},"effectiveDateTime":"2021-03-12",
  "valueQuantity":{"value":5.50,"unit":"mmol/L"}}"#;
 
