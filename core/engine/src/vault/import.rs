@@ -33,7 +33,7 @@ const LARGE_RESOURCE_BYTES: usize = 1 << 20;
 /// What fits into an envelope beside the rest of a change (the rest of a batch, at its longest, and the header).
 const MAX_PACKED_BYTES: usize = carnet_wire::limits::MAX_INNER_BYTES - (1 << 20);
 /// Why a resource with a large embedded document is kept beside the record, not in it.
-const TOO_LARGE: &str = "too large to travel in one piece";
+const TOO_LARGE: &str = "too large to travel in one piece: kept as a document";
 /// The media type of what is kept as a document.
 const FHIR_JSON: &str = "application/fhir+json";
 /// Most files of one import.
@@ -246,10 +246,7 @@ impl<'a> Importer<'a> {
 
     /// Keeps what is FHIR but not R4: its bytes as a sealed attachment, and a DocumentReference that names them.
     fn document(&mut self, document: &Document) -> Result<()> {
-        self.warn(format!(
-            "{}: {}; kept as a document",
-            document.location, document.reason
-        ));
+        self.warn(format!("{}: {}", document.location, document.reason));
         let (open, origin, now) = (self.open, self.origin.clone(), self.clock.now());
         let hash = blake3::hash(document.text.as_bytes());
         let id = AttachmentId(seal::derive_attachment_id(self.record, hash.as_bytes()));
