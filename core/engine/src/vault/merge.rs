@@ -11,8 +11,10 @@ use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
 use crate::seal::{self, Epoch, Opened};
 use crate::store::log::{self, Held, HeldFor, StoredChange};
-use crate::store::{Projection, project};
-use carnet_wire::{Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind};
+use crate::store::{Projection, project_all};
+use carnet_wire::{
+    Author, Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind,
+};
 use rusqlite::Transaction;
 use std::sync::Arc;
 
@@ -21,6 +23,10 @@ const MAX_LAMPORT: u64 = 1 << 52;
 /// Farthest a change may be ahead of everything merged. An honest one is ahead by no more than the changes that are still
 /// missing; without this one change at [`MAX_LAMPORT`] would have all later ones refused, our own at other devices.
 const MAX_LAMPORT_LEAP: u64 = 1 << 32;
+/// Changes projected together at most.
+const MAX_UNPROJECTED: usize = 1_000;
+/// Bytes of bodies at which they are projected: one more change may bring 32 MiB.
+const MAX_UNPROJECTED_BYTES: usize = 8 << 20;
 
 /// What became of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +39,56 @@ pub enum Received {
     Held(HeldFor),
 }
 
+/// Changes that were merged and not yet projected: edits of one shard cost as much together as one alone. Whoever
+/// receives calls [`Unprojected::project`] before the transaction ends.
+#[derive(Default)]
+pub struct Unprojected {
+    changes: Vec<Appended>,
+    bytes: usize,
+}
+
+struct Appended {
+    log: i64,
+    number: i64,
+    author: Author,
+    change: Change,
+}
+
+impl Unprojected {
+    fn add(&mut self, tx: &Transaction<'_>, appended: Appended) -> Result<()> {
+        let bodies = appended.change.bodies.iter();
+        self.bytes += bodies.map(|body| body.len()).sum::<usize>();
+        self.changes.push(appended);
+        let full = self.changes.len() >= MAX_UNPROJECTED || self.bytes >= MAX_UNPROJECTED_BYTES;
+        if full { self.project(tx) } else { Ok(()) }
+    }
+
+    /// Projects them. An item this build cannot use is counted as refused and stays in the change: what another device
+    /// accepted, or a later build understands, is never dropped for it.
+    pub fn project(&mut self, tx: &Transaction<'_>) -> Result<()> {
+        let projections: Vec<_> = self
+            .changes
+            .iter()
+            .map(|appended| Projection {
+                log: appended.log,
+                change: appended.number,
+                author: &appended.author,
+                value: &appended.change,
+                parsed: None,
+            })
+            .collect();
+        project_all(tx, &projections)?;
+        *self = Self::default();
+        Ok(())
+    }
+}
+
 /// Merges one envelope, or holds it. `keyring` is loaded again inside when operations arrive.
 pub fn receive(
     tx: &Transaction<'_>,
     keyring: &mut Arc<Keyring>,
     key: &[u8; 32],
+    unprojected: &mut Unprojected,
     mailbox: MailboxId,
     bytes: &[u8],
 ) -> Result<Received> {
@@ -45,7 +96,7 @@ pub fn receive(
     if log::is_own(tx, id)? {
         return Ok(Received::Known);
     }
-    let received = match try_merge(tx, keyring, mailbox, bytes)? {
+    let received = match try_merge(tx, keyring, unprojected, mailbox, bytes)? {
         Outcome::Merged { operations } => {
             log::release(tx, id)?;
             if operations {
@@ -66,7 +117,12 @@ pub fn receive(
 }
 
 /// Tries everything in quarantine again until nothing more can be merged; returns how many were.
-pub fn retry_held(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) -> Result<u64> {
+pub fn retry_held(
+    tx: &Transaction<'_>,
+    keyring: &mut Arc<Keyring>,
+    key: &[u8; 32],
+    unprojected: &mut Unprojected,
+) -> Result<u64> {
     let mut merged = 0;
     loop {
         let mailboxes: Vec<MailboxId> = keyring
@@ -79,7 +135,7 @@ pub fn retry_held(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 3
             // A fork or a refusal does not heal by itself: only what waits for something is worth opening again. What is
             // unknown waits for a newer build, which may be the one that runs.
             let waits = !matches!(held.reason, HeldFor::Fork | HeldFor::Refused);
-            if waits && retry(tx, keyring, key, &held)? == Received::Merged {
+            if waits && retry(tx, keyring, key, unprojected, &held)? == Received::Merged {
                 merged += 1;
             }
         }
@@ -93,10 +149,11 @@ fn retry(
     tx: &Transaction<'_>,
     keyring: &mut Arc<Keyring>,
     key: &[u8; 32],
+    unprojected: &mut Unprojected,
     held: &Held,
 ) -> Result<Received> {
     let bytes = log::held_bytes(tx, held.envelope)?;
-    receive(tx, keyring, key, held.mailbox, &bytes)
+    receive(tx, keyring, key, unprojected, held.mailbox, &bytes)
 }
 
 enum Outcome {
@@ -108,6 +165,7 @@ enum Outcome {
 fn try_merge(
     tx: &Transaction<'_>,
     keyring: &Keyring,
+    unprojected: &mut Unprojected,
     mailbox: MailboxId,
     bytes: &[u8],
 ) -> Result<Outcome> {
@@ -132,7 +190,7 @@ fn try_merge(
         return Ok(Outcome::Held(HeldFor::Gap));
     }
     match header.kind {
-        kind::CHANGE => merge_change(tx, keyring, log, opened),
+        kind::CHANGE => merge_change(tx, keyring, unprojected, log, opened),
         kind::OPERATIONS => merge_operations(tx, log, opened),
         _ => Ok(Outcome::Held(HeldFor::Unknown)),
     }
@@ -162,6 +220,7 @@ fn open(keyring: &Keyring, mailbox: MailboxId, bytes: &[u8]) -> Result<Option<(i
 fn merge_change(
     tx: &Transaction<'_>,
     keyring: &Keyring,
+    unprojected: &mut Unprojected,
     log: i64,
     opened: Opened,
 ) -> Result<Outcome> {
@@ -179,18 +238,13 @@ fn merge_change(
     let author = opened.header.author;
     let header = opened.header.clone();
     let number = log::append(tx, log, &header, &stored(log, opened))?;
-    // An item this build cannot use is counted as refused and stays in the change: what another device accepted, or a
-    // later build understands, is never dropped for it.
-    project(
-        tx,
-        Projection {
-            log,
-            change: number,
-            author: &author,
-            value: &change,
-            parsed: None,
-        },
-    )?;
+    let appended = Appended {
+        log,
+        number,
+        author,
+        change,
+    };
+    unprojected.add(tx, appended)?;
     Ok(Outcome::Merged { operations: false })
 }
 

@@ -2,7 +2,7 @@
 //! held while a request is under way.
 
 use super::keyring::Keyring;
-use super::merge::{self, Received};
+use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
 use super::{Observer, Progress, SyncReport};
 use crate::error::{Error, Result};
@@ -420,9 +420,17 @@ impl<'a> Exchange<'a> {
         let mut news = BTreeSet::new();
         self.keep(|tx, relay| {
             let mut keyring = self.open.keyring_in(tx)?;
+            let mut unprojected = Unprojected::default();
             for entry in step {
                 let held = log::is_held(tx, entry.id())?;
-                match merge::receive(tx, &mut keyring, key, mailbox, &entry.envelope)? {
+                match merge::receive(
+                    tx,
+                    &mut keyring,
+                    key,
+                    &mut unprojected,
+                    mailbox,
+                    &entry.envelope,
+                )? {
                     Received::Merged => merged += 1,
                     Received::Known => {}
                     Received::Held(reason) => {
@@ -432,8 +440,9 @@ impl<'a> Exchange<'a> {
                 }
             }
             if merged > 0 {
-                merged += merge::retry_held(tx, &mut keyring, key)?;
+                merged += merge::retry_held(tx, &mut keyring, key, &mut unprojected)?;
             }
+            unprojected.project(tx)?;
             match hole {
                 Some(hole) if log::has_gap(tx, mailbox)? => {
                     log::rewind_cursor(tx, relay.number, mailbox, hole)

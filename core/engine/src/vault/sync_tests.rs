@@ -797,3 +797,18 @@ fn both_phones_import_the_same_document() {
     same(&old, &new);
     assert_eq!(new.rows(), 2);
 }
+
+#[test]
+fn many_edits_of_one_shard_arrive_as_one_by_one_they_would() {
+    let (_relay, old, new) = pair();
+    let id = old.vault.list(&Filter::default()).unwrap()[0].id;
+    for at in 0..60 {
+        old.vault.annotate(id, &format!("note {at}")).unwrap();
+        old.vault.correct(id, "value", &format!("5.{at}")).unwrap();
+    }
+    old.sync().unwrap();
+    let report = new.sync().unwrap();
+    assert_eq!(report.received, 120);
+    assert_eq!(new.vault.detail(id).unwrap().notes.len(), 60);
+    same(&old, &new);
+}
