@@ -6,17 +6,15 @@ use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
 use super::{Observer, Progress, SyncReport};
 use crate::error::{Error, Result};
-use crate::host::{HttpRequest, HttpResponse, Transport};
+use crate::host::Transport;
 use crate::roster::{DEVICES, KEYRING, ROSTER};
 use crate::seal::Epoch;
 use crate::store::log::{self, HeldFor, RelayState};
-use crate::sync::blobs::{self, BlobAddress};
 use crate::sync::session::{self, Action, Answer, Plan, Session};
 use carnet_wire::relay::{Entry, Pull, Pulled, Pushed, code};
 use carnet_wire::{MailboxId, limits};
 use rusqlite::{Connection, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 /// Bytes of envelopes merged in one transaction: a step stays well under the 250 ms a background window allows.
@@ -56,9 +54,9 @@ impl<'a> Brake<'a> {
 
 /// One sync of one vault with one relay.
 pub struct Exchange<'a> {
-    open: &'a Unlocked,
-    transport: &'a dyn Transport,
-    url: String,
+    pub(super) open: &'a Unlocked,
+    pub(super) transport: &'a dyn Transport,
+    pub(super) url: String,
     /// Mailboxes read to their head.
     drained: BTreeSet<MailboxId>,
     /// How far each mailbox was read: the cursor that is kept may stay behind, before a hole.
@@ -75,7 +73,7 @@ pub struct Exchange<'a> {
     refused: Option<u16>,
     /// A session to keep once the relay has served something.
     session: Option<KeptSession>,
-    report: SyncReport,
+    pub(super) report: SyncReport,
 }
 
 /// A token and the mailboxes it opens; none to forget the one that was kept.
@@ -135,12 +133,15 @@ impl<'a> Exchange<'a> {
         Session::new(&self.url, epochs, relay.token.filter(|_| live))
     }
 
-    fn relay(&self) -> Result<RelayState> {
+    pub(super) fn relay(&self) -> Result<RelayState> {
         self.open.store.read(|conn| log::relay(conn, &self.url))
     }
 
     /// Remembers something of the relay. What is only read stays unwritten: a sync that fails leaves no trace.
-    fn keep<T>(&self, work: impl FnOnce(&Transaction<'_>, &RelayState) -> Result<T>) -> Result<T> {
+    pub(super) fn keep<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &RelayState) -> Result<T>,
+    ) -> Result<T> {
         self.open
             .write(|tx| work(tx, &log::ensure_relay(tx, &self.url)?))
     }
@@ -467,126 +468,12 @@ impl<'a> Exchange<'a> {
         *reached
     }
 
-    /// Moves the bytes of documents both ways; `false` when the brake acted first.
-    fn transfer_attachments(&mut self, brake: &Brake<'_>) -> Result<bool> {
-        let keyring = self.open.keyring()?;
-        for named in self.open.store.read(log::named_blobs)? {
-            let relay = self.relay()?;
-            let held = self.open.store.attachments().size(named.blob)?;
-            let delivered = self
-                .open
-                .store
-                .read(|conn| log::is_delivered(conn, relay.number, &named.blob.0))?;
-            if held.is_some() && delivered {
-                continue;
-            }
-            // A length is what some member says, a file has its own.
-            let length = held.unwrap_or(named.sealed_size);
-            if length > limits::MAX_BLOB_BYTES {
-                self.notice(NOT_FETCHED);
-                continue;
-            }
-            let Some(token) = relay.token else {
-                return Ok(false);
-            };
-            let mailbox = keyring.current_epoch(named.log)?.mailbox;
-            let address = BlobAddress {
-                relay: self.url.clone(),
-                token,
-                mailbox,
-                blob: named.blob,
-                length,
-            };
-            let moved = if held.is_some() {
-                self.upload(&address, brake)?
-            } else {
-                self.download(&address, brake)?
-            };
-            match moved {
-                Moved::Whole => {
-                    self.keep(|tx, relay| log::set_delivered(tx, relay.number, &named.blob.0))?;
-                }
-                Moved::Nothing(why) => self.notice(why),
-                Moved::Stopped => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
-        let mut offset = address.held(&self.send(address.ask())?)?;
-        let mut file = self.open.store.attachments().open_file(address.blob)?;
-        file.seek(SeekFrom::Start(offset))?;
-        while offset < address.length {
-            if brake.check(self.report.sent)? {
-                return Ok(Moved::Stopped);
-            }
-            let mut part = Vec::new();
-            (&mut file)
-                .take(blobs::PART_BYTES as u64)
-                .read_to_end(&mut part)?;
-            if part.is_empty() {
-                return Err(Error::Corrupt("a document is shorter than it was"));
-            }
-            offset += part.len() as u64;
-            address.put_done(&self.send(address.put(offset - part.len() as u64, part))?)?;
-        }
-        Ok(Moved::Whole)
-    }
-
-    /// Fetches a document into a temporary file; only bytes that hash to the blob's id become one. One that is not what a
-    /// member said of it is passed over: the others are still wanted.
-    fn download(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
-        let mut incoming = self.open.store.attachments().make_incoming()?;
-        let mut offset = 0;
-        while offset < address.length {
-            if brake.check(self.report.received)? {
-                return Ok(Moved::Stopped);
-            }
-            let response = self.send(address.get(offset))?;
-            if response.status == 404 {
-                // Its author has pushed the change but not yet the bytes: the next sync finds them.
-                return Ok(Moved::Nothing("a document has not arrived yet"));
-            }
-            let part = match address.part(offset, response) {
-                Err(Error::Invalid(_)) => return Ok(Moved::Nothing(NOT_FETCHED)),
-                part => part?,
-            };
-            offset += part.len() as u64;
-            incoming.write_all(&part)?;
-        }
-        match incoming.finish_as(address.blob) {
-            Err(Error::Corrupt(_)) => Ok(Moved::Nothing(NOT_FETCHED)),
-            finished => finished.map(|()| Moved::Whole),
-        }
-    }
-
-    fn send(&mut self, request: HttpRequest) -> Result<HttpResponse> {
-        self.report.round_trips += 1;
-        self.report.bytes_sent += request.body.len() as u64;
-        let response = self.transport.send(request)?;
-        self.report.bytes_received += response.body.len() as u64;
-        Ok(response)
-    }
-
-    fn notice(&mut self, word: &'static str) {
+    pub(super) fn notice(&mut self, word: &'static str) {
         if !self.report.notices.contains(&word) {
             self.report.notices.push(word);
         }
     }
 }
-
-/// What became of one document.
-enum Moved {
-    /// Both sides hold it.
-    Whole,
-    /// It cannot be had now.
-    Nothing(&'static str),
-    /// The brake acted.
-    Stopped,
-}
-
-const NOT_FETCHED: &str = "a document is not what its author said of it";
 
 fn refusal(code: u16) -> Error {
     Error::Relay {
