@@ -1,0 +1,298 @@
+//! What went to relays and came from them: the outbox, relays and their sessions, cursors, delivered documents.
+//!
+//! The outbox is acknowledged in order and a cursor moves with the rows it covers, so that sending or reading again after
+//! a lost answer is harmless (INV-7).
+
+use crate::error::Result;
+use carnet_wire::{BlobId, EnvelopeId, MailboxId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Puts a sealed change in the outbox.
+pub fn enqueue(conn: &Connection, change: i64, mailbox: MailboxId, bytes: &[u8]) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO outbox (change, mailbox, envelope, bytes) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        change,
+        mailbox.as_ref(),
+        EnvelopeId::derive(bytes).as_ref(),
+        bytes
+    ])?;
+    Ok(())
+}
+
+/// Whether an envelope is one this device sealed.
+pub fn is_own(conn: &Connection, envelope: EnvelopeId) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM outbox WHERE envelope = ?1")?
+        .exists([envelope.as_ref()])?)
+}
+
+/// A relay this vault syncs with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RelayState {
+    /// Local number.
+    pub number: i64,
+    /// Which life of the relay the cursors belong to; none before the first answer.
+    pub generation: Option<u64>,
+    /// Last outbox row it acknowledged.
+    pub acknowledged: i64,
+    /// Session token.
+    pub token: Option<[u8; 32]>,
+    /// Hash of the mailboxes the token opens.
+    pub covers: Option<[u8; 32]>,
+}
+
+/// The state kept for a relay. One that nothing is kept of has the number 0, which no row has.
+pub fn relay(conn: &Connection, url: &str) -> Result<RelayState> {
+    let mut query = conn.prepare_cached(
+        "SELECT relay, generation, acknowledged, token, covers FROM relay WHERE url = ?1",
+    )?;
+    let known = query.query_row([url], |row| {
+        Ok(RelayState {
+            number: row.get(0)?,
+            generation: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
+            acknowledged: row.get(2)?,
+            token: row.get(3)?,
+            covers: row.get(4)?,
+        })
+    });
+    Ok(known.optional()?.unwrap_or_default())
+}
+
+/// The state kept for a relay, made when it is new: only when there is something to remember of it.
+pub fn ensure_relay(conn: &Connection, url: &str) -> Result<RelayState> {
+    conn.execute(
+        "INSERT INTO relay (url) VALUES (?1) ON CONFLICT DO NOTHING",
+        [url],
+    )?;
+    relay(conn, url)
+}
+
+/// Remembers the session of a relay, or forgets it.
+pub fn set_session(
+    conn: &Connection,
+    relay: i64,
+    session: Option<(&[u8; 32], &[u8; 32])>,
+) -> Result<()> {
+    let (token, covers) = session.unzip();
+    conn.execute(
+        "UPDATE relay SET token = ?2, covers = ?3 WHERE relay = ?1",
+        params![relay, token, covers],
+    )?;
+    Ok(())
+}
+
+/// Notes the relay's generation. When it changed, everything is read and sent again: the relay lost its tail, and both
+/// are harmless to repeat. Returns whether it changed.
+pub fn set_generation(conn: &Connection, relay: &RelayState, generation: u64) -> Result<bool> {
+    if relay.generation == Some(generation) {
+        return Ok(false);
+    }
+    conn.execute(
+        "UPDATE relay SET generation = ?2 WHERE relay = ?1",
+        params![relay.number, generation.cast_signed()],
+    )?;
+    if relay.generation.is_some() {
+        start_over(conn, relay.number)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Forgets what a relay was given and gave: all of it is sent and read again, which is harmless.
+pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
+    conn.execute(
+        "UPDATE relay SET acknowledged = 0 WHERE relay = ?1",
+        [relay],
+    )?;
+    conn.execute("DELETE FROM cursor WHERE relay = ?1", [relay])?;
+    conn.execute("DELETE FROM delivered WHERE relay = ?1", [relay])?;
+    Ok(())
+}
+
+/// One envelope waiting to be pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Row of the outbox.
+    pub outbox: i64,
+    /// Where it goes.
+    pub mailbox: MailboxId,
+    /// The envelope.
+    pub bytes: Vec<u8>,
+}
+
+/// The next envelopes a relay has not acknowledged: at least one if there is one, then up to the limits.
+pub fn unsent(
+    conn: &Connection,
+    acknowledged: i64,
+    max_count: usize,
+    max_bytes: usize,
+) -> Result<Vec<Outgoing>> {
+    let mut query = conn.prepare_cached(
+        "SELECT outbox, mailbox, bytes FROM outbox WHERE outbox > ?1 ORDER BY outbox LIMIT ?2",
+    )?;
+    let mut rows = query.query(params![acknowledged, max_count as i64])?;
+    let (mut batch, mut size) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let bytes: Vec<u8> = row.get(2)?;
+        size += bytes.len();
+        if size > max_bytes && !batch.is_empty() {
+            break;
+        }
+        batch.push(Outgoing {
+            outbox: row.get(0)?,
+            mailbox: MailboxId(row.get(1)?),
+            bytes,
+        });
+    }
+    Ok(batch)
+}
+
+/// How many envelopes a relay has not acknowledged; all of them where no relay is known.
+pub fn unsent_count(conn: &Connection, relay: Option<&str>) -> Result<u64> {
+    let count = conn.query_row(
+        "SELECT count(*) FROM outbox WHERE outbox > coalesce((SELECT acknowledged FROM relay WHERE url = ?1), 0)",
+        [relay],
+        |row| row.get(0),
+    )?;
+    Ok(count)
+}
+
+/// Notes that a relay holds everything of the outbox up to `outbox`. Never goes back: two processes may push at once.
+pub fn acknowledge(conn: &Connection, relay: i64, outbox: i64) -> Result<()> {
+    conn.execute(
+        "UPDATE relay SET acknowledged = max(acknowledged, ?2) WHERE relay = ?1",
+        params![relay, outbox],
+    )?;
+    Ok(())
+}
+
+/// Where to go on reading a mailbox at a relay.
+pub fn cursor(conn: &Connection, relay: i64, mailbox: MailboxId) -> Result<u64> {
+    let mut query =
+        conn.prepare_cached("SELECT after FROM cursor WHERE relay = ?1 AND mailbox = ?2")?;
+    Ok(query
+        .query_row(params![relay, mailbox.as_ref()], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0))
+}
+
+/// Moves a cursor forward, in the transaction that keeps the rows it covers (INV-7).
+pub fn advance_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u64) -> Result<()> {
+    conn.prepare_cached("INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET after = max(after, excluded.after)")?
+        .execute(params![relay, mailbox.as_ref(), after])?;
+    Ok(())
+}
+
+/// Puts a cursor back before a number the relay left out, while a change behind it waits for an earlier one.
+pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u64) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET after = excluded.after",
+    )?
+    .execute(params![relay, mailbox.as_ref(), after])?;
+    Ok(())
+}
+
+/// Notes that a relay holds the bytes of an attachment.
+pub fn set_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<()> {
+    conn.execute(
+        "INSERT INTO delivered VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        params![relay, blob],
+    )?;
+    Ok(())
+}
+
+/// Whether a relay is known to hold the bytes of an attachment.
+pub fn is_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM delivered WHERE relay = ?1 AND blob = ?2")?
+        .exists(params![relay, blob])?)
+}
+
+/// A sealed document some change names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedBlob {
+    /// The compartment's log.
+    pub log: i64,
+    /// Hash of the ciphertext.
+    pub blob: BlobId,
+    /// Length of the ciphertext.
+    pub sealed_size: u64,
+}
+
+/// Every sealed document that merged changes name, the newest first.
+pub fn named_blobs(conn: &Connection) -> Result<Vec<NamedBlob>> {
+    let mut query = conn.prepare_cached(
+        "SELECT min(log), blob, max(sealed_size) FROM attachment GROUP BY blob ORDER BY max(origin) DESC",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok(NamedBlob {
+            log: row.get(0)?,
+            blob: BlobId(row.get(1)?),
+            sealed_size: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::ensure_log;
+    use super::super::tests::{change, database};
+    use super::*;
+    use carnet_wire::{ChangeId, CompartmentId, RecordId};
+
+    const BOX: MailboxId = MailboxId([4; 32]);
+
+    fn outbox(count: u8) -> Connection {
+        let conn = database();
+        let log = ensure_log(&conn, RecordId([1; 32]), CompartmentId([2; 16]), "general").unwrap();
+        let mut prev = ChangeId([0; 32]);
+        for seq in 1..=count {
+            prev = change(&conn, log, 7, u64::from(seq), prev, u64::from(seq)).unwrap();
+            enqueue(&conn, i64::from(seq), BOX, &[seq; 100]).unwrap();
+        }
+        conn
+    }
+
+    #[test]
+    fn a_batch_holds_at_least_one_and_keeps_its_limits() {
+        let conn = outbox(5);
+        assert_eq!(unsent(&conn, 0, 10, 1).unwrap().len(), 1);
+        assert_eq!(unsent(&conn, 0, 10, 250).unwrap().len(), 2);
+        assert_eq!(unsent(&conn, 0, 3, usize::MAX).unwrap().len(), 3);
+        assert_eq!(unsent(&conn, 4, 10, usize::MAX).unwrap()[0].bytes, [5; 100]);
+        assert!(is_own(&conn, EnvelopeId::derive(&[1; 100])).unwrap());
+    }
+
+    #[test]
+    fn acknowledgements_never_go_back_until_the_relay_lost_its_tail() {
+        let conn = outbox(5);
+        assert_eq!(relay(&conn, "r").unwrap(), RelayState::default());
+        let known = ensure_relay(&conn, "r").unwrap();
+        acknowledge(&conn, known.number, 4).unwrap();
+        acknowledge(&conn, known.number, 2).unwrap();
+        assert_eq!(unsent_count(&conn, Some("r")).unwrap(), 1);
+        assert_eq!(unsent_count(&conn, None).unwrap(), 5);
+        assert!(!set_generation(&conn, &known, 1).unwrap());
+        advance_cursor(&conn, known.number, BOX, 9).unwrap();
+        let known = relay(&conn, "r").unwrap();
+        assert!(!set_generation(&conn, &known, 1).unwrap());
+        assert!(set_generation(&conn, &known, 2).unwrap());
+        assert_eq!(unsent_count(&conn, Some("r")).unwrap(), 5);
+        assert_eq!(cursor(&conn, known.number, BOX).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_cursor_only_goes_back_when_it_is_told_to() {
+        let conn = outbox(0);
+        let number = ensure_relay(&conn, "r").unwrap().number;
+        advance_cursor(&conn, number, BOX, 9).unwrap();
+        advance_cursor(&conn, number, BOX, 3).unwrap();
+        assert_eq!(cursor(&conn, number, BOX).unwrap(), 9);
+        rewind_cursor(&conn, number, BOX, 3).unwrap();
+        assert_eq!(cursor(&conn, number, BOX).unwrap(), 3);
+    }
+}

@@ -1,0 +1,201 @@
+//! Quarantine: envelopes that could not be merged yet. Never skipped, never dropped; retried when keys, rosters or chains
+//! advance (INV-8).
+
+use crate::error::{Error, Result};
+use carnet_wire::{EnvelopeId, MailboxId};
+use rusqlite::{Connection, params};
+
+/// Most bytes the quarantine may hold: a relay that invents envelopes cannot fill the disk.
+pub const MAX_QUARANTINE_BYTES: u64 = 256 << 20;
+
+/// Why an envelope could not be merged yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldFor {
+    /// It does not open, or is of a version or suite this build does not know.
+    Unopenable,
+    /// Its kind or content is newer than this build.
+    Unknown,
+    /// Its author is not, or not yet, a member who may write there.
+    Unauthorised,
+    /// An earlier change of its author has not arrived.
+    Gap,
+    /// Its author wrote another change at the same place.
+    Fork,
+    /// Its content breaks a rule or limit.
+    Refused,
+}
+
+impl HeldFor {
+    const ALL: [Self; 6] = [
+        Self::Unopenable,
+        Self::Unknown,
+        Self::Unauthorised,
+        Self::Gap,
+        Self::Fork,
+        Self::Refused,
+    ];
+
+    /// The stable word for reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unopenable => "unopenable",
+            Self::Unknown => "unknown",
+            Self::Unauthorised => "unauthorised",
+            Self::Gap => "gap",
+            Self::Fork => "fork",
+            Self::Refused => "refused",
+        }
+    }
+
+    fn number(self) -> i64 {
+        Self::ALL
+            .iter()
+            .position(|reason| *reason == self)
+            .map_or(0, |at| at as i64)
+    }
+
+    fn from_number(number: i64) -> Self {
+        usize::try_from(number)
+            .ok()
+            .and_then(|at| Self::ALL.get(at).copied())
+            .unwrap_or(Self::Unknown)
+    }
+}
+
+/// An envelope in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Its id.
+    pub envelope: EnvelopeId,
+    /// The mailbox it came from.
+    pub mailbox: MailboxId,
+    /// Why.
+    pub reason: HeldFor,
+}
+
+/// Puts an envelope in quarantine, or updates the reason of one that is there.
+pub fn hold(conn: &Connection, mailbox: MailboxId, bytes: &[u8], reason: HeldFor) -> Result<()> {
+    let envelope = EnvelopeId::derive(bytes);
+    // Before the limit: what is there already takes no more room, and must be able to wait on in a full quarantine.
+    let there = conn
+        .prepare_cached("UPDATE quarantine SET reason = ?2 WHERE envelope = ?1")?
+        .execute(params![envelope.as_ref(), reason.number()])?;
+    if there > 0 {
+        return Ok(());
+    }
+    let held: u64 = conn
+        .prepare_cached("SELECT coalesce(sum(length(bytes)), 0) FROM quarantine")?
+        .query_row([], |row| row.get(0))?;
+    if held + bytes.len() as u64 > MAX_QUARANTINE_BYTES {
+        return Err(Error::TooLarge(
+            "the quarantine is full: this relay sends what no device of this record wrote",
+        ));
+    }
+    conn.prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            envelope.as_ref(),
+            mailbox.as_ref(),
+            reason.number(),
+            bytes
+        ])?;
+    Ok(())
+}
+
+/// Whether an envelope is in quarantine.
+pub fn is_held(conn: &Connection, envelope: EnvelopeId) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM quarantine WHERE envelope = ?1")?
+        .exists([envelope.as_ref()])?)
+}
+
+/// Whether an envelope of a mailbox waits for an earlier change.
+pub fn has_gap(conn: &Connection, mailbox: MailboxId) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM quarantine WHERE mailbox = ?1 AND reason = ?2")?
+        .exists(params![mailbox.as_ref(), HeldFor::Gap.number()])?)
+}
+
+/// The bytes of an envelope in quarantine.
+pub fn held_bytes(conn: &Connection, envelope: EnvelopeId) -> Result<Vec<u8>> {
+    Ok(conn
+        .prepare_cached("SELECT bytes FROM quarantine WHERE envelope = ?1")?
+        .query_row([envelope.as_ref()], |row| row.get(0))?)
+}
+
+/// What is in quarantine for one of `mailboxes`, in the order it came, without its bytes: together they may be large.
+pub fn held_in(conn: &Connection, mailboxes: &[MailboxId]) -> Result<Vec<Held>> {
+    let mut query =
+        conn.prepare_cached("SELECT envelope, mailbox, reason FROM quarantine ORDER BY rowid")?;
+    let rows = query.query_map([], |row| {
+        Ok(Held {
+            envelope: EnvelopeId(row.get(0)?),
+            mailbox: MailboxId(row.get(1)?),
+            reason: HeldFor::from_number(row.get(2)?),
+        })
+    })?;
+    let held = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(held
+        .into_iter()
+        .filter(|held| mailboxes.contains(&held.mailbox))
+        .collect())
+}
+
+/// How many envelopes are in quarantine, by reason.
+pub fn held_counts(conn: &Connection) -> Result<Vec<(HeldFor, u64)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY reason",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok((HeldFor::from_number(row.get(0)?), row.get(1)?))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Takes an envelope out of quarantine.
+pub fn release(conn: &Connection, envelope: EnvelopeId) -> Result<()> {
+    conn.execute(
+        "DELETE FROM quarantine WHERE envelope = ?1",
+        [envelope.as_ref()],
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::database;
+    use super::*;
+
+    const BOX: MailboxId = MailboxId([4; 32]);
+
+    #[test]
+    fn what_is_held_keeps_its_place_and_takes_a_new_reason() {
+        let conn = database();
+        hold(&conn, BOX, b"one", HeldFor::Gap).unwrap();
+        hold(&conn, BOX, b"two", HeldFor::Fork).unwrap();
+        hold(&conn, BOX, b"one", HeldFor::Refused).unwrap();
+        let held = held_in(&conn, &[BOX]).unwrap();
+        assert_eq!(
+            held.iter().map(|held| held.reason).collect::<Vec<_>>(),
+            [HeldFor::Refused, HeldFor::Fork]
+        );
+        assert_eq!(held_bytes(&conn, held[1].envelope).unwrap(), b"two");
+        assert!(held_in(&conn, &[MailboxId([5; 32])]).unwrap().is_empty());
+        assert!(!has_gap(&conn, BOX).unwrap());
+        release(&conn, held[0].envelope).unwrap();
+        assert_eq!(held_counts(&conn).unwrap(), [(HeldFor::Fork, 1)]);
+    }
+
+    #[test]
+    fn every_reason_survives_the_database() {
+        let conn = database();
+        for (at, reason) in HeldFor::ALL.into_iter().enumerate() {
+            hold(&conn, BOX, &[at as u8], reason).unwrap();
+        }
+        let held = held_in(&conn, &[BOX]).unwrap();
+        assert_eq!(
+            held.iter().map(|held| held.reason).collect::<Vec<_>>(),
+            HeldFor::ALL
+        );
+    }
+}
