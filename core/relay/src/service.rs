@@ -23,7 +23,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Most envelopes in one answer.
 const MAX_REPLY_ENTRIES: usize = 32_768;
@@ -336,13 +336,23 @@ fn sync_ancestors(data: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
+/// How long a start waits for the relay before it to let go: a supervisor restarts one at once, and its last connections may
+/// still be closing.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
+
 /// Two relays on one directory would each believe the uploads to be theirs alone.
 fn lock(data: &Path) -> Result<File, StartError> {
     let lock = File::create(data.join("relay.lock"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StartError::AlreadyRunning),
-        Err(TryLockError::Error(error)) => Err(error.into()),
+    let end = Instant::now() + LOCK_WAIT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => return Err(StartError::AlreadyRunning),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
     }
 }
 
