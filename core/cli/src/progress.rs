@@ -85,6 +85,7 @@ mod tests {
         let step = Progress {
             done: 3,
             total: Some(10),
+            ..Progress::default()
         };
         assert!(watch.progress(step));
         assert_eq!(watch.bar.position(), 3);

@@ -5,6 +5,7 @@
 //! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
 
 mod attachments;
+mod brake;
 mod edit;
 mod import;
 mod keyring;
@@ -16,6 +17,8 @@ mod pairing;
 #[cfg(test)]
 mod pairing_tests;
 mod persons;
+mod plan;
+mod steps;
 mod sync;
 #[cfg(test)]
 mod sync_tests;
@@ -33,13 +36,14 @@ use crate::host::{Clock, KeyStore, Transport};
 use crate::record::ids::{EntryId, ResourceId};
 use crate::seal::DeviceKeys;
 use crate::store::{self, detail, log, rebuild, views};
+use brake::Brake;
 use carnet_wire::RecordId;
 use open::Unlocked;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use sync::{Brake, Exchange, RELAY};
+use sync::{Exchange, RELAY};
 
 /// What the platform lends to a vault.
 #[derive(Clone)]

@@ -29,16 +29,34 @@ pub enum OpenWarning {
     AnchorMissing,
 }
 
+/// What a long call is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Reading a file.
+    #[default]
+    Reading,
+    /// Opening a session with the relay.
+    Connecting,
+    /// Waiting for the relay's answer.
+    Exchanging,
+    /// Merging what came.
+    Merging,
+    /// Moving the bytes of documents.
+    Documents,
+}
+
 /// How far a long call is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
     /// Units done: bytes read for an import, envelopes for a sync.
     pub done: u64,
     /// Units in all, where known.
     pub total: Option<u64>,
 }
 
-/// Watches long work and may stop it. Called at most some ten times a second.
+/// Watches long work and may stop it: asked between steps, and some twenty times a second while the network is waited for.
 pub trait Observer: Send + Sync {
     /// Reports progress. `false` cancels: what was committed stays, the call returns `Cancelled`.
     fn progress(&self, progress: Progress) -> bool;

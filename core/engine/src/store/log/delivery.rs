@@ -108,6 +108,7 @@ pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
     )?;
     conn.execute("DELETE FROM cursor WHERE relay = ?1", [relay])?;
     conn.execute("DELETE FROM delivered WHERE relay = ?1", [relay])?;
+    conn.execute("DELETE FROM transfer WHERE relay = ?1", [relay])?;
     Ok(())
 }
 
@@ -194,20 +195,17 @@ pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u
     Ok(())
 }
 
-/// Notes that a relay holds the bytes of an attachment.
+/// Notes that the bytes of an attachment are both here and at a relay.
 pub fn set_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<()> {
     conn.execute(
         "INSERT INTO delivered VALUES (?1, ?2) ON CONFLICT DO NOTHING",
         params![relay, blob],
     )?;
+    conn.execute(
+        "DELETE FROM transfer WHERE relay = ?1 AND blob = ?2",
+        params![relay, blob],
+    )?;
     Ok(())
-}
-
-/// Whether a relay is known to hold the bytes of an attachment.
-pub fn is_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<bool> {
-    Ok(conn
-        .prepare_cached("SELECT 1 FROM delivered WHERE relay = ?1 AND blob = ?2")?
-        .exists(params![relay, blob])?)
 }
 
 /// A sealed document some change names.
@@ -217,23 +215,73 @@ pub struct NamedBlob {
     pub log: i64,
     /// Hash of the ciphertext.
     pub blob: BlobId,
-    /// Length of the ciphertext.
+    /// Length of the ciphertext, as its author says.
     pub sealed_size: u64,
+    /// Bytes the platform's transfer service has sent to the relay.
+    pub sent: u64,
 }
 
-/// Every sealed document that merged changes name, the newest first.
-pub fn named_blobs(conn: &Connection) -> Result<Vec<NamedBlob>> {
+/// Sealed documents that merged changes name and whose bytes are not known to be on both sides: what was asked for in vain
+/// least often first, then the newest.
+pub fn missing_blobs(conn: &Connection, relay: i64) -> Result<Vec<NamedBlob>> {
     let mut query = conn.prepare_cached(
-        "SELECT min(log), blob, max(sealed_size) FROM attachment GROUP BY blob ORDER BY max(origin) DESC",
+        "SELECT min(log), a.blob, max(sealed_size), coalesce(t.sent, 0) FROM attachment a
+         LEFT JOIN transfer t ON t.relay = ?1 AND t.blob = a.blob
+         WHERE NOT EXISTS (SELECT 1 FROM delivered d WHERE d.relay = ?1 AND d.blob = a.blob)
+         GROUP BY a.blob ORDER BY coalesce(t.tries, 0), max(origin) DESC",
     )?;
-    let rows = query.query_map([], |row| {
+    let rows = query.query_map([relay], |row| {
         Ok(NamedBlob {
             log: row.get(0)?,
             blob: BlobId(row.get(1)?),
             sealed_size: row.get(2)?,
+            sent: row.get(3)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Every sealed document that merged changes name, the newest first.
+pub fn named_blobs(conn: &Connection) -> Result<Vec<NamedBlob>> {
+    // Nothing is kept of a relay with the number 0.
+    missing_blobs(conn, 0)
+}
+
+/// The document of this name, as merged changes describe it.
+pub fn named_blob(conn: &Connection, relay: i64, blob: BlobId) -> Result<Option<NamedBlob>> {
+    let mut query = conn.prepare_cached(
+        "SELECT min(log), max(sealed_size), coalesce((SELECT sent FROM transfer WHERE relay = ?1 AND blob = ?2), 0)
+         FROM attachment WHERE blob = ?2 HAVING count(*) > 0",
+    )?;
+    let found = query.query_row(params![relay, blob.as_ref()], |row| {
+        Ok(NamedBlob {
+            log: row.get(0)?,
+            blob,
+            sealed_size: row.get(1)?,
+            sent: row.get(2)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Notes that a document was asked for in vain: others go first next time.
+pub fn count_try(conn: &Connection, relay: i64, blob: BlobId) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO transfer (relay, blob, tries) VALUES (?1, ?2, 1)
+         ON CONFLICT DO UPDATE SET tries = tries + 1",
+    )?
+    .execute(params![relay, blob.as_ref()])?;
+    Ok(())
+}
+
+/// Notes how much of a document the platform's transfer service has sent.
+pub fn set_sent(conn: &Connection, relay: i64, blob: BlobId, sent: u64) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO transfer (relay, blob, sent) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET sent = excluded.sent",
+    )?
+    .execute(params![relay, blob.as_ref(), sent])?;
+    Ok(())
 }
 
 #[cfg(test)]

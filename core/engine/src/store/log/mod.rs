@@ -44,6 +44,13 @@ pub fn set_meta(conn: &Connection, key: &str, value: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Forgets a setting.
+pub fn remove_meta(conn: &Connection, key: &str) -> Result<()> {
+    conn.prepare_cached("DELETE FROM meta WHERE key = ?1")?
+        .execute([key])?;
+    Ok(())
+}
+
 /// Reads a sealed private key.
 pub fn secret(conn: &Connection, slot: &str) -> Result<Option<Vec<u8>>> {
     let mut query = conn.prepare_cached("SELECT sealed FROM secret WHERE slot = ?1")?;
