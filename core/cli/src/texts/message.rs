@@ -78,6 +78,9 @@ super::texts! {
     JOINED: "Cet appareil a rejoint vos autres appareils. Ensuite : `carnet sync`.", "This device has joined your other devices. Next: `carnet sync`.";
     PAIRED: "« {0} » est maintenant un de vos appareils. Ensuite : `carnet sync` sur les deux.", "\"{0}\" is now one of your devices. Next: `carnet sync` on both.";
     SYNC_DONE: "Envoyés : {0} · reçus : {1} · {2} envoyés, {3} reçus en {4}", "Sent: {0} · received: {1} · {2} out, {3} in over {4}";
+    SYNC_STORED: "Reçus et gardés, à fusionner à la prochaine commande : {0}", "Received and kept, to be merged by the next command: {0}";
+    WATCHING: "Échange dès qu'il y a du nouveau, ici ou ailleurs. Ctrl-C pour arrêter.", "Syncing whenever there is news, here or elsewhere. Ctrl-C to stop.";
+    RETRYING: "{0} ; nouvel essai dans {1}", "{0}; trying again in {1}";
     SYNC_QUARANTINE: "En quarantaine, gardés et réessayés plus tard : {0}", "In quarantine, kept and tried again later: {0}";
     SYNC_INCOMPLETE: "Pas encore fini : relancer `carnet sync`.", "Not finished yet: run `carnet sync` again.";
     SYNC_NOTICE: "À savoir : {0}", "Note: {0}";

@@ -86,10 +86,13 @@ impl BlobAddress {
     }
 
     /// Asks for the part that begins at `offset`.
-    pub fn get(&self, offset: u64) -> HttpRequest {
-        let last = (offset + PART_BYTES as u64)
-            .min(self.length)
-            .saturating_sub(1);
+    pub fn next(&self, offset: u64) -> HttpRequest {
+        self.get(offset, PART_BYTES as u64)
+    }
+
+    /// Asks for at most `length` bytes from `offset` on.
+    pub fn get(&self, offset: u64, length: u64) -> HttpRequest {
+        let last = (offset + length).min(self.length).saturating_sub(1);
         self.request(
             Method::Get,
             vec![("range", format!("bytes={offset}-{last}"))],
@@ -97,7 +100,7 @@ impl BlobAddress {
         )
     }
 
-    /// Reads the answer to [`Self::get`].
+    /// Reads the answer to [`Self::next`].
     pub fn part(&self, offset: u64, response: HttpResponse) -> Result<Vec<u8>> {
         let expected = (self.length - offset).min(PART_BYTES as u64);
         match response.status {

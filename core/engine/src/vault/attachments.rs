@@ -14,7 +14,8 @@ use crate::sync::blobs::{self, BlobAddress};
 use carnet_wire::limits;
 use std::io::{Read, Seek, SeekFrom, Write};
 
-const NOT_FETCHED: &str = "a document is not what its author said of it";
+/// What is said of a document whose bytes or length are not what a change says.
+pub(super) const NOT_FETCHED: &str = "a document is not what its author said of it";
 const NOT_ARRIVED: &str = "a document has not arrived yet";
 /// Documents asked for in vain in one sync: a member who names thousands that do not exist costs no more.
 const MAX_MISSES: u32 = 32;
@@ -25,8 +26,10 @@ const CATCH_UP_BYTES: u64 = 16 << 20;
 enum Moved {
     /// Both sides hold it.
     Whole,
-    /// It cannot be had now.
-    Nothing(&'static str),
+    /// It is not there yet.
+    Missing,
+    /// Its bytes or length are not what its author said.
+    Refused,
     /// Another process is at it.
     Busy,
     /// The brake acted.
@@ -51,16 +54,21 @@ impl Exchange<'_> {
                 Moved::Whole => {
                     self.keep(|tx, relay| log::set_delivered(tx, relay.number, &named.blob.0))?;
                 }
-                Moved::Nothing(why) => {
-                    self.notice(why);
+                Moved::Missing => {
+                    self.notice(NOT_ARRIVED);
                     self.keep(|tx, relay| log::count_try(tx, relay.number, named.blob))?;
                     misses += 1;
-                    if misses == MAX_MISSES {
-                        return Ok(true);
-                    }
+                }
+                Moved::Refused => {
+                    self.notice(NOT_FETCHED);
+                    self.keep(|tx, relay| log::count_refusal(tx, relay.number, named.blob))?;
+                    misses += 1;
                 }
                 Moved::Busy => {}
                 Moved::Stopped => return Ok(false),
+            }
+            if misses == MAX_MISSES {
+                break;
             }
         }
         Ok(true)
@@ -72,7 +80,7 @@ impl Exchange<'_> {
             return Ok(Moved::Stopped);
         };
         if address.length > limits::MAX_BLOB_BYTES {
-            return Ok(Moved::Nothing(NOT_FETCHED));
+            return Ok(Moved::Refused);
         }
         match held {
             Some(_) => self.upload(&address, brake),
@@ -140,12 +148,12 @@ impl Exchange<'_> {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(Moved::Stopped);
             }
-            let Some(response) = self.send(address.get(incoming.size()), brake)? else {
+            let Some(response) = self.send(address.next(incoming.size()), brake)? else {
                 return Ok(Moved::Stopped);
             };
             if response.status == 404 {
                 // Its author has pushed the change but not yet the bytes: the next sync finds them.
-                return Ok(Moved::Nothing(NOT_ARRIVED));
+                return Ok(Moved::Missing);
             }
             match address.part(incoming.size(), response) {
                 Err(Error::Garbled(_)) => return refuse(incoming),
@@ -153,7 +161,7 @@ impl Exchange<'_> {
             }
         }
         match incoming.finish_as(address.blob) {
-            Err(Error::Corrupt(_)) => Ok(Moved::Nothing(NOT_FETCHED)),
+            Err(Error::Corrupt(_)) => Ok(Moved::Refused),
             finished => finished.map(|()| Moved::Whole),
         }
     }
@@ -176,5 +184,5 @@ impl Exchange<'_> {
 /// What a length that is not the document's brought is of no use.
 fn refuse(incoming: Incoming) -> Result<Moved> {
     incoming.discard()?;
-    Ok(Moved::Nothing(NOT_FETCHED))
+    Ok(Moved::Refused)
 }

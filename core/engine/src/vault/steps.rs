@@ -5,15 +5,16 @@
 //! next to nothing, a debug build is ten times slower. So a step takes as many bytes as the last ones say fit, and stops
 //! receiving when its time is up. One change is never split: honest ones are bounded when they are made.
 
+use super::SyncReport;
+use super::brake::Brake;
 use super::keyring::Keyring;
 use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
 use super::sync::Exchange;
-use super::{Brake, Phase};
 use crate::error::{Error, Result};
 use crate::store::log::{self, HeldFor};
-use carnet_wire::MailboxId;
 use carnet_wire::relay::{Entry, Pulled};
+use carnet_wire::{EnvelopeId, MailboxId};
 use rusqlite::Transaction;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +48,11 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// How many bytes the next step takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Cuts the entries of one step: at least one.
     fn cut<'e>(&self, entries: &'e [Entry]) -> &'e [Entry] {
         let mut size = 0;
@@ -59,7 +65,7 @@ impl Pace {
     }
 
     /// Learns that `bytes` took `elapsed`.
-    fn learn(&mut self, bytes: usize, elapsed: Duration) {
+    pub fn learn(&mut self, bytes: usize, elapsed: Duration) {
         if elapsed > TARGET {
             let fits = bytes as u128 * TARGET.as_millis() / elapsed.as_millis().max(1);
             let fits = usize::try_from(fits).unwrap_or(MIN_STEP_BYTES);
@@ -115,7 +121,7 @@ impl<'t> Merger<'t> {
 }
 
 /// A pass over what waits in quarantine: again and again until nothing more can be merged, over as many steps as it takes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Retry {
     /// Whether there is something to try.
     pending: bool,
@@ -185,14 +191,73 @@ impl Retry {
 }
 
 /// What a step did.
-struct Step {
-    taken: usize,
+#[derive(Debug, Default)]
+pub(super) struct Step {
     merged: u64,
-    /// Whether a change came whose predecessor did not: an omission, if it lies further back.
-    gap: bool,
-    news: BTreeSet<&'static str>,
+    /// Why something went to the quarantine.
+    pub news: BTreeSet<&'static str>,
+}
+
+impl Step {
+    /// Receives one envelope; returns whether its predecessor did not come: an omission, if it lies further back.
+    pub fn receive(
+        &mut self,
+        merger: &mut Merger<'_>,
+        mailbox: MailboxId,
+        bytes: &[u8],
+    ) -> Result<bool> {
+        let held = log::is_held(merger.tx, EnvelopeId::derive(bytes))?;
+        match merger.receive(mailbox, bytes)? {
+            Received::Merged => self.merged += 1,
+            Received::Known => {}
+            Received::Held(reason) => {
+                self.news.insert(reason.word());
+                return Ok(reason == HeldFor::Gap && !held);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Tries again what waits for what was merged, and shows all of it in the views.
+    pub fn finish(&mut self, mut merger: Merger<'_>, retry: &mut Retry) -> Result<()> {
+        if self.merged > 0 {
+            retry.begin();
+        }
+        self.merged += retry.run(&mut merger)?;
+        merger.finish()
+    }
+
+    /// Adds what was done, once it is durable.
+    pub fn report(self, report: &mut SyncReport) {
+        report.received += self.merged;
+        for word in self.news {
+            if !report.notices.contains(&word) {
+                report.notices.push(word);
+            }
+        }
+    }
+}
+
+/// How far a step reads in a mailbox.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    taken: usize,
+    bytes: usize,
     reached: u64,
+    /// The number before the first one left out: where reading goes on, should anything be missing.
     hole: Option<u64>,
+    gap: bool,
+}
+
+impl Reading {
+    fn take(&mut self, entry: &Entry) {
+        self.taken += 1;
+        self.bytes += entry.envelope.len();
+        if entry.seq > self.reached + 1 {
+            self.hole.get_or_insert(self.reached);
+        }
+        self.reached = self.reached.max(entry.seq);
+    }
 }
 
 impl Exchange<'_> {
@@ -252,92 +317,65 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    fn merge_step(&mut self, mailbox: MailboxId, entries: &[Entry]) -> Result<Step> {
+    fn merge_step(&mut self, mailbox: MailboxId, entries: &[Entry]) -> Result<Reading> {
         let begun = Instant::now();
-        let mut retry = std::mem::take(&mut self.retry);
-        let step = self.keep(|tx, relay| {
-            let mut step = Step {
+        let mut retry = self.retry.clone();
+        let (reading, step) = self.keep(|tx, relay| {
+            let mut step = Step::default();
+            let mut reading = Reading {
                 taken: 0,
-                merged: 0,
-                gap: false,
-                news: BTreeSet::new(),
+                bytes: 0,
                 reached: self.reached.get(&mailbox).copied().unwrap_or(0),
                 hole: self.holes.get(&mailbox).copied(),
+                gap: false,
             };
             let mut merger = Merger::begin(tx, self.open)?;
             for entry in entries {
-                step.take(&mut merger, mailbox, entry)?;
+                reading.gap |= step.receive(&mut merger, mailbox, &entry.envelope)?;
+                reading.take(entry);
                 if merger.is_over() {
                     break;
                 }
             }
-            if step.merged > 0 {
-                retry.begin();
-            }
-            step.merged += retry.run(&mut merger)?;
-            merger.finish()?;
-            match step.hole {
+            step.finish(merger, &mut retry)?;
+            match reading.hole {
                 Some(hole) if log::has_gap(tx, mailbox)? => {
                     log::rewind_cursor(tx, relay.number, mailbox, hole)?;
                 }
-                _ => log::advance_cursor(tx, relay.number, mailbox, step.reached)?,
+                _ => log::advance_cursor(tx, relay.number, mailbox, reading.reached)?,
             }
-            Ok(step)
+            Ok((reading, step))
         })?;
         self.retry = retry;
-        let bytes = entries.iter().take(step.taken);
-        self.pace.learn(
-            bytes.map(|entry| entry.envelope.len()).sum(),
-            begun.elapsed(),
-        );
-        self.reached.insert(mailbox, step.reached);
-        self.holes.extend(step.hole.map(|hole| (mailbox, hole)));
-        self.report.received += step.merged;
-        for word in &step.news {
-            self.notice(word);
-        }
-        Ok(step)
-    }
-
-    /// Tries again what waits in quarantine, in steps; `false` when the brake acted first.
-    pub(super) fn finish_retries(&mut self, brake: &Brake<'_>) -> Result<bool> {
-        while self.retry.pending {
-            brake.enter(Phase::Merging);
-            if brake.check(self.report.sent + self.report.received)? {
-                return Ok(false);
-            }
-            let mut retry = std::mem::take(&mut self.retry);
-            self.report.received += self.open.write(|tx| {
-                let mut merger = Merger::begin(tx, self.open)?;
-                let merged = retry.run(&mut merger)?;
-                merger.finish()?;
-                Ok(merged)
-            })?;
-            self.retry = retry;
-        }
-        Ok(true)
+        self.pace.learn(reading.bytes, begun.elapsed());
+        self.reached.insert(mailbox, reading.reached);
+        self.holes.extend(reading.hole.map(|hole| (mailbox, hole)));
+        step.report(&mut self.report);
+        Ok(reading)
     }
 }
 
-impl Step {
-    fn take(&mut self, merger: &mut Merger<'_>, mailbox: MailboxId, entry: &Entry) -> Result<()> {
-        let held = log::is_held(merger.tx, entry.id())?;
-        match merger.receive(mailbox, &entry.envelope)? {
-            Received::Merged => self.merged += 1,
-            Received::Known => {}
-            Received::Held(reason) => {
-                self.gap |= reason == HeldFor::Gap && !held;
-                self.news.insert(reason.word());
-            }
+/// Tries again what waits in quarantine, in steps; `false` when the brake acted first.
+pub(super) fn finish_retries(
+    open: &Unlocked,
+    retry: &mut Retry,
+    brake: &Brake<'_>,
+    report: &mut SyncReport,
+) -> Result<bool> {
+    while retry.pending {
+        if brake.check(report.sent + report.received)? {
+            return Ok(false);
         }
-        self.taken += 1;
-        // The first hole in the numbers is where reading goes on, should anything be missing.
-        if entry.seq > self.reached + 1 {
-            self.hole.get_or_insert(self.reached);
-        }
-        self.reached = self.reached.max(entry.seq);
-        Ok(())
+        let mut after = retry.clone();
+        report.received += open.write(|tx| {
+            let mut merger = Merger::begin(tx, open)?;
+            let merged = after.run(&mut merger)?;
+            merger.finish()?;
+            Ok(merged)
+        })?;
+        *retry = after;
     }
+    Ok(true)
 }
 
 /// A number outside of what the relay itself says, or of what a database can hold, would spoil the cursor.

@@ -2,9 +2,10 @@
 //! held while a request is under way.
 
 use super::brake::{Brake, Sent};
+use super::inbox;
 use super::open::Unlocked;
 use super::plan::covered;
-use super::steps::{Pace, Retry};
+use super::steps::{self, Pace, Retry};
 use super::{Phase, SyncReport};
 use crate::error::{Error, Result};
 use crate::host::Transport;
@@ -40,6 +41,8 @@ pub struct Exchange<'a> {
     pub(super) refused: Option<u16>,
     /// A session to keep once the relay has served something.
     pub(super) session: Option<KeptSession>,
+    /// Whether what comes is stored only, to be merged later.
+    pub(super) background: bool,
     /// How much a step may merge.
     pub(super) pace: Pace,
     /// What waits in quarantine and is to be tried again.
@@ -67,10 +70,17 @@ impl<'a> Exchange<'a> {
             starved: false,
             refused: None,
             session: None,
+            background: false,
             pace: Pace::default(),
             retry: Retry::load(open)?,
             report: SyncReport::default(),
         })
+    }
+
+    /// Only pushes, and stores what comes.
+    pub fn in_background(mut self) -> Self {
+        self.background = true;
+        self
     }
 
     /// Runs until everything is exchanged or the brake acts.
@@ -84,7 +94,7 @@ impl<'a> Exchange<'a> {
         if let Some(code) = self.refused {
             return Err(refusal(code));
         }
-        if self.report.complete {
+        if self.report.complete && !self.background {
             self.report.complete = self.transfer_attachments(brake)?;
         }
         self.report.quarantined = self
@@ -106,6 +116,18 @@ impl<'a> Exchange<'a> {
         Session::new(&self.url, epochs, relay.token.filter(|_| live))
     }
 
+    /// Whether the session that was kept opens every mailbox there is now.
+    pub(super) fn has_session(&self) -> Result<bool> {
+        let keyring = self.open.keyring()?;
+        let epochs: Vec<Epoch> = keyring
+            .epochs
+            .iter()
+            .map(|(_, epoch)| epoch.clone())
+            .collect();
+        let relay = self.relay()?;
+        Ok(relay.token.is_some() && relay.covers == Some(covered(&epochs)))
+    }
+
     pub(super) fn relay(&self) -> Result<RelayState> {
         self.open.store.read(|conn| log::relay(conn, &self.url))
     }
@@ -120,7 +142,15 @@ impl<'a> Exchange<'a> {
     }
 
     fn drive(&mut self, session: &mut Session, brake: &Brake<'_>) -> Result<bool> {
-        if !self.finish_retries(brake)? {
+        if !self.background
+            && !inbox::merge_inbox(
+                self.open,
+                &mut self.pace,
+                &mut self.retry,
+                brake,
+                &mut self.report,
+            )?
+        {
             return Ok(false);
         }
         brake.enter(Phase::Connecting);
@@ -187,10 +217,13 @@ impl<'a> Exchange<'a> {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(Vec::new());
             }
-            self.merge_mailbox(pulled, &own, brake)?;
+            match self.background {
+                true => self.store_mailbox(pulled, brake)?,
+                false => self.merge_mailbox(pulled, &own, brake)?,
+            }
         }
-        if !self.finish_retries(brake)? {
-            return Ok(Vec::new());
+        if !self.background {
+            steps::finish_retries(self.open, &mut self.retry, brake, &mut self.report)?;
         }
         if self.progress() == before {
             self.starve();

@@ -7,6 +7,9 @@ use crate::error::Result;
 use carnet_wire::{BlobId, EnvelopeId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// How often a relay may give something else than the document that was asked for.
+pub const MAX_REFUSALS: u32 = 3;
+
 /// Puts a sealed change in the outbox.
 pub fn enqueue(conn: &Connection, change: i64, mailbox: MailboxId, bytes: &[u8]) -> Result<()> {
     conn.prepare_cached(
@@ -150,6 +153,12 @@ pub fn unsent(
     Ok(batch)
 }
 
+/// The last row of the outbox: it grows with everything that is written here.
+pub fn newest_outbox(conn: &Connection) -> Result<i64> {
+    let mut query = conn.prepare_cached("SELECT coalesce(max(outbox), 0) FROM outbox")?;
+    Ok(query.query_row([], |row| row.get(0))?)
+}
+
 /// How many envelopes a relay has not acknowledged; all of them where no relay is known.
 pub fn unsent_count(conn: &Connection, relay: Option<&str>) -> Result<u64> {
     let count = conn.query_row(
@@ -228,9 +237,10 @@ pub fn missing_blobs(conn: &Connection, relay: i64) -> Result<Vec<NamedBlob>> {
         "SELECT min(log), a.blob, max(sealed_size), coalesce(t.sent, 0) FROM attachment a
          LEFT JOIN transfer t ON t.relay = ?1 AND t.blob = a.blob
          WHERE NOT EXISTS (SELECT 1 FROM delivered d WHERE d.relay = ?1 AND d.blob = a.blob)
+         AND coalesce(t.refusals, 0) < ?2
          GROUP BY a.blob ORDER BY coalesce(t.tries, 0), max(origin) DESC",
     )?;
-    let rows = query.query_map([relay], |row| {
+    let rows = query.query_map(params![relay, MAX_REFUSALS], |row| {
         Ok(NamedBlob {
             log: row.get(0)?,
             blob: BlobId(row.get(1)?),
@@ -266,10 +276,20 @@ pub fn named_blob(conn: &Connection, relay: i64, blob: BlobId) -> Result<Option<
 
 /// Notes that a document was asked for in vain: others go first next time.
 pub fn count_try(conn: &Connection, relay: i64, blob: BlobId) -> Result<()> {
-    conn.prepare_cached(
-        "INSERT INTO transfer (relay, blob, tries) VALUES (?1, ?2, 1)
-         ON CONFLICT DO UPDATE SET tries = tries + 1",
-    )?
+    count(conn, relay, blob, "tries")
+}
+
+/// Notes that what a relay gave was not the document. After [`MAX_REFUSALS`] it is not asked for any more: a member who gives
+/// a large document a wrong name must not cost its bytes at every sync.
+pub fn count_refusal(conn: &Connection, relay: i64, blob: BlobId) -> Result<()> {
+    count(conn, relay, blob, "refusals")
+}
+
+fn count(conn: &Connection, relay: i64, blob: BlobId, column: &str) -> Result<()> {
+    conn.prepare_cached(&format!(
+        "INSERT INTO transfer (relay, blob, {column}) VALUES (?1, ?2, 1)
+         ON CONFLICT DO UPDATE SET {column} = {column} + 1"
+    ))?
     .execute(params![relay, blob.as_ref()])?;
     Ok(())
 }
@@ -331,6 +351,43 @@ mod tests {
         assert!(set_generation(&conn, &known, 2).unwrap());
         assert_eq!(unsent_count(&conn, Some("r")).unwrap(), 5);
         assert_eq!(cursor(&conn, known.number, BOX).unwrap(), 0);
+    }
+
+    #[test]
+    fn documents_are_asked_for_in_turn_and_wrong_ones_no_more() {
+        let conn = outbox(0);
+        conn.execute_batch(include_str!("../schema/views.sql"))
+            .unwrap();
+        conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        let relay = ensure_relay(&conn, "r").unwrap().number;
+        for (origin, byte) in [(1, 1_u8), (2, 2), (3, 3)] {
+            conn.execute(
+                "INSERT INTO attachment VALUES (1, ?2, ?1, ?3, 0, x'', 5, 9, 'text/plain')",
+                params![[byte; 32], [byte; 16], origin],
+            )
+            .unwrap();
+        }
+        let missing = || -> Vec<u8> {
+            let named = missing_blobs(&conn, relay).unwrap();
+            named.iter().map(|named| named.blob.0[0]).collect()
+        };
+        assert_eq!(missing(), [3, 2, 1]);
+        count_try(&conn, relay, BlobId([3; 32])).unwrap();
+        assert_eq!(missing(), [2, 1, 3]);
+        for _ in 0..MAX_REFUSALS {
+            assert_eq!(missing(), [2, 1, 3]);
+            count_refusal(&conn, relay, BlobId([2; 32])).unwrap();
+        }
+        assert_eq!(missing(), [1, 3]);
+        set_sent(&conn, relay, BlobId([1; 32]), 4).unwrap();
+        set_sent(&conn, relay, BlobId([1; 32]), 7).unwrap();
+        let sent = |blob| named_blob(&conn, relay, blob).unwrap().map(|one| one.sent);
+        assert_eq!(sent(BlobId([1; 32])), Some(7));
+        assert_eq!(sent(BlobId([9; 32])), None);
+        set_delivered(&conn, relay, &[1; 32]).unwrap();
+        assert_eq!((missing(), sent(BlobId([1; 32]))), (vec![3], Some(0)));
+        start_over(&conn, relay).unwrap();
+        assert_eq!(missing(), [3, 2, 1]);
     }
 
     #[test]

@@ -88,12 +88,14 @@ CREATE TABLE delivered (
     PRIMARY KEY (relay, blob)
 ) WITHOUT ROWID;
 
--- Attachments on their way: how much of an upload the platform's transfer service has sent, how often a download was in vain.
+-- Attachments on their way: how much of an upload the platform's transfer service has sent, how often a download was in
+-- vain or brought something else.
 CREATE TABLE transfer (
     relay INTEGER NOT NULL REFERENCES relay,
     blob BLOB NOT NULL,
     sent INTEGER NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (relay, blob)
 ) WITHOUT ROWID;
 
