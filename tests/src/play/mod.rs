@@ -11,12 +11,16 @@
 //! ```
 //! In a process whose chance is seeded ([`crate::chance`]) a seed gives the same bytes every time.
 
+mod all;
 mod check;
 pub mod family;
 mod ledger;
+pub mod malice;
 mod moves;
 pub mod phone;
 pub mod relay;
+
+pub use all::play_all;
 
 use crate::chance;
 use crate::devices::NEW_YEAR;
@@ -25,6 +29,7 @@ use crate::network::Weather;
 use crate::paths::copy_folder;
 use family::{FIRST_RELAY, Families, NAMES, SIZES};
 use ledger::{Item, Ledger};
+use malice::{Liar, Malice, Memory};
 use phone::{SimPhone, reachable};
 use relay::SimRelay;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +55,8 @@ pub struct Rules {
     pub relays_put_back: bool,
     /// Seasons.
     pub seasons: u64,
+    /// Whether the first relay lies; the second is honest then, and met only in the end.
+    pub hostile: bool,
 }
 
 impl Rules {
@@ -67,6 +74,19 @@ impl Rules {
             phones_put_back: accident < 20,
             relays_put_back: (20..35).contains(&accident),
             seasons: 2 + dice.below(2),
+            hostile: false,
+        }
+    }
+
+    /// A play against a lying relay.
+    fn draw_hostile(dice: &mut Dice) -> Self {
+        Self {
+            phones: SIZES[dice.below(3) as usize],
+            relays: 2,
+            phones_put_back: dice.chance(10),
+            relays_put_back: false,
+            hostile: true,
+            ..Self::draw(dice)
         }
     }
 }
@@ -84,6 +104,8 @@ pub struct Play {
     folder: PathBuf,
     dice: Dice,
     relays: Vec<Arc<SimRelay>>,
+    /// The faces of the first relay, one for each phone, where it lies.
+    liars: Vec<Arc<Liar>>,
     phones: Vec<SimPhone>,
     /// Whether a phone is on a journey: it writes and does not sync.
     away: Vec<bool>,
@@ -96,19 +118,12 @@ pub struct Play {
 
 impl Play {
     /// Copies a family and opens it.
-    pub fn start(families: &Families, folder: PathBuf, seed: u64) -> Self {
+    pub fn start(families: &Families, folder: PathBuf, seed: u64, hostile: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let rules = Rules::draw(&mut dice);
-        Self::start_with(families, folder, seed, dice, rules)
-    }
-
-    fn start_with(
-        families: &Families,
-        folder: PathBuf,
-        seed: u64,
-        mut dice: Dice,
-        rules: Rules,
-    ) -> Self {
+        let rules = match hostile {
+            true => Rules::draw_hostile(&mut dice),
+            false => Rules::draw(&mut dice),
+        };
         let family = families.of(rules.phones);
         copy_folder(&family.folder, &folder);
         let urls = [FIRST_RELAY, SECOND_RELAY];
@@ -120,9 +135,16 @@ impl Play {
                 ))
             })
             .collect();
-        let paths = reachable(&relays);
+        let (memory, mut liars) = (Memory::default(), Vec::new());
         let phones: Vec<_> = (0..rules.phones)
             .map(|at| {
+                let mut paths = reachable(&relays);
+                if rules.hostile {
+                    let honest = Arc::clone(&paths[0].1);
+                    let liar = Liar::new(honest, Arc::clone(&memory), seed * 8 + at as u64);
+                    liars.push(Arc::new(liar));
+                    paths[0].1 = liars[at].clone();
+                }
                 let start = NEW_YEAR + dice.between(-1_000_000_000, 1_000_000_000);
                 let (name, store) = (NAMES[at], &family.key_stores[at]);
                 let seed = seed * 8 + at as u64;
@@ -139,6 +161,7 @@ impl Play {
             folder,
             dice,
             relays,
+            liars,
             phones,
             ledger,
             phone_copies: Vec::new(),
@@ -199,6 +222,11 @@ impl Play {
                     late: share(),
                 }
             });
+        }
+        if self.rules.hostile {
+            let malice = Malice::draw(&mut self.dice);
+            self.liars.iter().for_each(|liar| liar.set(malice));
+            self.say(|| format!("{malice:?}"));
         }
         self.say(|| format!("season, worst weather {worst}"));
     }
@@ -264,14 +292,20 @@ impl Drop for Play {
     }
 }
 
-/// Plays one seed on a thread of its own, so that its chance begins anew; `Err` if it failed.
-pub fn play(families: &Families, below: &Path, seed: u64, costs: &Mutex<Costs>) -> Result<(), ()> {
+/// Plays one seed on a thread of its own, so that its chance begins anew: the fingerprint of what all phones hold in the
+/// end, or `Err` if it failed.
+pub fn play(
+    families: &Families,
+    below: &Path,
+    (seed, hostile): (u64, bool),
+    costs: &Mutex<Costs>,
+) -> Result<[u8; 32], ()> {
     let folder = below.join(format!("play-{seed}"));
     let work = || {
         chance::seed(seed);
         let mut costs_of_start = Costs::new();
         let mut play = check::timed(&mut costs_of_start, "open", || {
-            Play::start(families, folder, seed)
+            Play::start(families, folder, seed, hostile)
         });
         play.costs = costs_of_start;
         play.run();
@@ -280,6 +314,7 @@ pub fn play(families: &Families, below: &Path, seed: u64, costs: &Mutex<Costs>) 
             let sum = all.entry(part).or_default();
             *sum = (sum.0 + times, sum.1 + seconds);
         }
+        play.fingerprint()
     };
     std::thread::scope(|scope| scope.spawn(work).join().map_err(drop))
 }

@@ -7,6 +7,7 @@ use super::phone::StopAfter;
 use carnet::VaultError;
 use carnet::record::ids::ResourceId;
 use carnet::vault::{Filter, Person};
+use carnet_wire::relay::code;
 use std::sync::atomic::AtomicI64;
 
 /// The values a status may be corrected to.
@@ -146,17 +147,29 @@ impl Play {
         if self.away[at] {
             return;
         }
-        let relay = self.dice.below(self.relays.len() as u64) as usize;
+        let relay = match self.rules.hostile {
+            true => 0,
+            false => self.dice.below(self.relays.len() as u64) as usize,
+        };
         let cut = self.dice.chance(20).then(|| self.dice.below(12) as i64);
         let stop = cut.map(|looks| StopAfter(AtomicI64::new(looks)));
         let url = self.relays[relay].url().to_owned();
         match self.phones[at].sync(&url, stop) {
-            Ok(report) if report.complete => self.ledger.acknowledged(at, relay),
+            Ok(report) if report.complete && !self.rules.hostile => {
+                self.ledger.acknowledged(at, relay);
+            }
             Ok(_) | Err(VaultError::Offline | VaultError::Cancelled) => {}
+            // A question asked twice is answered the second time by: that challenge is used.
+            Err(VaultError::RelayRefused(code::NO_SESSION)) => {}
+            Err(VaultError::Bug(what)) => panic!("{}: {what}", self.phones[at].name),
+            Err(_) if self.rules.hostile => {}
             Err(error) => panic!(
                 "a sync in bad weather on {}: {error:?}",
                 self.phones[at].name
             ),
+        }
+        if self.rules.hostile {
+            self.check_nothing_forged(at);
         }
     }
 }

@@ -107,7 +107,7 @@ impl SimPhone {
     /// Ends the app and starts it again.
     pub fn reopen(&mut self) {
         self.vault.lock().expect("the vault locks");
-        self.vault.unlock().expect("the vault opens again");
+        self.vault = Vault::open(&self.folder, self.host.clone()).expect("the vault opens");
         assert_eq!(self.vault.warnings(), [], "{}", self.name);
     }
 
