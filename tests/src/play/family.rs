@@ -32,8 +32,13 @@ pub struct Family {
 pub struct Families(Vec<Family>);
 
 impl Families {
-    /// Makes them below a folder: each is the one before it and a few phones more.
+    /// Makes them below a folder. On a thread of its own: what a thread draws first is not the same the second time.
     pub fn make(below: &Path) -> Self {
+        std::thread::scope(|scope| scope.spawn(|| Self::grow(below)).join().expect("families"))
+    }
+
+    /// Each is the one before it and a few phones more.
+    fn grow(below: &Path) -> Self {
         let working = below.join("working");
         let mut house = House::found(&working);
         let mut families = Vec::new();
