@@ -22,6 +22,8 @@ pub mod passphrase;
 mod secret;
 mod sensitive;
 #[cfg(test)]
+mod standard;
+#[cfg(test)]
 mod vectors;
 mod wrap;
 

@@ -427,6 +427,13 @@ impl Vault {
         Ok(verify::verify(&*self.unlocked()?, rebuild)?)
     }
 
+    /// Writes many notes and corrections, all or none. Those of one place travel together, up to a hundred in one envelope; the
+    /// name of a note stands at its place in the answer.
+    pub fn edit_all(&self, edits: &[NewEdit]) -> VaultResult<Vec<Option<EntryId>>> {
+        let now = self.host.clock.now();
+        Ok(edit::edit_all(&*self.unlocked()?, now, edits)?)
+    }
+
     /// A digest of every view and every head: equal on devices that hold the same changes (INV-1).
     pub fn fingerprint(&self) -> VaultResult<[u8; 32]> {
         Ok(self.unlocked()?.store.read(rebuild::fingerprint)?)

@@ -2,6 +2,7 @@
 
 pub use crate::handover::ExportFormat;
 
+use crate::record::ids::ResourceId;
 use carnet_wire::{DeviceId, RecordId};
 use std::path::PathBuf;
 
@@ -45,6 +46,27 @@ pub enum Phase {
     Documents,
     /// Waiting for news.
     Waiting,
+}
+
+/// Something a person writes about a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewEdit {
+    /// A note.
+    Note {
+        /// Which resource.
+        on: ResourceId,
+        /// The note.
+        text: String,
+    },
+    /// A value beside the source's.
+    Correction {
+        /// Which resource.
+        on: ResourceId,
+        /// `display`, `when`, `value`, `unit`, `status`, or a FHIR element path.
+        field: String,
+        /// What it should say.
+        value: String,
+    },
 }
 
 /// How far a long call is.
