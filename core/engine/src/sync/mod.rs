@@ -7,6 +7,8 @@
 pub mod blobs;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(all(test, feature = "http"))]
+mod http_tests;
 pub mod session;
 pub mod wait;
 

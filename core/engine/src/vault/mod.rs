@@ -6,6 +6,8 @@
 
 mod attachments;
 mod brake;
+#[cfg(test)]
+mod deadline_tests;
 mod edit;
 mod import;
 mod inbox;
@@ -26,6 +28,8 @@ mod sync_tests;
 #[cfg(test)]
 mod tests;
 mod transfers;
+#[cfg(test)]
+mod transfers_tests;
 mod types;
 mod verify;
 mod watch;
