@@ -1,6 +1,6 @@
 //! Stopping: by deadline, by the observer, by a kill; quickly, without a lock, and without losing or doubling anything.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use super::sync_tests::{FakeRelay, Phone, URL, host};
 use super::*;

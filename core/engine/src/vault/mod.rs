@@ -2,7 +2,10 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` (one exchange with a
+//! relay) with `plan` (what to exchange), `steps` (merging, a quarter of a second at a time), `brake` (deadline and cancel) ·
+//! `inbox` (sync in the background) · `attachments` (their bytes) · `transfers` (the same by the platform) · `watch` ·
+//! `pairing` · `types`.
 
 mod attachments;
 mod brake;
