@@ -8,6 +8,7 @@ pub mod blobs;
 #[cfg(feature = "http")]
 mod http;
 pub mod session;
+pub mod stream;
 
 #[cfg(feature = "http")]
 pub use http::HttpTransport;
