@@ -2,10 +2,11 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `paths` (what paths share) · `peer`, `meet` (direct exchange) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `paths` (what paths share) · `peer`, `meet` (direct exchange) · `file` (sync files) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
 
 mod attachments;
 mod edit;
+mod file;
 mod import;
 mod keyring;
 mod meet;
@@ -358,6 +359,18 @@ impl Vault {
         Ok(meet::host(
             &open, address, deadline, observer, announce, met,
         )?)
+    }
+
+    /// Exchanges with the sync file at `path`, which is made when there is none: what it holds and this vault lacks is
+    /// merged, what this vault has and it lacks is added.
+    pub fn sync_file(
+        &self,
+        path: &Path,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        Ok(file::sync(&*self.unlocked()?, path, &brake)?)
     }
 
     /// Checks the database, every chain and every attachment; with `rebuild`, recomputes every view and compares.

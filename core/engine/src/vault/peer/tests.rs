@@ -460,9 +460,13 @@ fn under_an_ended_epoch_nothing_is_told_and_only_what_was_sealed_for_it_goes() {
 #[test]
 fn documents_come_in_parts_and_only_as_they_are() {
     let (_, a, b) = family();
-    let path = a.folder.path().join("scan.pdf");
-    let document: Vec<u8> = (0..700_000_u32).map(|at| (at * 7 / 3) as u8).collect();
-    std::fs::write(&path, [b"%PDF-1.4\n".as_slice(), &document].concat()).unwrap();
+    let path = a.folder.path().join("old.json");
+    let noise: String = (0..700_000_u64)
+        .map(|at| char::from(b'a' + (at * at % 8_191 % 26) as u8))
+        .collect();
+    let document =
+        r#"{"resourceType":"MedicationOrder","id":"m","status":"active","note":"NOISE"}"#;
+    std::fs::write(&path, document.replace("NOISE", &noise)).unwrap();
     let record = a.vault.persons().unwrap()[0].record;
     a.vault.import(record, &[path], None).unwrap();
     let held = |phone: &Phone| {
