@@ -1,6 +1,7 @@
 //! The laboratory: what tests of whole devices, relays and crashes share. Each module is one instrument.
 
 pub mod canary;
+pub mod chance;
 pub mod commands;
 pub mod devices;
 pub mod dice;
@@ -10,5 +11,6 @@ pub mod inprocess;
 pub mod measure;
 pub mod network;
 pub mod paths;
+pub mod play;
 pub mod relays;
 pub mod sources;

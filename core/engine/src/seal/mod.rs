@@ -22,6 +22,8 @@ pub mod pairing;
 pub mod passphrase;
 mod secret;
 mod sensitive;
+#[cfg(test)]
+mod standard;
 mod stream;
 #[cfg(test)]
 mod vectors;

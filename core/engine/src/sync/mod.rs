@@ -12,6 +12,7 @@ mod http;
 pub mod session;
 pub mod stream;
 pub mod tcp;
+pub mod wait;
 
 #[cfg(feature = "http")]
 pub use http::HttpTransport;

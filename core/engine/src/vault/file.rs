@@ -4,9 +4,10 @@
 //! Invariant: the file that is there is replaced whole or not at all, by one that begins with the same bytes, whatever they
 //! are: another family's envelopes, or records of a later version. A damaged file is read up to the damage and left alone.
 
+use super::brake::Brake;
 use super::open::Unlocked;
-use super::sync::Brake;
-use super::{SyncReport, paths, reseal};
+use super::paths::{self, Intake};
+use super::{Phase, SyncReport, reseal};
 use crate::error::{Error, Result};
 use crate::seal;
 use crate::store::log;
@@ -35,9 +36,14 @@ const UNOPENABLE: &str = "unopenable";
 pub fn sync(open: &Unlocked, path: &Path, brake: &Brake<'_>) -> Result<SyncReport> {
     let place = Place::of(path)?;
     place.sweep()?;
+    let mut settled = SyncReport::default();
+    if !paths::settle(open, brake, &mut settled)? {
+        return Ok(settled);
+    }
+    brake.enter(Phase::Exchanging);
     for _ in 0..MAX_TRIES {
         let mut original = Original::open(&place, brake)?;
-        let mut visit = Visit::new(open, brake);
+        let mut visit = Visit::begin(open, brake)?;
         match visit.exchange(&place, &mut original) {
             Ok(true) => {
                 original.keep();
@@ -260,18 +266,20 @@ struct Missing {
 struct Visit<'a> {
     open: &'a Unlocked,
     brake: &'a Brake<'a>,
+    intake: Intake,
     report: SyncReport,
     too_late: bool,
 }
 
 impl<'a> Visit<'a> {
-    fn new(open: &'a Unlocked, brake: &'a Brake<'a>) -> Self {
-        Self {
+    fn begin(open: &'a Unlocked, brake: &'a Brake<'a>) -> Result<Self> {
+        Ok(Self {
             open,
             brake,
+            intake: Intake::begin(open)?,
             report: SyncReport::default(),
             too_late: false,
-        }
+        })
     }
 
     fn check(&mut self) -> Result<()> {
@@ -383,7 +391,7 @@ impl<'a> Visit<'a> {
             .iter()
             .map(|(mailbox, bytes)| (*mailbox, bytes.as_slice()))
             .collect();
-        let taken = paths::receive(self.open, &placed)?;
+        let taken = self.intake.receive(self.open, &placed)?;
         paths::note(&mut self.report, &taken);
         self.open.store.read(|conn| {
             for id in ids {

@@ -3,10 +3,10 @@
 //! Who connects is a stranger until it has shown an epoch in common. A stranger costs a thread for a few seconds and is not
 //! spoken of.
 
+use super::brake::Brake;
 use super::open::Unlocked;
 use super::peer::Meeting;
-use super::sync::Brake;
-use super::{Observer, SyncReport, VaultResult};
+use super::{Observer, Phase, SyncReport, VaultResult, paths};
 use crate::error::{Error, Result};
 use crate::sync::tcp::{self, Ended, Party};
 use carnet_wire::stream::Role;
@@ -20,7 +20,13 @@ const MAX_MEETINGS: usize = 8;
 
 /// Exchanges with the device that listens at `address`.
 pub fn visit(open: Arc<Unlocked>, address: &str, brake: &Brake<'_>) -> Result<SyncReport> {
+    brake.enter(Phase::Connecting);
     let mut socket = tcp::connect(address)?;
+    let mut settled = SyncReport::default();
+    if !paths::settle(&open, brake, &mut settled)? {
+        return Ok(settled);
+    }
+    brake.enter(Phase::Exchanging);
     let mut meeting = Meeting::begin(open, Role::Initiator)?;
     let ended = tcp::converse(&mut socket, &mut meeting, &mut |done| brake.check(done))?;
     if ended == Ended::Gone && !meeting.is_known() {
@@ -43,6 +49,8 @@ pub fn host(
     let until = deadline.and_then(|after| Instant::now().checked_add(after));
     let left = || until.map(|until| until.saturating_duration_since(Instant::now()));
     let brake = Brake::new(left(), observer);
+    paths::settle(open, &brake, &mut SyncReport::default())?;
+    brake.enter(Phase::Waiting);
     let (over, busy) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
@@ -87,6 +95,7 @@ fn receive(
 ) -> Option<VaultResult<SyncReport>> {
     let mut meeting = Meeting::begin(open, Role::Responder).ok()?;
     let brake = Brake::new(left, observer);
+    brake.enter(Phase::Exchanging);
     let outcome = tcp::converse(&mut socket, &mut meeting, &mut |done| {
         Ok(brake.check(done)? || over.load(Ordering::Relaxed))
     });

@@ -1,20 +1,20 @@
 //! What every path but the relay's own exchange shares: taking envelopes in, and saying which changes another side lacks.
 //!
-//! Invariant: whatever carried an envelope, it goes through [`merge::receive`] and is trusted no more than what a relay gave.
+//! Invariant: whatever carried an envelope, it goes through `merge::receive` and is trusted no more than what a relay gave.
 
-use super::merge::{self, Received, Unprojected};
+use super::brake::Brake;
+use super::merge::Received;
 use super::open::Unlocked;
-use super::{SyncReport, keyring::Keyring};
+use super::steps::{self, Merger, Pace, Retry};
+use super::{SyncReport, inbox, keyring::Keyring};
 use crate::error::Result;
 use crate::roster::{DEVICES, KEYRING, ROSTER};
-use crate::store::log;
+use crate::store::log::{self, HeldFor};
 use carnet_wire::stream::Tip;
 use carnet_wire::{Author, EnvelopeId, MailboxId};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Bytes of envelopes merged in one transaction: a step stays well under the 250 ms a background window allows.
-const STEP_BYTES: usize = 512 << 10;
+use std::time::Instant;
 
 /// What became of envelopes that came.
 #[derive(Debug, Default)]
@@ -27,57 +27,94 @@ pub struct Taken {
     pub news: BTreeSet<&'static str>,
 }
 
-/// Takes envelopes in, in steps of one transaction each.
-pub fn receive(open: &Unlocked, envelopes: &[(MailboxId, &[u8])]) -> Result<Taken> {
-    let mut taken = Taken::default();
-    let mut rest = envelopes;
-    while !rest.is_empty() {
-        let mut size = 0;
-        let fits = rest.iter().take_while(|(_, bytes)| {
-            size += bytes.len();
-            size <= STEP_BYTES
-        });
-        let (step, after) = rest.split_at(fits.count().max(1).min(rest.len()));
-        receive_step(open, step, &mut taken)?;
-        rest = after;
-    }
-    Ok(taken)
+/// Takes envelopes in, in steps of one transaction each that are as long as a background window allows.
+pub struct Intake {
+    pace: Pace,
+    retry: Retry,
 }
 
-fn receive_step(open: &Unlocked, step: &[(MailboxId, &[u8])], taken: &mut Taken) -> Result<()> {
-    let key = &open.database_key;
-    let (merged, held) = open.write(|tx| {
-        let mut keyring = open.keyring_in(tx)?;
-        let mut unprojected = Unprojected::default();
-        let mut merged = 0;
+impl Intake {
+    /// Begins, or goes on where another sync was stopped.
+    pub fn begin(open: &Unlocked) -> Result<Self> {
+        Ok(Self {
+            pace: Pace::default(),
+            retry: Retry::load(open)?,
+        })
+    }
+
+    /// Merges or holds envelopes, and tries again what waited for them.
+    pub fn receive(&mut self, open: &Unlocked, envelopes: &[(MailboxId, &[u8])]) -> Result<Taken> {
+        let mut taken = Taken::default();
         let mut held = Vec::new();
-        for (mailbox, bytes) in step {
-            let id = EnvelopeId::derive(bytes);
-            let known = log::is_held(tx, id)?;
-            match merge::receive(tx, &mut keyring, key, &mut unprojected, *mailbox, bytes)? {
-                Received::Merged => merged += 1,
-                Received::Known => {}
-                Received::Held(reason) if !known => held.push((id, reason)),
-                Received::Held(_) => {}
+        let mut rest = envelopes;
+        while !rest.is_empty() {
+            let count = self.step(open, rest, &mut taken, &mut held)?;
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        let mut waited = SyncReport::default();
+        let brake = Brake::new(None, None);
+        steps::finish_retries(open, &mut self.retry, &brake, &mut waited)?;
+        taken.merged += waited.received;
+        // What only waited for another envelope of the same batch is no news.
+        open.store.read(|conn| {
+            for (id, reason) in held {
+                if log::is_held(conn, id)? {
+                    taken.held += 1;
+                    taken.news.insert(reason.word());
+                }
             }
-        }
-        if merged > 0 {
-            merged += merge::retry_held(tx, &mut keyring, key, &mut unprojected)?;
-        }
-        unprojected.project(tx)?;
-        // What only waited for another envelope of the same step is no news.
-        let mut waiting = Vec::new();
-        for (id, reason) in held {
-            if log::is_held(tx, id)? {
-                waiting.push(reason);
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+
+    /// One transaction; returns how many envelopes it took.
+    fn step(
+        &mut self,
+        open: &Unlocked,
+        envelopes: &[(MailboxId, &[u8])],
+        taken: &mut Taken,
+        held: &mut Vec<(EnvelopeId, HeldFor)>,
+    ) -> Result<usize> {
+        let begun = Instant::now();
+        let mut retry = self.retry.clone();
+        let most = self.pace.bytes();
+        let (count, size, merged, new) = open.write(|tx| {
+            let mut merger = Merger::begin(tx, open)?;
+            let (mut count, mut size, mut merged) = (0, 0, 0);
+            let mut new = Vec::new();
+            for (mailbox, bytes) in envelopes {
+                let id = EnvelopeId::derive(bytes);
+                let known = log::is_held(tx, id)?;
+                match merger.receive(*mailbox, bytes)? {
+                    Received::Merged => merged += 1,
+                    Received::Held(reason) if !known => new.push((id, reason)),
+                    Received::Held(_) | Received::Known => {}
+                }
+                (count, size) = (count + 1, size + bytes.len());
+                if size >= most || merger.is_over() {
+                    break;
+                }
             }
-        }
-        Ok((merged, waiting))
-    })?;
-    taken.merged += merged;
-    taken.held += held.len() as u64;
-    taken.news.extend(held.iter().map(|reason| reason.word()));
-    Ok(())
+            if merged > 0 {
+                retry.begin();
+            }
+            merged += retry.run(&mut merger)?;
+            merger.finish()?;
+            Ok((count, size, merged, new))
+        })?;
+        self.retry = retry;
+        self.pace.learn(size, begun.elapsed());
+        taken.merged += merged;
+        held.extend(new);
+        Ok(count)
+    }
+}
+
+/// Merges what a background sync stored, so that what this vault says it has is what it has; `false` when the brake acted.
+pub fn settle(open: &Unlocked, brake: &Brake<'_>, report: &mut SyncReport) -> Result<bool> {
+    let mut retry = Retry::load(open)?;
+    inbox::merge_inbox(open, &mut Pace::default(), &mut retry, brake, report)
 }
 
 /// The order that lets changes be understood when they arrive: devices, keys, rosters, then data.

@@ -11,7 +11,8 @@ mod tests;
 
 use super::keyring::Keyring;
 use super::open::Unlocked;
-use super::{SyncReport, VaultResult, paths, reseal};
+use super::paths::{self, Intake};
+use super::{SyncReport, VaultResult, reseal};
 use crate::error::{Error, Result};
 use crate::seal::{self, StreamKey};
 use crate::store::log;
@@ -89,6 +90,7 @@ pub struct Meeting {
     round: Round,
     rounds: u32,
     idle: u32,
+    intake: Intake,
     known: bool,
     over: bool,
     report: SyncReport,
@@ -97,6 +99,7 @@ pub struct Meeting {
 impl Meeting {
     pub(super) fn begin(open: Arc<Unlocked>, role: Role) -> Result<Self> {
         let (keys, shown) = stream_keys(&*open.keyring()?)?;
+        let intake = Intake::begin(&open)?;
         let mut meeting = Self {
             stream: Stream::begin(role, keys)?,
             open,
@@ -104,6 +107,7 @@ impl Meeting {
             round: Round::default(),
             rounds: 1,
             idle: 0,
+            intake,
             known: false,
             over: false,
             report: SyncReport::default(),
@@ -264,7 +268,7 @@ impl Meeting {
             }
             placed.push((envelope.mailbox, bytes));
         }
-        let taken = paths::receive(&self.open, &placed)?;
+        let taken = self.intake.receive(&self.open, &placed)?;
         paths::note(&mut self.report, &taken);
         if taken.merged > 0 {
             self.round.documents.look_again();

@@ -17,6 +17,8 @@ use std::sync::atomic::AtomicI64;
 use tempfile::TempDir;
 
 pub(super) const URL: &str = "https://relay.test";
+const NOT_A_RELAY: &str =
+    "what answered is not a Carnet relay: check its address, or log in to this network first";
 
 type Outcome = std::result::Result<HttpResponse, HostError>;
 type Mischief = Box<dyn FnMut(&str, Outcome) -> Outcome + Send>;
@@ -387,11 +389,13 @@ fn a_sync_that_fails_writes_nothing() {
     relay.spoil(|_, _| Err(HostError::Offline));
     check(VaultError::Offline);
     relay.spoil(|_, _| Ok(ok(b"<html>".to_vec())));
-    check(VaultError::InvalidInput("the bytes are malformed"));
+    check(VaultError::RelayGarbled(NOT_A_RELAY));
     relay.spoil(|_, _| Ok(refuse(403, code::FORBIDDEN)));
     check(VaultError::RelayRefused(code::FORBIDDEN));
     relay.spoil(|_, _| Ok(refuse(503, code::BUSY)));
-    check(VaultError::RelayFull);
+    check(VaultError::RelayFull {
+        retry_after: Some(7),
+    });
     relay.spoil(|path, outcome| match path {
         "exchange" => Ok(refuse(401, code::NO_SESSION)),
         _ => outcome,
@@ -401,7 +405,7 @@ fn a_sync_that_fails_writes_nothing() {
         "exchange" => Ok(ok(b"garbage".to_vec())),
         _ => outcome,
     });
-    check(VaultError::InvalidInput("the bytes are malformed"));
+    check(VaultError::RelayGarbled(NOT_A_RELAY));
     relay.spoil_replies(|reply| {
         reply.pushed.fill(Pushed::Refused(code::FORBIDDEN));
         reply
@@ -574,11 +578,11 @@ fn envelopes_of_other_mailboxes_are_held() {
 #[test]
 fn swapped_mailboxes_and_entries_nobody_asked_for_are_an_error() {
     heals(
-        |report, _| assert!(matches!(report, Err(VaultError::InvalidInput(_)))),
+        |report, _| assert!(matches!(report, Err(VaultError::RelayGarbled(_)))),
         |reply| reply.pulled.reverse(),
     );
     heals(
-        |report, _| assert!(matches!(report, Err(VaultError::InvalidInput(_)))),
+        |report, _| assert!(matches!(report, Err(VaultError::RelayGarbled(_)))),
         |reply| {
             let mut more = reply.pulled[0].clone();
             more.mailbox = MailboxId([9; 32]);
@@ -610,7 +614,7 @@ fn a_head_that_is_never_reached_ends_the_sync() {
 fn absurd_numbers_are_an_error_and_do_not_move_the_cursor() {
     for (seq, head) in [(1 << 63, u64::MAX), (1 << 62, 4), (0, 4)] {
         heals(
-            |report, _| assert!(matches!(report, Err(VaultError::InvalidInput(_)))),
+            |report, _| assert!(matches!(report, Err(VaultError::RelayGarbled(_)))),
             move |reply| {
                 filled(reply).for_each(|pulled| {
                     pulled.head = head;
@@ -719,7 +723,10 @@ fn a_full_relay_takes_what_it_can_and_still_gives() {
     new.sync().unwrap();
     (2..5).for_each(|id| old.import(id));
     relay.inner().refuse_push_from = Some(1);
-    assert_eq!(old.sync().unwrap_err(), VaultError::RelayFull);
+    assert_eq!(
+        old.sync().unwrap_err(),
+        VaultError::RelayFull { retry_after: None }
+    );
     assert_eq!((old.vault.stats(None).unwrap().unsent, old.rows()), (2, 5));
     relay.be_honest();
     assert!(old.sync().unwrap().complete);
