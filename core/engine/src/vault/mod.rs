@@ -2,16 +2,18 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `paths` (what paths share) · `peer`, `meet` (direct exchange) · `file` (sync files) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
 
 mod attachments;
 mod brake;
 #[cfg(test)]
 mod deadline_tests;
 mod edit;
+mod file;
 mod import;
 mod inbox;
 mod keyring;
+mod meet;
 mod merge;
 #[cfg(test)]
 mod merge_tests;
@@ -19,8 +21,11 @@ mod open;
 mod pairing;
 #[cfg(test)]
 mod pairing_tests;
+mod paths;
+mod peer;
 mod persons;
 mod plan;
+mod reseal;
 mod steps;
 mod sync;
 #[cfg(test)]
@@ -35,6 +40,8 @@ mod verify;
 mod watch;
 mod write;
 
+pub use carnet_wire::stream::Role;
+pub use peer::Meeting;
 pub use types::*;
 pub use watch::WatchEvent;
 
@@ -424,6 +431,50 @@ impl Vault {
             open.write(|tx| log::set_meta(tx, RELAY, url.as_bytes()))?;
         }
         Ok(report)
+    }
+
+    /// One end of a direct exchange with another device, over whatever stream the caller has.
+    pub fn meet(&self, role: Role) -> VaultResult<Meeting> {
+        Ok(Meeting::begin(self.unlocked()?, role)?)
+    }
+
+    /// Exchanges directly with the device that listens at `address` (`HOST:PORT`).
+    pub fn sync_with_peer(
+        &self,
+        address: &str,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        Ok(meet::visit(self.unlocked()?, address, &brake)?)
+    }
+
+    /// Waits for other devices at `address` and exchanges with each: `announce` gets the address to type on the other
+    /// device, `met` what was exchanged with one, and says whether to go on. Ends at the deadline too.
+    pub fn listen(
+        &self,
+        address: &str,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+        announce: &mut dyn FnMut(&str),
+        met: &mut dyn FnMut(VaultResult<SyncReport>) -> bool,
+    ) -> VaultResult<()> {
+        let open = self.unlocked()?;
+        Ok(meet::host(
+            &open, address, deadline, observer, announce, met,
+        )?)
+    }
+
+    /// Exchanges with the sync file at `path`, which is made when there is none: what it holds and this vault lacks is
+    /// merged, what this vault has and it lacks is added.
+    pub fn sync_file(
+        &self,
+        path: &Path,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        Ok(file::sync(&*self.unlocked()?, path, &brake)?)
     }
 
     /// Checks the database, every chain and every attachment; with `rebuild`, recomputes every view and compares.
