@@ -6,6 +6,8 @@ mod cli;
 mod corpus;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/paths.rs"]
+mod paths;
 #[path = "system/privacy.rs"]
 mod privacy;
 #[path = "system/sync.rs"]
