@@ -78,8 +78,9 @@ impl Intake {
     ) -> Result<usize> {
         let begun = Instant::now();
         let mut retry = self.retry.clone();
+        let pace = &self.pace;
         let (count, size, merged, new) = open.write(|tx| {
-            let mut merger = Merger::begin(tx, open, &self.pace)?;
+            let mut merger = Merger::begin(tx, open, pace)?;
             let (mut count, mut merged) = (0, 0);
             let mut new = Vec::new();
             for (mailbox, bytes) in envelopes {
