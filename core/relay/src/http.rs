@@ -6,6 +6,8 @@
 
 mod wait;
 
+pub(crate) use wait::{Parked, Parking};
+
 use crate::blobs::{BlobBytes, BlobPart, BlobRange, Progress};
 use crate::origin::Origin;
 use crate::{RelayError, Service};

@@ -4,7 +4,7 @@
 //! connection idle or stops reading is cut off. HTTP/1.1 only: TLS and HTTP/2 are a proxy's in front of it, and
 //! a protocol not spoken here is one that cannot be abused here.
 
-use crate::http::{App, Ends, REQUEST_TIMEOUT};
+use crate::http::{App, Ends, Parked, Parking, REQUEST_TIMEOUT};
 use crate::metrics::Metrics;
 use crate::origin::Origin;
 use crate::{Clock, Limits, Service, StartError};
@@ -18,12 +18,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 /// How long the headers of a request may take, and how long a connection may be idle.
@@ -205,11 +207,12 @@ impl Drop for Place {
     }
 }
 
+/// One connection to its end. Between two spans of serving it may be parked, and then costs little more than its socket.
 async fn connection(
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    mut stopped: watch::Receiver<()>,
+    stopped: watch::Receiver<()>,
     _place: Place,
 ) {
     let Ok(local) = stream.local_addr() else {
@@ -217,25 +220,66 @@ async fn connection(
     };
     // Answers are written whole; waiting for more to put in a packet only delays them.
     let _ = stream.set_nodelay(true);
+    let ends = Ends { local, peer };
+    let end = Instant::now() + CONNECTION_AGE;
+    loop {
+        // Boxed, and gone while the connection is parked: buffers, parser and request together are ten times what is left.
+        let serving = Box::pin(span(stream, ends, router.clone(), stopped.clone(), end));
+        let Some((parked, waits)) = serving.await else {
+            return;
+        };
+        let is_last = stopped.has_changed().unwrap_or(true) || Instant::now() >= end;
+        match waits.answer(parked, is_last).await {
+            Some(kept) if !stopped.has_changed().unwrap_or(true) => stream = kept,
+            _ => return,
+        }
+    }
+}
+
+/// Serves requests until the connection ends, or until one of them is to wait.
+async fn span(
+    stream: TcpStream,
+    ends: Ends,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+    end: Instant,
+) -> Option<(TcpStream, Parked)> {
+    let parking: Arc<Parking> = Arc::default();
+    let offered = Arc::clone(&parking);
     let answer = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(Ends { local, peer });
+        request.extensions_mut().insert(ends);
+        request.extensions_mut().insert(Arc::clone(&offered));
         router.clone().oneshot(request)
     });
-    let serving = http1::Builder::new()
+    let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), answer);
-    let mut serving = std::pin::pin!(serving);
-    tokio::select! {
-        _ = serving.as_mut() => return,
-        _ = stopped.changed() => {}
-        () = tokio::time::sleep(CONNECTION_AGE) => {}
-    }
-    serving.as_mut().graceful_shutdown();
-    // Whoever does not read its answer is not waited for.
-    let _ = tokio::time::timeout(REQUEST_TIMEOUT, serving).await;
+    let waits = tokio::select! {
+        _ = &mut serving => return None,
+        waits = parking.parked() => Some(waits),
+        _ = stopped.changed() => None,
+        () = tokio::time::sleep_until(end) => None,
+    };
+    let waits = match waits {
+        Some(waits) => waits,
+        None => {
+            Pin::new(&mut serving).graceful_shutdown();
+            tokio::select! {
+                // Whoever does not read its answer is not waited for.
+                _ = tokio::time::timeout(REQUEST_TIMEOUT, &mut serving) => return None,
+                waits = parking.parked() => waits,
+            }
+        }
+    };
+    let parts = serving.into_parts();
+    // What a client sent beyond its request would be lost: nobody pipelines behind a wait.
+    parts
+        .read_buf
+        .is_empty()
+        .then(|| (parts.io.into_inner(), waits))
 }
 
 /// Deletes what has ended, for ever.
@@ -265,7 +309,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::{Instant, timeout};
+    use tokio::time::timeout;
 
     async fn relay() -> (tempfile::TempDir, Relay) {
         let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,12 @@
 //! Waiting for news over HTTP, by one client and by thousands.
 
+#![allow(clippy::print_stdout)]
+
 use crate::client::{Answer, Client, MAILBOX, TestRelay, connect, envelope, exchange};
 use crate::stop::spawn;
 use carnet_wire::relay::{Pull, Wait, Waited};
 use carnet_wire::{Canonical, MailboxId};
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -57,6 +59,35 @@ fn a_wait_ends_with_the_commit_with_the_time_or_at_once() {
     // A mailbox that may not be read: the exchange says why.
     let waited: Waited = other.post("/v1/wait", &body(1, 55)).decode();
     assert_eq!(waited.moved, [MAILBOX]);
+}
+
+#[test]
+fn a_connection_goes_on_after_a_wait_unless_it_was_to_end_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = TestRelay::start(folder.path());
+    let client = Client::entered(relay.address, MAILBOX);
+    let wait = |headers: &[(&str, String)]| client.encode("POST", "/v1/wait", headers, &body(0, 1));
+    let mut stream = BufReader::new(connect(relay.address));
+    for _ in 0..2 {
+        stream.get_mut().write_all(&wait(&[])).unwrap();
+        let answer = Answer::read(&mut stream, true).unwrap();
+        assert_eq!(answer.header("content-type"), Some("application/cbor"));
+        assert_eq!(answer.header("connection"), None);
+        assert_eq!(answer.decode::<Waited>().moved, []);
+    }
+    let health = client.encode("GET", "/healthz", &[], b"");
+    stream.get_mut().write_all(&health).unwrap();
+    assert_eq!(Answer::read(&mut stream, true).unwrap().status, 200);
+    let last = wait(&[("connection", "Close".to_owned())]);
+    stream.get_mut().write_all(&last).unwrap();
+    let answer = Answer::read(&mut stream, true).unwrap();
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    // A request right behind a wait is not lost in silence: the connection ends.
+    let mut stream = BufReader::new(connect(relay.address));
+    let both = [wait(&[]), health].concat();
+    stream.get_mut().write_all(&both).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
 }
 
 #[test]
@@ -117,6 +148,7 @@ fn an_idle_client_costs_ten_kilobytes_at_most_and_an_idle_relay_thirty_megabytes
     std::thread::sleep(Duration::from_secs(2));
     let after = resident(child.id());
     let each = (after - before) as f64 / CLIENTS as f64;
+    println!("idle relay {before} KiB, idle client {each:.1} KiB");
     client.exchange(&exchange(vec![envelope(MAILBOX, "a")], &[]));
     let started = Instant::now();
     let woken: usize = waits.iter_mut().map(|it| settle(it).len()).sum();
