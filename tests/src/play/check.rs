@@ -64,7 +64,7 @@ impl Play {
     fn sync_well(&mut self, at: usize) -> (u64, u64) {
         let phone = &self.phones[at];
         let mut moved = (0, 0);
-        for relay in self.relays.iter().skip(usize::from(self.rules.hostile)) {
+        for relay in self.relays.iter().skip(usize::from(self.lies())) {
             let report = phone.sync(relay.url(), None);
             let report = report.expect("a sync in fair weather");
             assert!(report.complete, "a sync in fair weather ends: {report:?}");
@@ -92,7 +92,7 @@ impl Play {
             let vault = &phone.vault;
             let stats = vault.stats(None).expect("stats");
             // What a relay made up stays in quarantine, where a person can see it.
-            let held = match self.rules.hostile {
+            let held = match self.lies() {
                 true => 0,
                 false => stats.quarantined,
             };

@@ -147,7 +147,7 @@ impl Play {
         if self.away[at] {
             return;
         }
-        let relay = match self.rules.hostile {
+        let relay = match self.lies() {
             true => 0,
             false => self.dice.below(self.relays.len() as u64) as usize,
         };
@@ -155,20 +155,20 @@ impl Play {
         let stop = cut.map(|looks| StopAfter(AtomicI64::new(looks)));
         let url = self.relays[relay].url().to_owned();
         match self.phones[at].sync(&url, stop) {
-            Ok(report) if report.complete && !self.rules.hostile => {
+            Ok(report) if report.complete && !self.lies() => {
                 self.ledger.acknowledged(at, relay);
             }
             Ok(_) | Err(VaultError::Offline | VaultError::Cancelled) => {}
             // A question asked twice is answered the second time by: that challenge is used.
             Err(VaultError::RelayRefused(code::NO_SESSION)) => {}
             Err(VaultError::Bug(what)) => panic!("{}: {what}", self.phones[at].name),
-            Err(_) if self.rules.hostile => {}
+            Err(_) if self.lies() => {}
             Err(error) => panic!(
                 "a sync in bad weather on {}: {error:?}",
                 self.phones[at].name
             ),
         }
-        if self.rules.hostile {
+        if self.lies() {
             self.check_nothing_forged(at);
         }
     }
