@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
 use crate::seal::{self, Epoch, Opened};
-use crate::store::log::{self, Held, HeldFor, StoredChange};
+use crate::store::log::{self, HeldFor, StoredChange};
 use crate::store::{Projection, project_all};
 use carnet_wire::{
     Author, Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind,
@@ -61,6 +61,11 @@ impl Unprojected {
         self.changes.push(appended);
         let full = self.changes.len() >= MAX_UNPROJECTED || self.bytes >= MAX_UNPROJECTED_BYTES;
         if full { self.project(tx) } else { Ok(()) }
+    }
+
+    /// Bytes of bodies that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Projects them. An item this build cannot use is counted as refused and stays in the change: what another device
@@ -114,46 +119,6 @@ pub fn receive(
         }
     };
     Ok(received)
-}
-
-/// Tries everything in quarantine again until nothing more can be merged; returns how many were.
-pub fn retry_held(
-    tx: &Transaction<'_>,
-    keyring: &mut Arc<Keyring>,
-    key: &[u8; 32],
-    unprojected: &mut Unprojected,
-) -> Result<u64> {
-    let mut merged = 0;
-    loop {
-        let mailboxes: Vec<MailboxId> = keyring
-            .epochs
-            .iter()
-            .map(|(_, epoch)| epoch.mailbox)
-            .collect();
-        let before = merged;
-        for held in log::held_in(tx, &mailboxes)? {
-            // A fork or a refusal does not heal by itself: only what waits for something is worth opening again. What is
-            // unknown waits for a newer build, which may be the one that runs.
-            let waits = !matches!(held.reason, HeldFor::Fork | HeldFor::Refused);
-            if waits && retry(tx, keyring, key, unprojected, &held)? == Received::Merged {
-                merged += 1;
-            }
-        }
-        if merged == before {
-            return Ok(merged);
-        }
-    }
-}
-
-fn retry(
-    tx: &Transaction<'_>,
-    keyring: &mut Arc<Keyring>,
-    key: &[u8; 32],
-    unprojected: &mut Unprojected,
-    held: &Held,
-) -> Result<Received> {
-    let bytes = log::held_bytes(tx, held.envelope)?;
-    receive(tx, keyring, key, unprojected, held.mailbox, &bytes)
 }
 
 enum Outcome {

@@ -15,9 +15,10 @@
 //! before it has seen itself added. Either may die at any point: a new code starts over.
 
 use super::Device;
+use super::brake::Brake;
 use super::keyring::{self, Keyring};
 use super::open::Unlocked;
-use super::sync::{Brake, Exchange, RELAY};
+use super::sync::{Exchange, RELAY};
 use super::write;
 use crate::error::{Error, Result};
 use crate::host::Transport;

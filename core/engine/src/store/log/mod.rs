@@ -1,12 +1,17 @@
-//! The log side of the database: chains, changes and epochs here, what went to and came from relays in `delivery`, what
-//! could not be merged in `quarantine`. Rows in, rows out: what they mean is decided by `sync`, `seal` and the vault.
+//! The log side of the database: chains, changes and epochs here, what went to and came from relays in `delivery`, what came in the
+//! background in `inbox`, what is sent on in `lookup`, what could not be merged in `quarantine`. Rows in, rows out: what they
+//! mean is decided by `sync`, `seal` and the vault.
 //!
 //! Every function runs inside a transaction of its caller; none begins one.
 
 mod delivery;
+mod inbox;
+mod lookup;
 mod quarantine;
 
 pub use delivery::*;
+pub use inbox::*;
+pub use lookup::*;
 pub use quarantine::*;
 
 use crate::error::{Error, Result};
@@ -41,6 +46,13 @@ pub fn set_meta(conn: &Connection, key: &str, value: &[u8]) -> Result<()> {
         "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
     )?;
     insert.execute(params![key, value])?;
+    Ok(())
+}
+
+/// Forgets a setting.
+pub fn remove_meta(conn: &Connection, key: &str) -> Result<()> {
+    conn.prepare_cached("DELETE FROM meta WHERE key = ?1")?
+        .execute([key])?;
     Ok(())
 }
 

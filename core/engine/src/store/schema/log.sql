@@ -81,12 +81,32 @@ CREATE TABLE cursor (
     PRIMARY KEY (relay, mailbox)
 ) WITHOUT ROWID;
 
--- Attachments whose bytes a relay is known to hold.
+-- Attachments whose bytes are known to be both here and at a relay.
 CREATE TABLE delivered (
     relay INTEGER NOT NULL REFERENCES relay,
     blob BLOB NOT NULL,
     PRIMARY KEY (relay, blob)
 ) WITHOUT ROWID;
+
+-- Attachments on their way: how much of an upload the platform's transfer service has sent, how often a download was in
+-- vain or brought something else.
+CREATE TABLE transfer (
+    relay INTEGER NOT NULL REFERENCES relay,
+    blob BLOB NOT NULL,
+    sent INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (relay, blob)
+) WITHOUT ROWID;
+
+-- Envelopes as they came, stored in the background and not yet looked at: the next foreground work merges them.
+CREATE TABLE inbox (
+    inbox INTEGER PRIMARY KEY,
+    mailbox BLOB NOT NULL,
+    envelope BLOB NOT NULL,
+    bytes BLOB NOT NULL,
+    UNIQUE (mailbox, envelope)
+);
 
 -- Envelopes that could not be merged yet: never skipped, retried when keys, rosters or chains advance.
 CREATE TABLE quarantine (
