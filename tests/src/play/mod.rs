@@ -17,6 +17,7 @@ pub mod family;
 mod ledger;
 pub mod malice;
 mod moves;
+mod paths;
 pub mod phone;
 pub mod relay;
 
@@ -70,6 +71,8 @@ pub struct Rules {
     pub seasons: u64,
     /// Where.
     pub stage: Stage,
+    /// Whether phones find together in the end without a relay.
+    pub ends_without_relay: bool,
 }
 
 impl Rules {
@@ -91,6 +94,7 @@ impl Rules {
             relays_put_back: (20..35).contains(&accident),
             seasons: 2 + dice.below(2),
             stage,
+            ends_without_relay: dice.chance(12),
         }
     }
 
@@ -103,6 +107,7 @@ impl Rules {
             relays_put_back: false,
             seasons: 2 + dice.below(2),
             stage: Stage::Lying,
+            ends_without_relay: dice.chance(30),
         }
     }
 }
