@@ -8,6 +8,8 @@ mod corpus;
 mod deadline;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/paths.rs"]
+mod paths;
 #[path = "system/privacy.rs"]
 mod privacy;
 #[path = "system/sync.rs"]

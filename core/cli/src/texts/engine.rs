@@ -33,6 +33,28 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("this record", "ce dossier"),
     ("this resource", "cet élément"),
 
+    // other devices, files, several relays
+    ("the other device went away before everything was exchanged", "l'autre appareil est parti avant la fin : ce qui est arrivé est gardé, recommencer"),
+    ("anything in common with the other device: it belongs to another account or record", "rien en commun avec l'autre appareil : il est d'un autre compte"),
+    ("the other device sent what does not belong here", "l'autre appareil envoie ce qui n'a pas sa place ici"),
+    ("the other device goes on without sending anything new", "l'autre appareil continue sans rien envoyer de nouveau"),
+    ("the other device does not speak as one of Carnet", "l'autre appareil ne parle pas comme Carnet"),
+    ("what the other device sent was changed on the way: try again", "ce que l'autre appareil a envoyé a été changé en route : réessayer"),
+    ("a message of the other device", "l'autre appareil envoie un message trop long"),
+    ("the address of the other device is HOST:PORT", "l'adresse de l'autre appareil s'écrit HÔTE:PORT"),
+    ("this address cannot be listened on: it is taken, or not one of this device", "on ne peut pas attendre à cette adresse : elle est prise, ou n'est pas de cet appareil"),
+    ("the sync file is damaged or cut short: what could be read was taken in, the file is as it was; ask for another copy", "le fichier d'échange est abîmé ou coupé : ce qui se lisait est pris, le fichier est comme il était ; en demander une autre copie"),
+    ("this file is not a sync file", "ce fichier n'est pas un fichier d'échange"),
+    ("a record of a sync file", "un élément du fichier d'échange est trop long"),
+    ("another program is using the sync file: try again when it has finished", "un autre programme se sert du fichier d'échange : réessayer quand il a fini"),
+    ("the sync file needs a name", "le fichier d'échange doit avoir un nom"),
+    ("the folder of the sync file", "le répertoire du fichier d'échange"),
+    ("the sync file is not a plain file", "le fichier d'échange n'est pas un simple fichier"),
+    ("the sync file: begin a new one", "le fichier d'échange est trop gros : en commencer un autre"),
+    ("the sync file goes on bringing keys: ask for another copy", "le fichier d'échange apporte sans fin des clés : en demander une autre copie"),
+    ("relays: eight at most", "trop de relais : huit au plus"),
+    ("a relay could not be synced with: the others have everything", "un relais n'a pas pu être joint : les autres ont tout"),
+
     // typed wrong
     ("a birth date is written YYYY, YYYY-MM or YYYY-MM-DD", "une date de naissance s'écrit AAAA, AAAA-MM ou AAAA-MM-JJ"),
     ("a name may have 256 bytes at most", "un nom a 256 octets au plus"),

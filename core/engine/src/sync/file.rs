@@ -312,4 +312,39 @@ mod tests {
         ));
         assert!(read(b"").1.is_err());
     }
+
+    #[test]
+    #[allow(clippy::string_slice)]
+    fn files_of_the_script_are_read_as_it_wrote_them() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/vectors/sync-files.json"
+        );
+        let all: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let hex = |value: &serde_json::Value| -> Vec<u8> {
+            let text = value.as_str().unwrap();
+            let digits = (0..text.len()).step_by(2);
+            digits
+                .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+                .collect()
+        };
+        for vector in all["vectors"].as_array().unwrap() {
+            let (records, outcome) = read(&hex(&vector["file"]));
+            let expected = vector["records"].as_array().unwrap().iter();
+            let expected: Vec<(u8, Vec<u8>)> = expected
+                .map(|record| {
+                    (
+                        record["kind"].as_u64().unwrap() as u8,
+                        hex(&record["bytes"]),
+                    )
+                })
+                .collect();
+            assert!(records == expected, "{}", vector["name"]);
+            match vector["expect"].as_str().unwrap() {
+                "ok" => outcome.unwrap(),
+                "unknown-version" => assert!(matches!(outcome, Err(Error::Wire(_)))),
+                _ => assert!(matches!(outcome, Err(Error::Invalid(_)))),
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `paths` (what paths share) · `peer`, `meet` (direct exchange) · `file` (sync files) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `paths` (what paths share) · `peer`, `meet` (direct exchange) · `file` (sync files) · `relays` (several) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
 
 mod attachments;
 mod brake;
@@ -25,6 +25,7 @@ mod paths;
 mod peer;
 mod persons;
 mod plan;
+mod relays;
 mod reseal;
 mod steps;
 mod sync;
@@ -329,6 +330,26 @@ impl Vault {
         self.exchange(relay, &|open, url| {
             Exchange::new(open, &*self.host.transport, url)?.run(&brake)
         })
+    }
+
+    /// The relays this vault syncs with, the first one first.
+    pub fn relays(&self) -> VaultResult<Vec<String>> {
+        Ok(self.unlocked()?.store.read(relays::remembered)?)
+    }
+
+    /// [`Vault::sync`] with several relays: those named, which are remembered in place of those before, or all that are
+    /// remembered. One that fails keeps nobody from the others; what came by one is given to the others.
+    pub fn sync_relays(
+        &self,
+        relays: &[String],
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let open = self.unlocked()?;
+        let brake = Brake::new(deadline, observer);
+        Ok(relays::sync_all(&open, relays, &brake, &|url| {
+            Exchange::new(&open, &*self.host.transport, url)?.run(&brake)
+        })?)
     }
 
     /// [`Vault::sync`] for a background window: pushes what is sealed and stores what comes, as it is. No view changes; the

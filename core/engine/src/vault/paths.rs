@@ -78,10 +78,10 @@ impl Intake {
     ) -> Result<usize> {
         let begun = Instant::now();
         let mut retry = self.retry.clone();
-        let most = self.pace.bytes();
+        let pace = &self.pace;
         let (count, size, merged, new) = open.write(|tx| {
-            let mut merger = Merger::begin(tx, open)?;
-            let (mut count, mut size, mut merged) = (0, 0, 0);
+            let mut merger = Merger::begin(tx, open, pace)?;
+            let (mut count, mut merged) = (0, 0);
             let mut new = Vec::new();
             for (mailbox, bytes) in envelopes {
                 let id = EnvelopeId::derive(bytes);
@@ -91,8 +91,8 @@ impl Intake {
                     Received::Held(reason) if !known => new.push((id, reason)),
                     Received::Held(_) | Received::Known => {}
                 }
-                (count, size) = (count + 1, size + bytes.len());
-                if size >= most || merger.is_over() {
+                count += 1;
+                if merger.is_over() {
                     break;
                 }
             }
@@ -100,6 +100,7 @@ impl Intake {
                 retry.begin();
             }
             merged += retry.run(&mut merger)?;
+            let size = merger.bytes();
             merger.finish()?;
             Ok((count, size, merged, new))
         })?;

@@ -91,7 +91,7 @@ impl<'t> Merger<'t> {
     }
 
     /// Bytes received: of envelopes, and of what they held.
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.envelopes + self.unprojected.bytes()
     }
 

@@ -115,6 +115,46 @@ fn what_one_phone_has_reaches_a_third_through_the_second() {
 }
 
 #[test]
+fn a_phone_that_was_away_for_long_loses_nothing() {
+    let (_, a, b) = family();
+    a.import(1);
+    b.import(2);
+    for (phone, from) in [(&a, 'a'), (&b, 'k')] {
+        let id = phone.vault.list(&super::super::Filter::default()).unwrap()[0].id;
+        for at in 0..150_u32 {
+            let text: String = (0..4_000_u32)
+                .map(|n| char::from_u32(from as u32 + (n * n / 7 + at * n) % 11).unwrap())
+                .collect();
+            phone.vault.annotate(id, &format!("{at} {text}")).unwrap();
+        }
+    }
+    let (one, two) = meet(&a, &b);
+    assert_eq!((one.sent, one.received), (151, 151));
+    assert!(
+        two.round_trips > 4,
+        "one turn carried {} bytes",
+        two.bytes_sent
+    );
+    same(&[&a, &b]);
+}
+
+#[test]
+fn a_record_founded_meanwhile_follows_in_a_further_round() {
+    let (_, a, b) = family();
+    let lou = a.vault.add_person("Lou", Some("2019")).unwrap();
+    let path = a.folder.path().join("lou.json");
+    std::fs::write(&path, super::super::tests::GLUCOSE).unwrap();
+    a.vault.import(lou.record, &[path], None).unwrap();
+    // Whoever of the two opens the stream.
+    let (one, two) = meet(&b, &a);
+    assert_eq!((one.received, two.sent), (two.sent, one.received));
+    assert_eq!(b.vault.persons().unwrap().len(), 2);
+    same(&[&a, &b]);
+    let (again, _) = meet(&a, &b);
+    assert!(again.bytes_sent + again.bytes_received <= 1_000);
+}
+
+#[test]
 fn strangers_get_nothing_and_write_nothing() {
     let relay = FakeRelay::new();
     let (mine, theirs) = (Phone::found(&relay), Phone::found(&relay));
