@@ -4,11 +4,22 @@ use crate::arguments::Sync;
 use crate::console::Console;
 use crate::context::Context;
 use crate::error::CliResult;
+use crate::findings;
 use crate::format::{integer, size};
 use crate::json;
 use crate::progress::{Unit, Watch};
 use crate::texts::{engine, message};
 use carnet::vault::SyncReport;
+
+/// Notices that come with a finding.
+const TOLD: [&str; 6] = [
+    "gap",
+    "fork",
+    "unopenable",
+    "relay rolled back",
+    "the relay was restored from a copy: everything is sent to it again",
+    "the relay holds something back",
+];
 
 /// Pushes and pulls.
 pub fn run(arguments: &Sync, context: &mut Context) -> CliResult {
@@ -39,7 +50,14 @@ fn print(console: &mut Console, report: &SyncReport) -> CliResult {
             &[&integer(report.quarantined, language)],
         )?;
     }
-    for notice in &report.notices {
+    findings::print(console, &report.findings, false)?;
+    // What a finding says in full is not said twice.
+    let told = !report.findings.is_empty();
+    let notices = report
+        .notices
+        .iter()
+        .filter(|word| !(told && TOLD.contains(word)));
+    for notice in notices {
         console.say(message::SYNC_NOTICE, &[engine::translate(notice, language)])?;
     }
     match report.complete {
@@ -54,6 +72,7 @@ mod tests {
     use super::*;
     use crate::console::tests::console;
     use crate::language::Language;
+    use carnet::vault::FindingKind;
 
     #[test]
     fn what_is_not_plain_is_said() {
@@ -77,5 +96,11 @@ mod tests {
         for part in ["quarantaine", "il manque des envois", "relancer"] {
             assert!(printed.text().contains(part), "{part}");
         }
+        let said = printed.text().len();
+        report.findings = vec![findings::tests::finding(FindingKind::Gap, 2)];
+        print(&mut console, &report).unwrap();
+        let text = printed.text().split_off(said);
+        assert!(text.contains("2 changements de « Téléphone de Maman"));
+        assert!(!text.contains("il manque des envois"));
     }
 }

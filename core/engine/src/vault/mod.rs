@@ -5,7 +5,12 @@
 //! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
 
 mod attachments;
+mod detect;
 mod edit;
+mod heal;
+#[cfg(test)]
+mod heal_tests;
+mod history;
 mod import;
 mod keyring;
 mod merge;
@@ -34,7 +39,7 @@ use crate::host::{Clock, KeyStore, Transport};
 use crate::record::ids::{EntryId, ResourceId};
 use crate::seal::DeviceKeys;
 use crate::store::{self, detail, log, rebuild, views};
-use carnet_wire::RecordId;
+use carnet_wire::{DeviceId, RecordId};
 use open::Unlocked;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -297,6 +302,28 @@ impl Vault {
     /// The relay this vault syncs with, once one was named.
     pub fn relay(&self) -> VaultResult<Option<String>> {
         Ok(self.unlocked()?.store.read(read_relay)?)
+    }
+
+    /// What was found wrong with what came, open findings first: what is missing, from whose device, since when.
+    pub fn findings(&self) -> VaultResult<Vec<Finding>> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        let found = open.store.read(|conn| history::findings(conn, &keyring))?;
+        Ok(found.into_iter().map(|(_, finding)| finding).collect())
+    }
+
+    /// The chains of one person or all: what each device wrote, when it was last heard of, what waits and why.
+    pub fn history(&self, record: Option<RecordId>) -> VaultResult<History> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| history::history(conn, &keyring, record))?)
+    }
+
+    /// Gives a device of the person another name, which all devices will show.
+    pub fn rename_device(&self, device: DeviceId, name: &str) -> VaultResult<()> {
+        Ok(history::rename_device(&*self.unlocked()?, device, name)?)
     }
 
     /// Pushes and pulls with `relay` (remembered; the remembered one when none is given) until all is exchanged or the

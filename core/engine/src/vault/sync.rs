@@ -1,6 +1,7 @@
 //! The driver of a sync: plans, lets the session say what to send, merges what came. No transaction is open and no lock is
 //! held while a request is under way.
 
+use super::heal::{self, Healing};
 use super::keyring::Keyring;
 use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::host::Transport;
 use crate::roster::{DEVICES, KEYRING, ROSTER};
 use crate::seal::Epoch;
-use crate::store::log::{self, HeldFor, RelayState};
+use crate::store::log::{self, FindingKind, Found, HeldFor, RelayState};
 use crate::sync::session::{self, Action, Answer, Plan, Session};
 use carnet_wire::relay::{Entry, Pull, Pulled, Pushed, code};
 use carnet_wire::{MailboxId, limits};
@@ -73,6 +74,8 @@ pub struct Exchange<'a> {
     refused: Option<u16>,
     /// A session to keep once the relay has served something.
     session: Option<KeptSession>,
+    /// What is learned of what the relay holds, and sent again.
+    pub(super) healing: Healing,
     pub(super) report: SyncReport,
 }
 
@@ -96,12 +99,14 @@ impl<'a> Exchange<'a> {
             starved: false,
             refused: None,
             session: None,
+            healing: Healing::default(),
             report: SyncReport::default(),
         })
     }
 
     /// Runs until everything is exchanged or the brake acts.
     pub fn run(mut self, brake: &Brake<'_>) -> Result<SyncReport> {
+        self.look_at_findings()?;
         let mut session = self.session()?;
         let outcome = self.drive(&mut session, brake);
         self.report.round_trips += session.round_trips;
@@ -112,8 +117,12 @@ impl<'a> Exchange<'a> {
             return Err(refusal(code));
         }
         if self.report.complete {
+            self.conclude()?;
+        }
+        if self.report.complete {
             self.report.complete = self.transfer_attachments(brake)?;
         }
+        self.tell()?;
         self.report.quarantined = self
             .open
             .store
@@ -164,7 +173,16 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// What to exchange; when that is nothing, what to heal.
     fn plan(&mut self) -> Result<Plan> {
+        let plan = self.plan_exchange()?;
+        match plan.push.is_empty() && plan.pull.is_empty() {
+            true => self.follow_up(),
+            false => Ok(plan),
+        }
+    }
+
+    fn plan_exchange(&mut self) -> Result<Plan> {
         let keyring = self.open.keyring()?;
         let relay = self.relay()?;
         let plan = self.open.store.read(|conn| {
@@ -186,8 +204,11 @@ impl<'a> Exchange<'a> {
             pull.truncate(limits::MAX_MAILBOXES);
             Ok(Plan { push, pull })
         })?;
-        let asked = plan.pull.iter().map(|pull| (pull.mailbox, pull.after));
-        self.reached.extend(asked);
+        for pull in &plan.pull {
+            if self.reached.insert(pull.mailbox, pull.after).is_none() && pull.after == 0 {
+                self.healing.from_start.insert(pull.mailbox);
+            }
+        }
         Ok(plan)
     }
 
@@ -207,6 +228,9 @@ impl<'a> Exchange<'a> {
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
     fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
         let known: BTreeSet<MailboxId> = self.mailboxes()?;
+        if self.refuses_healing(&answer) {
+            return Ok(Vec::new());
+        }
         self.forget_if_refused(&answer)?;
         if let Some(code) = wholly_refused(&answer) {
             return Err(refusal(code));
@@ -219,13 +243,21 @@ impl<'a> Exchange<'a> {
         if self.is_behind(&answer) {
             self.notice("relay rolled back");
             if !self.restarted {
-                self.keep(|tx, relay| log::start_over(tx, relay.number))?;
+                let found = Found::of_relay(FindingKind::RelayRolledBack, &self.url);
+                let now = self.open.clock.now();
+                self.keep(|tx, relay| {
+                    log::open_finding(tx, &found, now)?;
+                    log::start_over(tx, relay.number)
+                })?;
                 self.start_over()?;
                 return Ok(Vec::new());
             }
         }
         let before = self.progress();
         let own = self.acknowledge(&answer.pushed)?;
+        if answer.pulled.is_empty() {
+            self.pass_sent(&own)?;
+        }
         for pulled in answer.pulled {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(Vec::new());
@@ -250,8 +282,13 @@ impl<'a> Exchange<'a> {
         if session.is_none() && self.relay()?.generation == Some(generation) {
             return Ok(false);
         }
+        let found = Found::of_relay(FindingKind::RelayRestored, &self.url);
+        let now = self.open.clock.now();
         self.keep(|tx, relay| {
             let restored = log::set_generation(tx, relay, generation)?;
+            if restored {
+                log::open_finding(tx, &found, now)?;
+            }
             if let Some(session) = &session {
                 let session = session.as_ref().map(|(token, covers)| (token, covers));
                 log::set_session(tx, relay.number, session)?;
@@ -270,7 +307,30 @@ impl<'a> Exchange<'a> {
         self.drained.clear();
         self.reached.clear();
         self.holes.clear();
+        self.healing.start_over();
         Ok(())
+    }
+
+    /// Whether the relay refuses or withholds something: what it lacks cannot be told then.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.starved || self.refused.is_some()
+    }
+
+    /// Has a mailbox read again from its start, once in a sync. Returns whether it is.
+    pub(super) fn read_from_start(&mut self, mailbox: MailboxId) -> Result<bool> {
+        if !self.reread.insert(mailbox) {
+            return Ok(false);
+        }
+        let relay = self.relay()?.number;
+        let before = self
+            .open
+            .store
+            .read(|conn| log::listed_in(conn, relay, mailbox))?;
+        self.healing.read_anew(mailbox, before);
+        self.reached.insert(mailbox, 0);
+        self.holes.remove(&mailbox);
+        self.drained.remove(&mailbox);
+        Ok(true)
     }
 
     /// Whether the relay's head lies before what it gave earlier: it lost its tail without saying so.
@@ -298,6 +358,7 @@ impl<'a> Exchange<'a> {
         if asked.iter().any(|mailbox| !self.drained.contains(mailbox)) {
             self.starved = true;
             self.drained.extend(asked);
+            self.healing.withheld = true;
             self.notice("the relay holds something back");
         }
     }
@@ -335,11 +396,13 @@ impl<'a> Exchange<'a> {
         pushed: &[(log::Outgoing, Pushed)],
     ) -> Result<BTreeSet<(MailboxId, u64)>> {
         let mut last = None;
+        let mut stored = Vec::new();
         let mut places = BTreeSet::new();
         for (outgoing, outcome) in pushed {
             match outcome {
                 Pushed::Stored(seq) => {
-                    last = Some(outgoing.outbox);
+                    last = Some(outgoing.outbox).max(last);
+                    stored.push((outgoing.outbox, outgoing.mailbox));
                     places.insert((outgoing.mailbox, *seq));
                 }
                 Pushed::Refused(code) => {
@@ -350,7 +413,13 @@ impl<'a> Exchange<'a> {
             self.report.sent += 1;
         }
         if let Some(outbox) = last {
-            self.keep(|tx, relay| log::acknowledge(tx, relay.number, outbox))?;
+            let stored = self.stored_places(&stored)?;
+            self.keep(|tx, relay| {
+                log::acknowledge(tx, relay.number, outbox)?;
+                stored.iter().try_for_each(|(mailbox, place)| {
+                    log::list(tx, relay.number, *mailbox, &heal::runs(&[*place]))
+                })
+            })?;
         }
         Ok(places)
     }
@@ -376,9 +445,7 @@ impl<'a> Exchange<'a> {
                 return Ok(());
             }
             let (step, rest) = split_step(entries);
-            if self.merge_step(mailbox, step)? && self.reread.insert(mailbox) {
-                self.reached.insert(mailbox, 0);
-                self.holes.remove(&mailbox);
+            if self.merge_step(mailbox, step)? && self.read_from_start(mailbox)? {
                 return Ok(());
             }
             entries = rest;
@@ -389,6 +456,7 @@ impl<'a> Exchange<'a> {
                 self.pass_own(mailbox, reached, own)?;
             }
             self.drained.insert(mailbox);
+            self.read_to_end(mailbox)?;
         }
         Ok(())
     }
@@ -400,13 +468,26 @@ impl<'a> Exchange<'a> {
         mailbox: MailboxId,
         mut reached: u64,
         own: &BTreeSet<(MailboxId, u64)>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let before = reached;
         while own.contains(&(mailbox, reached + 1)) {
             reached += 1;
         }
         if reached > before {
             self.keep(|tx, relay| log::advance_cursor(tx, relay.number, mailbox, reached))?;
+        }
+        Ok(reached)
+    }
+
+    /// The same after a push alone: of what was sent again nothing need come back.
+    fn pass_sent(&mut self, own: &BTreeSet<(MailboxId, u64)>) -> Result<()> {
+        let mailboxes: BTreeSet<MailboxId> = own.iter().map(|(mailbox, _)| *mailbox).collect();
+        for mailbox in mailboxes {
+            let reached = self.reached.get(&mailbox).copied();
+            if let Some(reached) = reached.filter(|_| !self.holes.contains_key(&mailbox)) {
+                let reached = self.pass_own(mailbox, reached, own)?;
+                self.reached.insert(mailbox, reached);
+            }
         }
         Ok(())
     }
@@ -419,19 +500,22 @@ impl<'a> Exchange<'a> {
         let reached = self.read_on(mailbox, step);
         let hole = self.holes.get(&mailbox).copied();
         let mut news = BTreeSet::new();
+        let mut places = Vec::new();
         self.keep(|tx, relay| {
             let mut keyring = self.open.keyring_in(tx)?;
             let mut unprojected = Unprojected::default();
             for entry in step {
                 let held = log::is_held(tx, entry.id())?;
-                match merge::receive(
+                let (received, place) = merge::receive_noting(
                     tx,
                     &mut keyring,
                     key,
                     &mut unprojected,
                     mailbox,
                     &entry.envelope,
-                )? {
+                )?;
+                places.extend(place);
+                match received {
                     Received::Merged => merged += 1,
                     Received::Known => {}
                     Received::Held(reason) => {
@@ -444,6 +528,7 @@ impl<'a> Exchange<'a> {
                 merged += merge::retry_held(tx, &mut keyring, key, &mut unprojected)?;
             }
             unprojected.project(tx)?;
+            log::list(tx, relay.number, mailbox, &heal::runs(&places))?;
             match hole {
                 Some(hole) if log::has_gap(tx, mailbox)? => {
                     log::rewind_cursor(tx, relay.number, mailbox, hole)
@@ -452,6 +537,7 @@ impl<'a> Exchange<'a> {
             }
         })?;
         self.report.received += merged;
+        self.healing.note(mailbox, &places);
         news.into_iter().for_each(|word| self.notice(word));
         Ok(gap)
     }

@@ -4,10 +4,16 @@
 //! Every function runs inside a transaction of its caller; none begins one.
 
 mod delivery;
+mod findings;
+mod forks;
+mod listing;
 mod lookup;
 mod quarantine;
 
 pub use delivery::*;
+pub use findings::*;
+pub use forks::*;
+pub use listing::*;
 pub use lookup::*;
 pub use quarantine::*;
 
@@ -308,6 +314,8 @@ mod tests {
     pub(super) fn database() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(include_str!("../schema/log.sql"))
+            .unwrap();
+        conn.execute_batch(include_str!("../schema/trust.sql"))
             .unwrap();
         conn
     }

@@ -89,9 +89,14 @@ CREATE TABLE delivered (
 ) WITHOUT ROWID;
 
 -- Envelopes that could not be merged yet: never skipped, retried when keys, rosters or chains advance.
+-- Whose change at which place it is, where it could be opened: what is held has come and is not missing.
 CREATE TABLE quarantine (
     envelope BLOB PRIMARY KEY,
     mailbox BLOB NOT NULL,
     reason INTEGER NOT NULL,
-    bytes BLOB NOT NULL
+    bytes BLOB NOT NULL,
+    log INTEGER REFERENCES log,
+    device BLOB,
+    incarnation BLOB,
+    seq INTEGER
 );
