@@ -7,6 +7,8 @@ mod crash;
 mod damage;
 #[path = "slow/disk_full.rs"]
 mod disk_full;
+#[path = "slow/hostile_relay.rs"]
+mod hostile_relay;
 #[path = "slow/relay_crash.rs"]
 mod relay_crash;
 #[path = "slow/simulation.rs"]

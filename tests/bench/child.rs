@@ -1,6 +1,6 @@
 //! Subjects in processes of their own. A child prints `name number` lines; the parent reads them.
 
-use crate::{baseline, relay, subject};
+use crate::{baseline, relay, subject, sync};
 use carnet_tests::measure::{own_cpu, own_peak_kib};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,12 @@ pub fn run_child(arguments: &[&str]) -> Numbers {
         .output()
         .expect("a child");
     assert!(output.status.success(), "the child {arguments:?} failed");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    read_numbers(&output.stdout)
+}
+
+/// Reads `name number` lines.
+pub fn read_numbers(output: &[u8]) -> Numbers {
+    let text = std::str::from_utf8(output).expect("UTF-8");
     let pairs = text.lines().filter_map(|line| line.split_once(' '));
     pairs
         .map(|(name, number)| (name.to_owned(), number.parse().expect("a number")))
@@ -34,7 +39,7 @@ pub fn serve(arguments: &[&str]) {
         ["queries", folder] => subject::queries(Path::new(folder)),
         ["baseline", folder] => baseline::import(Path::new(folder)),
         ["echo", address] => relay::serve_echo(address),
-        other => panic!("no such child: {other:?}"),
+        other => assert!(sync::serve(other), "no such child: {other:?}"),
     }
 }
 

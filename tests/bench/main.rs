@@ -2,8 +2,8 @@
 //! it. Judged are CPU seconds and ratios, because machines that build are shared; rates are per CPU second.
 //!
 //! ```text
-//! carnet-bench [import] [queries] [relay]      measure and print one table (all three when none is named)
-//! carnet-bench generate FILE [COUNT]           write the generated record
+//! carnet-bench [import] [queries] [relay] [sync]   measure and print one table (all of them when none is named)
+//! carnet-bench generate FILE [COUNT]               write the generated record
 //! ```
 //! Each subject runs in a process of its own (`carnet-bench child …`), so that memory and CPU are its alone.
 
@@ -11,6 +11,7 @@ mod baseline;
 mod child;
 mod relay;
 mod subject;
+mod sync;
 
 use carnet_tests::generator::write_record;
 use carnet_tests::paths::{scale, scratch};
@@ -18,6 +19,8 @@ use child::{Numbers, run_child};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
+
+const MEASURES: [&str; 4] = ["import", "queries", "relay", "sync"];
 
 /// One line of the table.
 struct Line {
@@ -46,6 +49,9 @@ fn generate(file: &Path, count: u64) {
 }
 
 fn measure(chosen: &[&str]) {
+    for name in chosen {
+        assert!(MEASURES.contains(name), "no such measure: {name}");
+    }
     let wanted = |name: &str| chosen.is_empty() || chosen.contains(&name);
     let count = scale("CARNET_BENCH_RESOURCES", 100_000);
     let scratch = scratch();
@@ -59,6 +65,9 @@ fn measure(chosen: &[&str]) {
     }
     if wanted("relay") {
         lines.extend(relay::lines(scratch.path()));
+    }
+    if wanted("sync") {
+        lines.extend(sync::lines(scratch.path()));
     }
     print_table(&lines);
 }

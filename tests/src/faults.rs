@@ -108,22 +108,24 @@ impl Watch {
 
 /// The library to preload, compiled once per test program.
 fn shim() -> &'static Path {
-    static BUILT: OnceLock<(PathBuf, TempDir)> = OnceLock::new();
-    &BUILT.get_or_init(build_shim).0
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| compile("shim.c"))
 }
 
-fn build_shim() -> (PathBuf, TempDir) {
-    let folder = tempfile::tempdir().expect("a folder for the shim");
-    let library = folder.path().join("shim.so");
+/// Compiles a library of `tests/crash` and returns its path. It stays until the program ends.
+pub fn compile(source: &str) -> PathBuf {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| tempfile::tempdir().expect("a folder for libraries"));
+    let library = folder.path().join(source).with_extension("so");
     let status = Command::new("cc")
         .args(["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o"])
         .arg(&library)
-        .arg(repository().join("tests/crash/shim.c"))
+        .arg(repository().join("tests/crash").join(source))
         .arg("-ldl")
         .status()
         .expect("a C compiler (apt-get install gcc)");
-    assert!(status.success(), "the shim did not compile");
-    (library, folder)
+    assert!(status.success(), "{source} did not compile");
+    library
 }
 
 /// At most `most` numbers from 1 to `last`, evenly spread, the ends among them.

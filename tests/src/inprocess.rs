@@ -13,9 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What devices call this relay.
 pub const ORIGIN: &str = "https://relay.test";
 
+/// Where the clock of a relay begins: 2026-01-01T00:00:00Z.
+pub const NEW_YEAR_SECONDS: u64 = 1_767_225_600;
+
 /// A relay one calls instead of connecting to.
 pub struct InProcess {
     service: Service,
+    origin: String,
     seconds: Arc<AtomicU64>,
 }
 
@@ -24,9 +28,17 @@ type Answer = Result<HttpResponse, RelayError>;
 impl InProcess {
     /// A relay on this folder.
     pub fn open(data: &Path) -> Self {
-        let seconds = Arc::new(AtomicU64::new(1_767_225_600));
+        Self::open_as(data, ORIGIN, Arc::new(AtomicU64::new(NEW_YEAR_SECONDS)))
+    }
+
+    /// A relay on this folder that devices call by another name, with a clock that may outlive it.
+    pub fn open_as(data: &Path, origin: &str, seconds: Arc<AtomicU64>) -> Self {
         let service = Service::open(data, Clock::manual(Arc::clone(&seconds))).expect("a relay");
-        Self { service, seconds }
+        Self {
+            service,
+            origin: origin.to_owned(),
+            seconds,
+        }
     }
 
     /// Lets time pass at the relay: sessions and challenges run out.
@@ -35,12 +47,14 @@ impl InProcess {
     }
 
     fn answer(&self, request: &HttpRequest) -> Answer {
-        let path = request.url.strip_prefix(ORIGIN).unwrap_or_default();
+        let path = request.url.strip_prefix(&self.origin).unwrap_or_default();
         match (request.method, path) {
             (Method::Post, "/v1/challenge") => Ok(body(self.service.challenge()?.to_canonical())),
             (Method::Post, "/v1/session") => {
                 let open = OpenSession::from_canonical(&request.body)?;
-                let session = self.service.open_session(&[ORIGIN.to_owned()], open)?;
+                let session = self
+                    .service
+                    .open_session(std::slice::from_ref(&self.origin), open)?;
                 Ok(body(session.to_canonical()))
             }
             (Method::Post, "/v1/exchange") => {

@@ -20,6 +20,11 @@ pub fn own_resident_kib() -> u64 {
     status_kib(Path::new("/proc/self"), "VmRSS:").unwrap_or(0)
 }
 
+/// Resident memory of another process now, in KiB.
+pub fn resident_kib(pid: u32) -> Option<u64> {
+    status_kib(Path::new(&format!("/proc/{pid}")), "VmRSS:")
+}
+
 /// Peak resident memory of a running process, in KiB, by its folder below `/proc`.
 pub fn peak_kib(process: &Path) -> Option<u64> {
     status_kib(process, "VmHWM:")

@@ -19,6 +19,16 @@ pub struct Weather {
     pub late: u64,
 }
 
+impl Weather {
+    /// No network at all.
+    pub const NONE: Self = Self {
+        lost_requests: 100,
+        lost_answers: 0,
+        repeated: 0,
+        late: 0,
+    };
+}
+
 /// A network in bad weather.
 pub struct Lossy {
     inner: Arc<dyn Transport>,

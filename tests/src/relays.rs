@@ -12,6 +12,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A relay program that is running; stopped when dropped.
@@ -28,7 +29,9 @@ impl RelayProgram {
 
     /// Starts a relay at this address.
     pub fn start_at(data: &Path, address: SocketAddr) -> Self {
-        Self::start_with(&mut Self::command(data, address), address)
+        let mut relay = Self::start_with(&mut Self::command(data, address), address);
+        assert!(relay.is_running(), "the relay ended at its start");
+        relay
     }
 
     /// The command that would start it, for those who want to change it first.
@@ -110,11 +113,22 @@ impl Drop for RelayProgram {
     }
 }
 
-/// An address on this machine that nobody listens on.
+/// An address on this machine that nobody listens on, outside of the ports that systems lend to outgoing connections (from
+/// 32768 on): a relay that comes back to its address would find it taken by whoever connected to anything meanwhile.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    PORTS
+        .map(|_| {
+            let turn = NEXT.fetch_add(1, Ordering::Relaxed);
+            let port = PORTS.start
+                + (std::process::id().wrapping_mul(97) + turn) % (PORTS.end - PORTS.start);
+            SocketAddr::from(([127, 0, 0, 1], port as u16))
+        })
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
 }
+
+const PORTS: std::ops::Range<u32> = 10_000..32_000;
 
 /// One kept HTTP/1.1 connection.
 pub struct Connection {

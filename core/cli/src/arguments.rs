@@ -240,6 +240,10 @@ pub struct Sync {
     pub relay: Option<String>,
     #[arg(long, value_parser = duration)]
     pub deadline: Option<Duration>,
+    #[arg(long, conflicts_with_all = ["deadline", "background"])]
+    pub watch: bool,
+    #[arg(long)]
+    pub background: bool,
     #[command(flatten)]
     pub tls: Tls,
 }
@@ -327,6 +331,14 @@ mod tests {
             unreachable!()
         };
         assert_eq!(correct.value, "-1.5");
+    }
+
+    #[test]
+    fn watching_has_no_deadline() {
+        for other in [["--deadline", "5s"].as_slice(), &["--background"]] {
+            let line = ["carnet", "sync", "--watch"].iter().chain(other);
+            assert!(Arguments::try_parse_from(line).is_err());
+        }
     }
 
     #[test]

@@ -19,7 +19,8 @@ impl Cancel {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn ask(&self) {
+    /// Asks to stop.
+    pub fn ask(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 

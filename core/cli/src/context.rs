@@ -27,7 +27,10 @@ pub struct Context {
 impl Context {
     /// Opens the vault for work that stays on this device.
     pub fn open(&self) -> CliResult<Vault> {
-        self.open_with(Arc::new(NoNetwork))
+        let vault = self.open_with(Arc::new(NoNetwork))?;
+        // What `sync --background` stored is part of what this command is asked about.
+        vault.merge_inbox(None, None)?;
+        Ok(vault)
     }
 
     /// Opens the vault for work with a relay.

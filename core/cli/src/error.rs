@@ -1,5 +1,6 @@
 //! How a command ends when it does not end well: one line in the person's language, and an exit code a script can read.
 
+use crate::format;
 use crate::language::{Language, Text};
 use crate::texts::{engine, message};
 use carnet::VaultError;
@@ -94,7 +95,10 @@ fn exit_of(error: &VaultError) -> Exit {
         VaultError::Locked | VaultError::WrongKey => Exit::Locked,
         VaultError::NotFound(_) => Exit::NotFound,
         VaultError::InvalidInput(_) => Exit::Invalid,
-        VaultError::Offline | VaultError::RelayRefused(_) | VaultError::RelayFull => Exit::Relay,
+        VaultError::Offline
+        | VaultError::RelayRefused(_)
+        | VaultError::RelayFull { .. }
+        | VaultError::RelayGarbled(_) => Exit::Relay,
         VaultError::Pairing(_) => Exit::Pairing,
         VaultError::DiskFull => Exit::DiskFull,
         VaultError::Corrupt(_) | VaultError::NewerVersion => Exit::Damaged,
@@ -114,7 +118,13 @@ fn tell(error: &VaultError, language: Language) -> String {
         VaultError::RelayRefused(code) => {
             message::RELAY_REFUSED.fill(language, &[&code.to_string()])
         }
-        VaultError::RelayFull => message::RELAY_FULL.pick(language).to_owned(),
+        VaultError::RelayFull { retry_after: None } => {
+            message::RELAY_FULL.pick(language).to_owned()
+        }
+        VaultError::RelayFull {
+            retry_after: Some(seconds),
+        } => message::RELAY_FULL_FOR.fill(language, &[&format::duration(*seconds)]),
+        VaultError::RelayGarbled(what) => detail(message::RELAY_GARBLED, what),
         VaultError::Pairing(what) => detail(message::PAIRING, what),
         VaultError::DiskFull => message::DISK_FULL.pick(language).to_owned(),
         VaultError::Corrupt(what) => detail(message::CORRUPT, what),
@@ -130,14 +140,21 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const EVERY: [(VaultError, u8); 14] = [
+    const EVERY: [(VaultError, u8); 16] = [
         (VaultError::Locked, 3),
         (VaultError::WrongKey, 3),
         (VaultError::NotFound("x"), 4),
         (VaultError::InvalidInput("x"), 5),
         (VaultError::Offline, 6),
         (VaultError::RelayRefused(7), 6),
-        (VaultError::RelayFull, 6),
+        (VaultError::RelayFull { retry_after: None }, 6),
+        (
+            VaultError::RelayFull {
+                retry_after: Some(90),
+            },
+            6,
+        ),
+        (VaultError::RelayGarbled("x"), 6),
         (VaultError::Pairing("x"), 10),
         (VaultError::DiskFull, 11),
         (VaultError::Corrupt("x"), 7),

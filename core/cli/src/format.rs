@@ -225,6 +225,15 @@ pub fn size(bytes: u64, language: Language) -> String {
     format!("{} {unit}", decimal(&text, language))
 }
 
+/// A time to wait, rounded up: the same abbreviations in both languages.
+pub fn duration(seconds: u32) -> String {
+    match seconds {
+        0..120 => format!("{seconds}\u{a0}s"),
+        120..7_200 => format!("{}\u{a0}min", seconds.div_ceil(60)),
+        _ => format!("{}\u{a0}h", seconds.div_ceil(3_600)),
+    }
+}
+
 /// Text that came from a file, made safe for a terminal: what could move the cursor, set colours or turn the direction
 /// of reading becomes a visible mark, so that a record cannot draw over what Carnet says.
 pub fn clean(text: &str) -> String {
@@ -365,5 +374,12 @@ mod tests {
         );
         assert_eq!(clean("Pénicilline – œdème"), "Pénicilline – œdème");
         assert_eq!(when("\u{1b}[2J", Fr), "\u{fffd}[2J");
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up() {
+        let waits = [0, 90, 121, 7_200, 7_201].map(duration);
+        let expected = ["0 s", "90 s", "3 min", "2 h", "3 h"];
+        assert_eq!(waits, expected.map(|text| text.replace(' ', "\u{a0}")));
     }
 }

@@ -95,6 +95,7 @@ pub fn sync(report: &SyncReport) -> Value {
     json!({
         "sent": report.sent,
         "received": report.received,
+        "stored": report.stored,
         "quarantined": report.quarantined,
         "bytes_sent": report.bytes_sent,
         "bytes_received": report.bytes_received,
@@ -355,7 +356,7 @@ pub mod tests {
             notices: vec!["gap"],
             ..SyncReport::default()
         };
-        let expected = r#"{"sent":3,"received":0,"quarantined":0,"bytes_sent":0,"bytes_received":0,"round_trips":0,"complete":true,"notices":["gap"],"findings":[]}"#;
+        let expected = r#"{"sent":3,"received":0,"stored":0,"quarantined":0,"bytes_sent":0,"bytes_received":0,"round_trips":0,"complete":true,"notices":["gap"],"findings":[]}"#;
         assert_eq!(sync(&report).to_string(), expected);
         #[rustfmt::skip]
         let wanted = ["by_kind", "versions", "attachments", "notes", "bytes_on_disk", "unsent", "quarantined"];

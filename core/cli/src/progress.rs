@@ -37,6 +37,11 @@ impl Watch {
         }
     }
 
+    /// Stops the work as Ctrl-C would.
+    pub fn stop(&self) {
+        self.cancel.ask();
+    }
+
     /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
@@ -85,10 +90,13 @@ mod tests {
         let step = Progress {
             done: 3,
             total: Some(10),
+            ..Progress::default()
         };
         assert!(watch.progress(step));
         assert_eq!(watch.bar.position(), 3);
         assert_eq!(watch.bar.length(), Some(10));
+        watch.stop();
+        assert!(!watch.progress(step));
         watch.finish();
     }
 }

@@ -61,6 +61,9 @@ pub enum Error {
         /// Seconds to wait, when waiting helps.
         retry_after: Option<u32>,
     },
+    /// The relay, or what answered in its place, said something that makes no sense. The text says what.
+    #[error("the relay's answer makes no sense: {0}")]
+    Garbled(&'static str),
     /// Pairing did not complete. The text says what to do.
     #[error("pairing failed: {0}")]
     Pairing(&'static str),
@@ -124,7 +127,13 @@ pub enum VaultError {
     RelayRefused(u16),
     /// The relay is busy or full: try later.
     #[error("the relay is full or busy: try again later")]
-    RelayFull,
+    RelayFull {
+        /// Seconds to wait before trying again, where the relay says so.
+        retry_after: Option<u32>,
+    },
+    /// What answered is not a relay, or a broken one: check the address, or log in to the network. Nothing was lost.
+    #[error("the relay's answer makes no sense: {0}")]
+    RelayGarbled(&'static str),
     /// Pairing did not complete: start again with a new code.
     #[error("pairing failed: {0}")]
     Pairing(&'static str),
@@ -170,10 +179,11 @@ impl From<Error> for VaultError {
             Error::Corrupt(what) => Self::Corrupt(what),
             Error::Offline => Self::Offline,
             Error::Relay {
-                code: code::BUSY | code::FULL,
-                ..
-            } => Self::RelayFull,
+                code: code::BUSY | code::FULL | code::RATE_LIMITED | code::QUOTA,
+                retry_after,
+            } => Self::RelayFull { retry_after },
             Error::Relay { code, .. } => Self::RelayRefused(code),
+            Error::Garbled(what) => Self::RelayGarbled(what),
             Error::Pairing(what) => Self::Pairing(what),
             Error::Cancelled => Self::Cancelled,
             Error::Host(what) => Self::HostFailed(what),

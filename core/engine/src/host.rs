@@ -22,6 +22,9 @@ pub enum HostError {
     /// The network cannot be reached.
     #[error("offline")]
     Offline,
+    /// The answer is longer than what was asked can be, or breaks the rules of HTTP.
+    #[error("the answer makes no sense")]
+    Garbled,
     /// Anything else.
     #[error("the platform failed")]
     Failed,
@@ -37,6 +40,7 @@ impl From<HostError> for crate::error::Error {
             ),
             HostError::Cancelled => Self::Cancelled,
             HostError::Offline => Self::Offline,
+            HostError::Garbled => Self::Garbled("it is longer than what was asked for"),
             HostError::Failed => Self::Host("the platform could not do what was asked"),
         }
     }
@@ -129,4 +133,19 @@ impl HttpResponse {
 pub trait Transport: Send + Sync {
     /// Sends and waits, at most the request's timeout.
     fn send(&self, request: HttpRequest) -> Result<HttpResponse, HostError>;
+
+    /// Like [`Transport::send`], and asks `go_on` some ten times a second while it waits: as soon as that says no it gives
+    /// up with [`HostError::Cancelled`]. A transport that cannot stop a request leaves this as it is: a sync is then
+    /// cancelled after the request that is under way, at most its timeout later.
+    fn send_while(
+        &self,
+        request: HttpRequest,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<HttpResponse, HostError> {
+        if go_on() {
+            self.send(request)
+        } else {
+            Err(HostError::Cancelled)
+        }
+    }
 }

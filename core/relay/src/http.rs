@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use unread::Unread;
 
 /// How long a request may take, its body's arrival included: 4 MiB at 300 kbit/s.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -115,8 +116,19 @@ impl App {
     }
 }
 
-/// Limits requests in number and in time.
+/// Limits requests in number and in time, and hears a request out before it refuses it.
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Answer {
+    let (head, body) = request.into_parts();
+    let unread = Unread::new(body);
+    let request = Request::from_parts(head, Body::new(unread.clone()));
+    let answer = limited(&app, request, next).await;
+    if !answer.as_ref().is_ok_and(|it| it.status().is_success()) {
+        unread.discard().await;
+    }
+    answer
+}
+
+async fn limited(app: &App, request: Request, next: Next) -> Answer {
     let _permit = app.requests.try_acquire().map_err(|_| RelayError::BUSY)?;
     tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))
         .await
@@ -412,6 +424,8 @@ fn status(error: RelayError) -> StatusCode {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+mod unread;
 
 #[cfg(test)]
 mod tests;

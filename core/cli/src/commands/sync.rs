@@ -3,13 +3,14 @@
 use crate::arguments::Sync;
 use crate::console::Console;
 use crate::context::Context;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::findings;
-use crate::format::{integer, size};
+use crate::format::{duration, integer, size};
 use crate::json;
 use crate::progress::{Unit, Watch};
 use crate::texts::{engine, message};
-use carnet::vault::SyncReport;
+use carnet::Vault;
+use carnet::vault::{SyncReport, WatchEvent};
 
 /// Notices that come with a finding.
 const TOLD: [&str; 6] = [
@@ -25,12 +26,61 @@ const TOLD: [&str; 6] = [
 pub fn run(arguments: &Sync, context: &mut Context) -> CliResult {
     let vault = context.open_online(&arguments.tls)?;
     let watch = Watch::start(&context.console, message::SYNCING, Unit::Items);
-    let report = vault.sync(arguments.relay.as_deref(), arguments.deadline, Some(&watch));
+    if arguments.watch {
+        return keep_watch(&vault, arguments, &watch, &mut context.console);
+    }
+    let (relay, deadline) = (arguments.relay.as_deref(), arguments.deadline);
+    let report = match arguments.background {
+        true => vault.sync_background(relay, deadline, Some(&watch)),
+        false => vault.sync(relay, deadline, Some(&watch)),
+    };
     watch.finish();
-    let report = report?;
-    match context.console.json {
-        true => context.console.json(&json::sync(&report)),
-        false => print(&mut context.console, &report),
+    tell(&mut context.console, &report?)
+}
+
+fn tell(console: &mut Console, report: &SyncReport) -> CliResult {
+    match console.json {
+        true => console.json(&json::sync(report)),
+        false => print(console, report),
+    }
+}
+
+/// Syncs until Ctrl-C; whoever stops reading what is told stops it too.
+fn keep_watch(vault: &Vault, arguments: &Sync, watch: &Watch, console: &mut Console) -> CliResult {
+    if !console.json {
+        console.say(message::WATCHING, &[])?;
+        console.flush()?;
+    }
+    let mut told = Ok(());
+    let ended = vault.watch(arguments.relay.as_deref(), watch, &mut |event| {
+        if told.is_ok() {
+            told = tell_event(console, &event).and_then(|()| console.flush());
+        }
+        if told.is_err() {
+            watch.stop();
+        }
+    });
+    watch.finish();
+    ended?;
+    told
+}
+
+fn tell_event(console: &mut Console, event: &WatchEvent) -> CliResult {
+    match event {
+        // What brought nothing and says nothing is not news.
+        WatchEvent::Synced(report) if report.sent + report.received == 0 && report.complete => {
+            Ok(())
+        }
+        WatchEvent::Synced(report) => tell(console, report),
+        WatchEvent::Retrying { error, after } => {
+            let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX).max(1);
+            let reason = CliError::from(*error).line(console.language);
+            crate::console::tell(&message::RETRYING.fill(
+                console.language,
+                &[&reason.unwrap_or_default(), &duration(seconds)],
+            ));
+            Ok(())
+        }
     }
 }
 
@@ -44,6 +94,9 @@ fn print(console: &mut Console, report: &SyncReport) -> CliResult {
         message::ROUND_TRIPS.fill(language, report.round_trips, &[]),
     ];
     console.say(message::SYNC_DONE, &values.each_ref().map(String::as_str))?;
+    if report.stored > 0 {
+        console.say(message::SYNC_STORED, &[&integer(report.stored, language)])?;
+    }
     if report.quarantined > 0 {
         console.say(
             message::SYNC_QUARANTINE,

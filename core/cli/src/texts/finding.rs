@@ -76,10 +76,6 @@ pub fn what(kind: FindingKind) -> Plural {
             "« {1} » a signé deux histoires différentes ; la preuve est gardée, et ce qu'il a écrit ensuite est mis à part.",
             "\"{1}\" signed two different histories; the proof is kept, and what it wrote afterwards is set aside.",
         ),
-        FindingKind::SplitView => same(
-            "deux histoires différentes de « {1} » circulent ; rien ne prouve encore laquelle est la sienne.",
-            "two different histories of \"{1}\" are about; which is its own is not proven yet.",
-        ),
         FindingKind::RelayRolledBack => same(
             "le relais {3} ne montre plus ce qu'il avait, sans le dire (changements concernés : {0}).",
             "the relay {3} no longer shows what it had and does not say so (changes concerned: {0}).",
@@ -120,7 +116,7 @@ pub fn advice(kind: FindingKind) -> Text {
             "lancer `carnet sync` sur « {2} » ; si cela dure, le relais retient quelque chose : passer par un autre relais, un fichier, ou directement d'un appareil à l'autre",
             "run `carnet sync` on \"{2}\"; if it lasts, the relay holds something back: go by another relay, a file, or directly from one device to the other",
         ),
-        FindingKind::Fork | FindingKind::SplitView => text(
+        FindingKind::Fork => text(
             "voir si cet appareil a été copié ou remis en arrière ; dans le doute, n'écrire que sur un autre",
             "see whether this device was copied or put back; in doubt, write on another one only",
         ),

@@ -220,6 +220,8 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("device pair:tls_root", FILE, TLS_ROOT),
     ("sync:relay", URL, text("Le relais, retenu pour la suite", "The relay, remembered from then on")),
     ("sync:deadline", DURATION, text("S'arrête au bout de ce temps : 25s, 2m", "Stop after this long: 25s, 2m")),
+    ("sync:watch", FLAG, text("Reste et échange dès qu'il y a du nouveau, jusqu'à Ctrl-C", "Stay and sync whenever there is news, until Ctrl-C")),
+    ("sync:background", FLAG, text("Envoie, reçoit et garde sans fusionner : la commande suivante fusionne", "Send, receive and keep without merging: the next command merges")),
     ("sync:tls_root", FILE, TLS_ROOT),
     ("verify:rebuild", FLAG, text("Recalcule aussi chaque vue et la compare", "Also recompute every view and compare it")),
     ("demo:keep", FOLDER, text("Garde les deux coffres et le relais pour les regarder", "Keep both vaults and the relay to look at them")),

@@ -13,6 +13,8 @@ super::texts! {
     OFFLINE: "le relais ne répond pas : vérifier le réseau et l'adresse ; tout reste utilisable ici", "the relay does not answer: check the network and its address; everything stays usable here";
     RELAY_REFUSED: "le relais refuse (code {0}) : vérifier l'adresse du relais et cet appareil", "the relay refuses (code {0}): check the relay's address and this device";
     RELAY_FULL: "le relais est plein ou occupé : réessayer plus tard", "the relay is full or busy: try again later";
+    RELAY_FULL_FOR: "le relais est plein ou occupé : réessayer dans {0}", "the relay is full or busy: try again in {0}";
+    RELAY_GARBLED: "la réponse n'a pas de sens ({0}) ; rien n'est perdu", "the answer makes no sense ({0}); nothing is lost";
     PAIRING: "l'appairage n'a pas abouti ({0}) : recommencer avec un nouveau code", "pairing did not complete ({0}): start again with a new code";
     DISK_FULL: "le disque est plein : libérer de la place et recommencer ; rien n'est perdu", "the disk is full: free some space and try again; nothing is lost";
     CORRUPT: "les données sont abîmées ({0}) : rien n'a été effacé ; reprendre depuis un autre appareil ou une copie", "stored data is damaged ({0}): nothing was deleted; restore from another device or a copy";
@@ -76,6 +78,9 @@ super::texts! {
     JOINED: "Cet appareil a rejoint vos autres appareils. Ensuite : `carnet sync`.", "This device has joined your other devices. Next: `carnet sync`.";
     PAIRED: "« {0} » est maintenant un de vos appareils. Ensuite : `carnet sync` sur les deux.", "\"{0}\" is now one of your devices. Next: `carnet sync` on both.";
     SYNC_DONE: "Envoyés : {0} · reçus : {1} · {2} envoyés, {3} reçus en {4}", "Sent: {0} · received: {1} · {2} out, {3} in over {4}";
+    SYNC_STORED: "Reçus et gardés, à fusionner à la prochaine commande : {0}", "Received and kept, to be merged by the next command: {0}";
+    WATCHING: "Échange dès qu'il y a du nouveau, ici ou ailleurs. Ctrl-C pour arrêter.", "Syncing whenever there is news, here or elsewhere. Ctrl-C to stop.";
+    RETRYING: "{0} ; nouvel essai dans {1}", "{0}; trying again in {1}";
     SYNC_QUARANTINE: "En quarantaine, gardés et réessayés plus tard : {0}", "In quarantine, kept and tried again later: {0}";
     SYNC_INCOMPLETE: "Pas encore fini : relancer `carnet sync`.", "Not finished yet: run `carnet sync` again.";
     SYNC_NOTICE: "À savoir : {0}", "Note: {0}";

@@ -62,10 +62,20 @@ pub fn make_random<const N: usize>() -> Result<[u8; N]> {
 /// the protocol.
 pub(crate) fn derive_key(secret: &[u8], info: &str) -> Result<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
-    Hkdf::<Sha256>::new(None, secret)
-        .expand(info.as_bytes(), key.as_mut())
-        .map_err(|_| Error::Bug("a derived key has a wrong length"))?;
+    expand_key(None, secret, info.as_bytes(), key.as_mut())?;
     Ok(key)
+}
+
+/// HKDF-SHA-256 with everything given, as its published vectors need it.
+pub(super) fn expand_key(
+    salt: Option<&[u8]>,
+    secret: &[u8],
+    info: &[u8],
+    key: &mut [u8],
+) -> Result<()> {
+    Hkdf::<Sha256>::new(salt, secret)
+        .expand(info, key)
+        .map_err(|_| Error::Bug("a derived key has a wrong length"))
 }
 
 /// Encodes secrets canonically into a buffer that is wiped.

@@ -14,7 +14,7 @@ use core::convert::Infallible;
 use hpke::aead::{AeadCtxR, AeadCtxS, ChaCha20Poly1305};
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
-use hpke::rand_core::{TryCryptoRng, TryRng};
+use hpke::rand_core::{CryptoRng, TryCryptoRng, TryRng};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, PskBundle, Serializable};
 use zeroize::Zeroizing;
 
@@ -29,9 +29,8 @@ pub const MAX_WRAPPED_BYTES: usize = 1 << 20;
 /// Longest `info`. HPKE's own code panics at 64 KiB.
 const MAX_INFO_BYTES: usize = 4 << 10;
 
-type PublicKey = <XWing as Kem>::PublicKey;
+pub(super) type PublicKey = <XWing as Kem>::PublicKey;
 type PrivateKey = <XWing as Kem>::PrivateKey;
-type EncapsulatedKey = <XWing as Kem>::EncappedKey;
 pub(crate) type SenderContext = AeadCtxS<ChaCha20Poly1305, HkdfSha256, XWing>;
 pub(crate) type ReceiverContext = AeadCtxR<ChaCha20Poly1305, HkdfSha256, XWing>;
 
@@ -85,19 +84,31 @@ impl KemSecret {
         wrapped: &[u8],
     ) -> Result<(Zeroizing<Vec<u8>>, ReceiverContext)> {
         check_lengths(info, wrapped.len().saturating_sub(WRAP_OVERHEAD_BYTES))?;
-        let (encapsulated, ciphertext) = wrapped
-            .split_at_checked(KEM_ENCAPSULATED_BYTES)
-            .ok_or(Error::Unsealable)?;
-        let encapsulated =
-            EncapsulatedKey::from_bytes(encapsulated).map_err(|_| Error::Unsealable)?;
-        let mut context: ReceiverContext =
-            hpke::setup_receiver(&mode, &expand(&self.seed)?, &encapsulated, info)
-                .map_err(|_| Error::Unsealable)?;
-        let secret = context
-            .open(ciphertext, b"")
-            .map_err(|_| Error::Unsealable)?;
-        Ok((Zeroizing::new(secret), context))
+        open_first(&mode, &expand(&self.seed)?, info, b"", wrapped)
     }
+}
+
+/// `enc ‖ first message` under HPKE with any KEM: X-Wing here, the KEM of RFC 9180's vectors in the tests.
+pub(super) fn open_first<K: Kem>(
+    mode: &OpModeR<'_, K>,
+    private: &K::PrivateKey,
+    info: &[u8],
+    aad: &[u8],
+    wrapped: &[u8],
+) -> Result<(
+    Zeroizing<Vec<u8>>,
+    AeadCtxR<ChaCha20Poly1305, HkdfSha256, K>,
+)> {
+    let (encapsulated, ciphertext) = wrapped
+        .split_at_checked(K::EncappedKey::size())
+        .ok_or(Error::Unsealable)?;
+    let encapsulated = K::EncappedKey::from_bytes(encapsulated).map_err(|_| Error::Unsealable)?;
+    let mut context: AeadCtxR<ChaCha20Poly1305, HkdfSha256, K> =
+        hpke::setup_receiver(mode, private, &encapsulated, info).map_err(|_| Error::Unsealable)?;
+    let secret = context
+        .open(ciphertext, aad)
+        .map_err(|_| Error::Unsealable)?;
+    Ok((Zeroizing::new(secret), context))
 }
 
 fn expand(seed: &[u8; 32]) -> Result<PrivateKey> {
@@ -130,11 +141,23 @@ fn wrap_mode(
     check_lengths(info, secret.len())?;
     let recipient = read_kem_public(recipient_kem_public)?;
     let mut random = DrawnRandom::make()?;
-    let (encapsulated, mut context): (_, SenderContext) =
-        hpke::setup_sender_with_rng(&mode, &recipient, info, &mut random)
+    seal_first(&mode, &recipient, info, b"", secret, &mut random)
+}
+
+/// What [`open_first`] opens.
+pub(super) fn seal_first<K: Kem>(
+    mode: &OpModeS<'_, K>,
+    recipient: &K::PublicKey,
+    info: &[u8],
+    aad: &[u8],
+    secret: &[u8],
+    random: &mut impl CryptoRng,
+) -> Result<(Vec<u8>, AeadCtxS<ChaCha20Poly1305, HkdfSha256, K>)> {
+    let (encapsulated, mut context): (_, AeadCtxS<ChaCha20Poly1305, HkdfSha256, K>) =
+        hpke::setup_sender_with_rng(mode, recipient, info, random)
             .map_err(|_| Error::Bug("a secret could not be wrapped"))?;
     let ciphertext = context
-        .seal(secret, b"")
+        .seal(secret, aad)
         .map_err(|_| Error::Bug("a secret could not be wrapped"))?;
     let mut wrapped = encapsulated.to_bytes().to_vec();
     wrapped.extend_from_slice(&ciphertext);
@@ -146,7 +169,7 @@ pub(crate) fn check_kem_public(bytes: &[u8]) -> Result<()> {
     read_kem_public(bytes).map(|_| ())
 }
 
-fn read_kem_public(bytes: &[u8]) -> Result<PublicKey> {
+pub(super) fn read_kem_public(bytes: &[u8]) -> Result<PublicKey> {
     PublicKey::from_bytes(bytes).map_err(|_| Error::Invalid("a public key is malformed"))
 }
 

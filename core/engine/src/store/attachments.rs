@@ -7,11 +7,18 @@ use super::open::sync_folder;
 use crate::error::{Error, Result};
 use carnet_wire::{BlobId, limits::MAX_BLOB_BYTES};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const FOLDER: &str = "attachments";
 const UNFINISHED: &str = ".part";
+/// A download that goes on where it stopped.
+const FETCHED: &str = "fetch";
+/// A download nobody has gone on with for this long is given up.
+const ABANDONED: Duration = Duration::from_secs(30 * 86_400);
+/// A download is flushed this often: a flush at the end of a large one would take seconds.
+const FLUSH_BYTES: u64 = 8 << 20;
 const COPY_BYTES: usize = 64 << 10;
 
 /// The attachment files of one vault.
@@ -48,11 +55,52 @@ impl Attachments {
                     file,
                     hasher,
                     size: 0,
+                    hashed: 0,
+                    keep: false,
                     done: false,
                 });
             }
         }
         Err(Error::Bug("no temporary attachment could be kept"))
+    }
+
+    /// Begins a document of this name, or goes on with one that an earlier attempt left unfinished: read what there is with
+    /// [`Incoming::catch_up`] first. None while another process is at it.
+    pub fn resume(&self, blob: BlobId) -> Result<Option<Incoming>> {
+        let path = self.folder.join(format!("{blob}.{FETCHED}"));
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)?;
+        // Whoever finished or gave it up meanwhile took the name away from the file that was just opened.
+        if file.try_lock().is_err() || !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Incoming {
+            folder: self.folder.clone(),
+            size: file.metadata()?.len(),
+            path,
+            file,
+            hasher: Box::new(blake3::Hasher::new()),
+            hashed: 0,
+            keep: true,
+            done: false,
+        }))
+    }
+
+    /// Bytes there are of an unfinished document.
+    pub fn resumable(&self, blob: BlobId) -> Result<u64> {
+        match fs::metadata(self.folder.join(format!("{blob}.{FETCHED}"))) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where a sealed document lies: ciphertext under the name of its hash.
+    pub fn path(&self, blob: BlobId) -> PathBuf {
+        path_of(&self.folder, blob)
     }
 
     /// Opens a sealed document for reading.
@@ -112,7 +160,8 @@ impl Attachments {
     fn sweep(&self) -> Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let unfinished = path.extension().is_some_and(|end| end == "part");
+            let unfinished =
+                path.extension().is_some_and(|end| end == "part") || is_abandoned(&path);
             let Some(file) = unfinished.then(|| File::open(&path).ok()).flatten() else {
                 continue;
             };
@@ -124,6 +173,12 @@ impl Attachments {
     }
 }
 
+fn is_abandoned(path: &Path) -> bool {
+    let touched = path.metadata().and_then(|file| file.modified());
+    let age = touched.map(|touched| touched.elapsed().unwrap_or_default());
+    path.extension().is_some_and(|end| end == FETCHED) && age.is_ok_and(|age| age > ABANDONED)
+}
+
 fn missing_is_fine(error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
@@ -131,13 +186,17 @@ fn missing_is_fine(error: io::Error) -> io::Result<()> {
     }
 }
 
-/// A sealed document on its way to disk. Dropped before [`Incoming::finish`], it leaves nothing.
+/// A sealed document on its way to disk. Dropped before [`Incoming::finish`], it leaves nothing, or what can be resumed.
 pub struct Incoming {
     folder: PathBuf,
     path: PathBuf,
     file: File,
     hasher: Box<blake3::Hasher>,
     size: u64,
+    /// How much of it was hashed: less than its size when it is resumed.
+    hashed: u64,
+    /// Whether it can be resumed.
+    keep: bool,
     done: bool,
 }
 
@@ -147,13 +206,45 @@ impl Incoming {
         self.size
     }
 
+    /// Reads again at most `most` bytes of what an earlier attempt left; whether that was all.
+    pub fn catch_up(&mut self, most: u64) -> Result<bool> {
+        let mut left = most.min(self.size - self.hashed);
+        let mut buffer = vec![0; COPY_BYTES];
+        self.file.seek(SeekFrom::Start(self.hashed))?;
+        while left > 0 {
+            let count = (&mut self.file).take(left).read(&mut buffer)?;
+            if count == 0 {
+                return Err(Error::Corrupt("an attachment on its way"));
+            }
+            self.hasher.update(buffer.get(..count).unwrap_or_default());
+            self.hashed += count as u64;
+            left -= count as u64;
+        }
+        Ok(self.hashed == self.size)
+    }
+
+    /// Stops for now: what there is survives a power cut.
+    pub fn pause(self) -> Result<()> {
+        Ok(self.file.sync_all()?)
+    }
+
+    /// Gives it up: nothing is left of it.
+    pub fn discard(mut self) -> Result<()> {
+        self.keep = false;
+        Ok(())
+    }
+
     /// Makes the file durable under its name. One that is there already is read and kept; a damaged one is replaced.
     pub fn finish(mut self) -> Result<BlobId> {
+        if self.hashed != self.size {
+            return Err(Error::Bug("a resumed attachment was not read again"));
+        }
         let blob = BlobId(*self.hasher.finalize().as_bytes());
         let path = path_of(&self.folder, blob);
         if let Ok(mut there) = File::open(&path)
             && hash_of(&mut there)? == blob
         {
+            self.keep = false;
             return Ok(blob);
         }
         self.file.sync_all()?;
@@ -172,8 +263,9 @@ impl Incoming {
     }
 
     /// Like [`Incoming::finish`], for bytes that must have this name: others are refused and leave nothing.
-    pub fn finish_as(self, expected: BlobId) -> Result<()> {
+    pub fn finish_as(mut self, expected: BlobId) -> Result<()> {
         if *self.hasher.finalize().as_bytes() != expected.0 {
+            self.keep = false;
             return Err(Error::Corrupt("an attachment on its way"));
         }
         self.finish().map(|_| ())
@@ -187,8 +279,16 @@ impl Write for Incoming {
         }
         let written = self.file.write(bytes)?;
         let (taken, _) = bytes.split_at(written);
-        self.hasher.update(taken);
+        // What is resumed may be read again later: hashing a gigabyte for each part of it would be absurd.
+        if self.hashed == self.size {
+            self.hasher.update(taken);
+            self.hashed += written as u64;
+        }
+        let before = self.size / FLUSH_BYTES;
         self.size += written as u64;
+        if self.keep && self.size / FLUSH_BYTES > before {
+            self.file.sync_data()?;
+        }
         Ok(written)
     }
 
@@ -199,7 +299,7 @@ impl Write for Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        if !self.done {
+        if !self.done && !self.keep {
             // Failing leaves an unfinished file, which the next open sweeps.
             let _ = fs::remove_file(&self.path);
         }
@@ -322,6 +422,59 @@ mod tests {
         assert_eq!(files(folder.path()), 1);
         Attachments::open(folder.path()).unwrap();
         assert_eq!(files(folder.path()), 0);
+    }
+
+    #[test]
+    fn a_download_goes_on_where_it_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let attachments = Attachments::open(folder.path()).unwrap();
+        let bytes: Vec<u8> = (0..200_000_u32).map(|at| at as u8).collect();
+        let blob = BlobId::derive(&bytes);
+        let mut first = attachments.resume(blob).unwrap().unwrap();
+        assert!(first.catch_up(1).unwrap());
+        first.write_all(&bytes[..150_000]).unwrap();
+        assert!(attachments.resume(blob).unwrap().is_none(), "two writers");
+        drop(first);
+        let attachments = Attachments::open(folder.path()).unwrap();
+        assert_eq!(attachments.resumable(blob).unwrap(), 150_000);
+        let mut second = attachments.resume(blob).unwrap().unwrap();
+        assert!(!second.catch_up(100_000).unwrap());
+        assert!(second.catch_up(100_000).unwrap());
+        second.write_all(&bytes[150_000..]).unwrap();
+        second.finish_as(blob).unwrap();
+        attachments.verify(blob).unwrap();
+        assert_eq!(
+            (attachments.resumable(blob).unwrap(), files(folder.path())),
+            (0, 1)
+        );
+    }
+
+    #[test]
+    fn what_turned_out_wrong_is_not_resumed() {
+        let folder = tempfile::tempdir().unwrap();
+        let attachments = Attachments::open(folder.path()).unwrap();
+        let blob = BlobId::derive(b"true");
+        let mut incoming = attachments.resume(blob).unwrap().unwrap();
+        incoming.write_all(b"false").unwrap();
+        assert!(incoming.finish_as(blob).is_err());
+        let mut incoming = attachments.resume(blob).unwrap().unwrap();
+        incoming.write_all(b"tr").unwrap();
+        incoming.discard().unwrap();
+        assert_eq!(files(folder.path()), 0);
+    }
+
+    #[test]
+    fn an_abandoned_download_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let attachments = Attachments::open(folder.path()).unwrap();
+        for (name, age) in [(b"old", ABANDONED * 2), (b"new", ABANDONED / 2)] {
+            let mut incoming = attachments.resume(BlobId::derive(name)).unwrap().unwrap();
+            incoming.write_all(name).unwrap();
+            let touched = std::time::SystemTime::now() - age;
+            incoming.file.set_modified(touched).unwrap();
+        }
+        Attachments::open(folder.path()).unwrap();
+        assert_eq!(files(folder.path()), 1);
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use attachments::Attachments;
+pub use attachments::{Attachments, Incoming};
 pub use project::{Known, Projected, Projection, known, project, project_all};
 pub use texts::{each_current_text, text_of};
 
@@ -128,6 +128,19 @@ impl Store {
         unpoisoned(&self.readers).clear();
         unpoisoned(&self.writer).execute_batch("PRAGMA shrink_memory")?;
         Ok(())
+    }
+
+    /// Whether no connection is inside a transaction.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        use rusqlite::TransactionState::None;
+        let idle = |connection: &Connection| {
+            connection
+                .transaction_state(rusqlite::DEFAULT_NAME)
+                .is_ok_and(|state| state == None)
+        };
+        let readers = unpoisoned(&self.readers);
+        idle(&unpoisoned(&self.writer)) && readers.iter().all(|reader| idle(&reader.connection))
     }
 
     /// Moves the write-ahead log into the database as far as other processes allow.

@@ -6,7 +6,7 @@
 //! down:  GET bytes=0-… ──► GET … ──► whole; the hash is checked by whoever keeps the file
 //! ```
 
-use super::session::{REQUEST_TIMEOUT, bearer, problem};
+use super::session::{REQUEST_TIMEOUT, bearer, problem, stranger};
 use crate::error::{Error, Result};
 use crate::host::{HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::code;
@@ -63,10 +63,7 @@ impl BlobAddress {
                 .and_then(|offset| offset.parse().ok())
                 .unwrap_or(0)
                 .min(self.length)),
-            status => Err(Error::Relay {
-                code: status_code(status),
-                retry_after: None,
-            }),
+            _ => Err(bodiless(response)),
         }
     }
 
@@ -89,10 +86,13 @@ impl BlobAddress {
     }
 
     /// Asks for the part that begins at `offset`.
-    pub fn get(&self, offset: u64) -> HttpRequest {
-        let last = (offset + PART_BYTES as u64)
-            .min(self.length)
-            .saturating_sub(1);
+    pub fn next(&self, offset: u64) -> HttpRequest {
+        self.get(offset, PART_BYTES as u64)
+    }
+
+    /// Asks for at most `length` bytes from `offset` on.
+    pub fn get(&self, offset: u64, length: u64) -> HttpRequest {
+        let last = (offset + length).min(self.length).saturating_sub(1);
         self.request(
             Method::Get,
             vec![("range", format!("bytes={offset}-{last}"))],
@@ -100,24 +100,28 @@ impl BlobAddress {
         )
     }
 
-    /// Reads the answer to [`Self::get`].
+    /// Reads the answer to [`Self::next`].
     pub fn part(&self, offset: u64, response: HttpResponse) -> Result<Vec<u8>> {
         let expected = (self.length - offset).min(PART_BYTES as u64);
         match response.status {
             200 | 206 if response.body.len() as u64 == expected => Ok(response.body),
-            200 | 206 => Err(Error::Invalid("the relay sent another part than was asked")),
+            200 | 206 => Err(Error::Garbled("the relay sent another part than was asked")),
             _ => Err(problem(&response)),
         }
     }
 }
 
 /// A HEAD answer has no body: its status stands for the problem.
-fn status_code(status: u16) -> u16 {
-    match status {
+fn bodiless(response: &HttpResponse) -> Error {
+    let retry_after = response
+        .header("retry-after")
+        .and_then(|seconds| seconds.parse().ok());
+    let code = match response.status {
         401 => code::NO_SESSION,
         403 => code::FORBIDDEN,
-        429 | 503 => code::BUSY,
+        500 => code::INTERNAL,
         507 => code::FULL,
-        _ => code::INTERNAL,
-    }
+        status => return stranger(status, retry_after),
+    };
+    Error::Relay { code, retry_after }
 }

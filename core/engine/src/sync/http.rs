@@ -8,9 +8,14 @@ use crate::host::{HostError, HttpRequest, HttpResponse, Method, Transport};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+/// How often a request under way asks whether it is still wanted.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The answer headers the protocol reads.
@@ -19,7 +24,8 @@ const READ_HEADERS: [&str; 3] = ["retry-after", "upload-offset", "content-range"
 /// Sends requests over the machine's own network.
 pub struct HttpTransport {
     client: reqwest::Client,
-    runtime: tokio::runtime::Runtime,
+    /// There until dropped.
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl HttpTransport {
@@ -37,7 +43,10 @@ impl HttpTransport {
             .enable_all()
             .build()
             .map_err(|_| VaultError::HostFailed("the network thread could not be started"))?;
-        Ok(Self { client, runtime })
+        Ok(Self {
+            client,
+            runtime: Some(runtime),
+        })
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HostError> {
@@ -69,7 +78,7 @@ impl HttpTransport {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|_| HostError::Offline)? {
             if body.len() + chunk.len() > request.max_answer {
-                return Err(HostError::Failed);
+                return Err(HostError::Garbled);
             }
             body.extend_from_slice(&chunk);
         }
@@ -104,8 +113,41 @@ fn tls_config(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, VaultError> {
     Ok(config)
 }
 
+/// Ends as soon as `go_on` says no.
+async fn until_stopped(go_on: &dyn Fn() -> bool) {
+    while go_on() {
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
 impl Transport for HttpTransport {
     fn send(&self, request: HttpRequest) -> Result<HttpResponse, HostError> {
-        self.runtime.block_on(self.exchange(request))
+        self.send_while(request, &|| true)
+    }
+
+    fn send_while(
+        &self,
+        request: HttpRequest,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<HttpResponse, HostError> {
+        let runtime = self.runtime.as_ref().ok_or(HostError::Failed)?;
+        runtime.block_on(async {
+            let mut stopped = pin!(until_stopped(go_on));
+            let mut exchange = pin!(self.exchange(request));
+            poll_fn(|context| match stopped.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(Err(HostError::Cancelled)),
+                Poll::Pending => exchange.as_mut().poll(context),
+            })
+            .await
+        })
+    }
+}
+
+impl Drop for HttpTransport {
+    /// A look-up of a name cannot be stopped and may last half a minute: nobody waits for it.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::store::log::Outgoing;
 use carnet_wire::relay::{
     Access, Challenge, Exchange, ExchangeReply, OpenSession, Problem, Pull, Pulled, Pushed, code,
 };
-use carnet_wire::{Canonical, MailboxId, limits};
+use carnet_wire::{Canonical, MailboxId, WireError, limits};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,6 +25,10 @@ use std::time::Duration;
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a session may be opened before one serves: a relay that forgets every session is refused, not obeyed for ever.
 const MAX_SESSIONS: u32 = 3;
+/// Something that is not a Carnet relay answered.
+const NOT_A_RELAY: Error = Error::Garbled(
+    "what answered is not a Carnet relay: check its address, or log in to this network first",
+);
 /// Room for framing around the envelopes of an answer.
 const ANSWER_OVERHEAD: usize = 1 << 20;
 
@@ -227,11 +231,11 @@ impl Session {
         }
         match state {
             State::AwaitChallenge => {
-                let challenge = Challenge::from_canonical(&response.body)?;
+                let challenge = read::<Challenge>(&response.body)?;
                 self.state = State::Challenged(challenge.nonce);
             }
             State::AwaitSession => {
-                let session = carnet_wire::relay::Session::from_canonical(&response.body)?;
+                let session = read::<carnet_wire::relay::Session>(&response.body)?;
                 self.token = Some(session.token);
                 self.state = State::Opened;
             }
@@ -318,11 +322,11 @@ pub fn bearer(token: &[u8; 32]) -> String {
 
 /// Joins what was pushed with what became of it; the relay must answer for exactly what it was asked.
 fn pair_up(plan: Plan, body: &[u8]) -> Result<Answer> {
-    let reply = ExchangeReply::from_canonical(body)?;
+    let reply = read::<ExchangeReply>(body)?;
     let asked: Vec<MailboxId> = plan.pull.iter().map(|pull| pull.mailbox).collect();
     let answered: Vec<MailboxId> = reply.pulled.iter().map(|pulled| pulled.mailbox).collect();
     if reply.pushed.len() != plan.push.len() || asked != answered {
-        return Err(Error::Invalid(
+        return Err(Error::Garbled(
             "the relay answered something that was not asked",
         ));
     }
@@ -330,6 +334,14 @@ fn pair_up(plan: Plan, body: &[u8]) -> Result<Answer> {
         generation: reply.generation,
         pushed: plan.push.into_iter().zip(reply.pushed).collect(),
         pulled: reply.pulled,
+    })
+}
+
+/// Reads an answer. What cannot be read came from something that is not a relay of this version.
+pub fn read<T: Canonical>(body: &[u8]) -> Result<T> {
+    T::from_canonical(body).map_err(|error| match error {
+        WireError::UnknownVersion => Error::Wire(error),
+        _ => NOT_A_RELAY,
     })
 }
 
@@ -343,11 +355,18 @@ pub fn problem(response: &HttpResponse) -> Error {
             code: problem.code,
             retry_after,
         },
-        // Something that is not a Carnet relay answered: a captive portal, a proxy, another server.
-        Err(_) => Error::Relay {
-            code: response.status,
+        Err(_) => stranger(response.status, retry_after),
+    }
+}
+
+/// What answered does not speak as a relay does: a proxy before one that is down, a captive portal, another server.
+pub fn stranger(status: u16, retry_after: Option<u32>) -> Error {
+    match status {
+        429 | 502 | 503 | 504 => Error::Relay {
+            code: code::BUSY,
             retry_after,
         },
+        _ => NOT_A_RELAY,
     }
 }
 
@@ -529,7 +548,7 @@ mod tests {
         ));
         assert!(matches!(
             start().answer(ok(b"<html>".to_vec())),
-            Err(Error::Wire(_))
+            Err(Error::Garbled(_))
         ));
         assert!(matches!(
             start().answer(Err(HostError::Offline)),
@@ -540,9 +559,18 @@ mod tests {
             headers: Vec::new(),
             body: b"<html>".to_vec(),
         };
+        assert!(matches!(start().answer(Ok(portal)), Err(Error::Garbled(_))));
+        let gateway = HttpResponse {
+            status: 502,
+            headers: vec![("retry-after".to_owned(), "9".to_owned())],
+            body: b"<html>".to_vec(),
+        };
         assert!(matches!(
-            start().answer(Ok(portal)),
-            Err(Error::Relay { code: 302, .. })
+            start().answer(Ok(gateway)),
+            Err(Error::Relay {
+                code: code::BUSY,
+                retry_after: Some(9)
+            })
         ));
     }
 
@@ -556,7 +584,7 @@ mod tests {
         sent(&mut session);
         assert!(matches!(
             session.answer(ok(reply(MailboxId([5; 32])))),
-            Err(Error::Invalid(_))
+            Err(Error::Garbled(_))
         ));
     }
 

@@ -7,7 +7,10 @@
 //!
 //! Every path calls [`review`] when it has brought all it has.
 
+use super::Finding;
+use super::history::Before;
 use super::keyring::Keyring;
+use super::open::Unlocked;
 use crate::error::Result;
 use crate::store::log::{self, FindingKind, Floor, Found, HeldFor, Place};
 use carnet_wire::{Author, Canonical, ChangeId, DeviceId, Header, Seen};
@@ -202,6 +205,20 @@ pub fn review(conn: &Connection, keyring: &Keyring, now: i64) -> Result<bool> {
 pub fn has_news(conn: &Connection, keyring: &Keyring) -> Result<bool> {
     let missing = missing(conn, keyring)?;
     Ok(!steps(conn, keyring, &missing)?.is_empty() || log::is_news(conn, &keyring.author)?)
+}
+
+/// Reviews after a contact by another path than a relay; returns what it has to tell.
+pub fn look(open: &Unlocked) -> Result<Vec<Finding>> {
+    let keyring = open.keyring()?;
+    let before = open.store.read(Before::of)?;
+    if open.store.read(|conn| has_news(conn, &keyring))? {
+        let now = open.clock.now();
+        open.write(|tx| {
+            let keyring = open.keyring_in(tx)?;
+            review(tx, &keyring, now).map(|_| ())
+        })?;
+    }
+    open.store.read(|conn| before.told(conn, &keyring))
 }
 
 /// What a review does.

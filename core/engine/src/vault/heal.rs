@@ -16,6 +16,7 @@
 //! [`MAX_RESENT`]; the next one goes on. Knows nothing of people: what is told about it is `detect` and `history`.
 
 use super::detect::{self, Missing};
+use super::history::Before;
 use super::keyring::Keyring;
 use super::reseal::reseal;
 use super::sync::Exchange;
@@ -53,9 +54,8 @@ pub struct Healing {
     pub sent: u64,
     /// Whether the relay promised more than it gave.
     pub withheld: bool,
-    /// The findings that were open when the sync began, and the last number given by then.
-    open_before: BTreeSet<i64>,
-    last_before: i64,
+    /// The findings as they were when the sync began.
+    before: Before,
 }
 
 impl Healing {
@@ -73,10 +73,10 @@ impl Healing {
     }
 
     /// Notes what a reading from the start finds.
-    pub fn note(&mut self, mailbox: MailboxId, places: &[Place]) {
+    pub fn note(&mut self, mailbox: MailboxId, runs: &Runs) {
         if let Some((_, found)) = self.anew.get_mut(&mailbox) {
-            for place in places {
-                found.add(place.author, place.seq, place.seq);
+            for (author, run) in runs.iter() {
+                found.add(*author, run.first, run.last);
             }
         }
     }
@@ -96,7 +96,7 @@ impl Healing {
 }
 
 /// Places as runs, to note them together.
-pub fn runs(places: &[Place]) -> Runs {
+pub fn runs<'a>(places: impl IntoIterator<Item = &'a Place>) -> Runs {
     let mut runs = Runs::default();
     for place in places {
         runs.add(place.author, place.seq, place.seq);
@@ -107,11 +107,7 @@ pub fn runs(places: &[Place]) -> Runs {
 impl Exchange<'_> {
     /// Remembers which findings were open before anything was exchanged.
     pub(super) fn look_at_findings(&mut self) -> Result<()> {
-        let findings = self.open.store.read(log::findings)?;
-        let open = findings.iter().filter(|finding| finding.healed.is_none());
-        self.healing.open_before = open.map(|finding| finding.number).collect();
-        let numbers = findings.iter().map(|finding| finding.number);
-        self.healing.last_before = numbers.max().unwrap_or(0);
+        self.healing.before = self.open.store.read(Before::of)?;
         Ok(())
     }
 
@@ -129,6 +125,41 @@ impl Exchange<'_> {
             false => Vec::new(),
         };
         Ok(Plan { push, pull })
+    }
+
+    /// Whether the relay refuses or withholds something: what it lacks cannot be told then.
+    fn is_troubled(&self) -> bool {
+        self.starved || self.refused.is_some()
+    }
+
+    /// Has a mailbox read again from its start, once in a sync. Returns whether it is.
+    pub(super) fn read_from_start(&mut self, mailbox: MailboxId) -> Result<bool> {
+        if !self.reread.insert(mailbox) {
+            return Ok(false);
+        }
+        let relay = self.relay()?.number;
+        let before = self
+            .open
+            .store
+            .read(|conn| log::listed_in(conn, relay, mailbox))?;
+        self.healing.read_anew(mailbox, before);
+        self.reached.insert(mailbox, 0);
+        self.holes.remove(&mailbox);
+        self.drained.remove(&mailbox);
+        Ok(true)
+    }
+
+    /// Moves cursors past what a push alone has put behind the heads: of what was sent again nothing need come back.
+    pub(super) fn pass_sent(&mut self, own: &BTreeSet<(MailboxId, u64)>) -> Result<()> {
+        let mailboxes: BTreeSet<MailboxId> = own.iter().map(|(mailbox, _)| *mailbox).collect();
+        for mailbox in mailboxes {
+            let reached = self.reached.get(&mailbox).copied();
+            if let Some(reached) = reached.filter(|_| !self.holes.contains_key(&mailbox)) {
+                let reached = self.pass_own(mailbox, reached, own)?;
+                self.reached.insert(mailbox, reached);
+            }
+        }
+        Ok(())
     }
 
     /// Mailboxes that were read again for their suspicion are not read again for the same one.
@@ -304,7 +335,7 @@ impl Exchange<'_> {
             places.extend(place.map(|place| (*mailbox, place)));
         }
         for (mailbox, place) in &places {
-            self.healing.note(*mailbox, &[*place]);
+            self.healing.note(*mailbox, &runs([place]));
         }
         Ok(places)
     }
@@ -349,16 +380,10 @@ impl Exchange<'_> {
         }
         let keyring = self.open.keyring()?;
         let (findings, held) = self.open.store.read(|conn| {
-            let findings = super::history::findings(conn, &keyring)?;
-            Ok((findings, log::held_counts(conn)?))
+            let told = self.healing.before.told(conn, &keyring)?;
+            Ok((told, log::held_counts(conn)?))
         })?;
-        let healing = &self.healing;
-        let told = findings.into_iter().filter(|(number, finding)| {
-            finding.healed.is_none()
-                || *number > healing.last_before
-                || healing.open_before.contains(number)
-        });
-        self.report.findings = told.map(|(_, finding)| finding).collect();
+        self.report.findings = findings;
         let lasts = |word: &&str| held.iter().any(|(reason, _)| reason.word() == *word);
         let of_quarantine = |word: &&str| log::HeldFor::ALL.iter().any(|one| one.word() == *word);
         let notices = &mut self.report.notices;

@@ -484,8 +484,8 @@ fn honest_relays_are_never_accused() {
         let phone = &phones[dice(3) as usize];
         match dice(10) {
             0..4 => phone.import(dice(40) as u32 + 2),
-            4 => relay.set_page(dice(4) as usize + 1),
-            5 => relay.set_page(1_000),
+            4 => relay.page(dice(4) as usize + 1),
+            5 => relay.page(1_000),
             6 => {
                 let deadline = Some(Duration::from_millis(dice(8)));
                 let report = phone.vault.sync(None, deadline, None).unwrap();
@@ -497,7 +497,7 @@ fn honest_relays_are_never_accused() {
             }
         }
     }
-    relay.set_page(1_000);
+    relay.page(1_000);
     let before = relay.envelopes();
     settle(&phones);
     for phone in &phones {

@@ -10,7 +10,7 @@ use crate::roster::{DEVICES, Operation};
 use crate::store::log::{self, Log, StoredFinding};
 use carnet_wire::{Author, DeviceId, RecordId, kind};
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every finding with its number, as people may read it: open ones first, the newest first.
 pub fn findings(conn: &Connection, keyring: &Keyring) -> Result<Vec<(i64, Finding)>> {
@@ -24,6 +24,34 @@ pub fn findings(conn: &Connection, keyring: &Keyring) -> Result<Vec<(i64, Findin
         .collect();
     let describe = |stored: StoredFinding| (stored.number, finding(keyring, &logs, stored));
     Ok(stored.into_iter().map(describe).collect())
+}
+
+/// What was known before a contact, to tell afterwards what is new.
+#[derive(Debug, Default)]
+pub struct Before {
+    open: BTreeSet<i64>,
+    last: i64,
+}
+
+impl Before {
+    /// The findings as they are now.
+    pub fn of(conn: &Connection) -> Result<Self> {
+        let findings = log::findings(conn)?;
+        let open = findings.iter().filter(|finding| finding.healed.is_none());
+        Ok(Self {
+            open: open.map(|finding| finding.number).collect(),
+            last: findings.iter().map(|one| one.number).max().unwrap_or(0),
+        })
+    }
+
+    /// What a contact has to tell: what is open, and what was healed since.
+    pub fn told(&self, conn: &Connection, keyring: &Keyring) -> Result<Vec<Finding>> {
+        let findings = findings(conn, keyring)?.into_iter();
+        let told = findings.filter(|(number, finding)| {
+            finding.healed.is_none() || *number > self.last || self.open.contains(number)
+        });
+        Ok(told.map(|(_, finding)| finding).collect())
+    }
 }
 
 fn finding(keyring: &Keyring, logs: &BTreeMap<i64, Log>, stored: StoredFinding) -> Finding {

@@ -7,7 +7,7 @@
 use super::keyring::{self, GENERAL, Keyring};
 use super::open::Unlocked;
 use super::write::{self, ChangeBuilder};
-use super::{FileReport, ImportReport, Observer, Progress, Rejection};
+use super::{FileReport, ImportReport, Observer, Phase, Progress, Rejection};
 use crate::error::{Error, Result};
 use crate::host::Clock;
 use crate::record::change::{Attachment, CHANGE_BATCH_BYTES, CHANGE_BATCH_ITEMS, Item, Origin};
@@ -110,6 +110,7 @@ struct ImportProgress<'a> {
 impl ImportProgress<'_> {
     fn check(&self, read: u64) -> Result<()> {
         let progress = Progress {
+            phase: Phase::Reading,
             done: self.before + read,
             total: Some(self.total),
         };

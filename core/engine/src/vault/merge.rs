@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
 use crate::seal::{self, Epoch, Opened};
-use crate::store::log::{self, Held, HeldFor, Place, StoredChange};
+use crate::store::log::{self, HeldFor, Place, StoredChange};
 use crate::store::{Projection, project_all};
 use carnet_wire::{
     Author, Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind,
@@ -64,6 +64,11 @@ impl Unprojected {
         if full { self.project(tx) } else { Ok(()) }
     }
 
+    /// Bytes of bodies that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Projects them. An item this build cannot use is counted as refused and stays in the change: what another device
     /// accepted, or a later build understands, is never dropped for it.
     pub fn project(&mut self, tx: &Transaction<'_>) -> Result<()> {
@@ -84,20 +89,9 @@ impl Unprojected {
     }
 }
 
-/// Merges one envelope, or holds it. `keyring` is loaded again inside when operations arrive.
+/// Merges one envelope, or holds it, and says which change it was, where that can be told: who brought it has it.
+/// `keyring` is loaded again inside when operations arrive.
 pub fn receive(
-    tx: &Transaction<'_>,
-    keyring: &mut Arc<Keyring>,
-    key: &[u8; 32],
-    unprojected: &mut Unprojected,
-    mailbox: MailboxId,
-    bytes: &[u8],
-) -> Result<Received> {
-    Ok(receive_noting(tx, keyring, key, unprojected, mailbox, bytes)?.0)
-}
-
-/// The same, and says which change it was, where that can be told: who brought it is then known to have it.
-pub fn receive_noting(
     tx: &Transaction<'_>,
     keyring: &mut Arc<Keyring>,
     key: &[u8; 32],
@@ -155,46 +149,6 @@ fn leave_life(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) 
     detect::note_copy(tx)?;
     *keyring = Arc::new(Keyring::load(tx, key)?);
     Ok(())
-}
-
-/// Tries everything in quarantine again until nothing more can be merged; returns how many were.
-pub fn retry_held(
-    tx: &Transaction<'_>,
-    keyring: &mut Arc<Keyring>,
-    key: &[u8; 32],
-    unprojected: &mut Unprojected,
-) -> Result<u64> {
-    let mut merged = 0;
-    loop {
-        let mailboxes: Vec<MailboxId> = keyring
-            .epochs
-            .iter()
-            .map(|(_, epoch)| epoch.mailbox)
-            .collect();
-        let before = merged;
-        for held in log::held_in(tx, &mailboxes)? {
-            // A fork or a refusal does not heal by itself: only what waits for something is worth opening again. What is
-            // unknown waits for a newer build, which may be the one that runs.
-            let waits = !matches!(held.reason, HeldFor::Fork | HeldFor::Refused);
-            if waits && retry(tx, keyring, key, unprojected, &held)? == Received::Merged {
-                merged += 1;
-            }
-        }
-        if merged == before {
-            return Ok(merged);
-        }
-    }
-}
-
-fn retry(
-    tx: &Transaction<'_>,
-    keyring: &mut Arc<Keyring>,
-    key: &[u8; 32],
-    unprojected: &mut Unprojected,
-    held: &Held,
-) -> Result<Received> {
-    let bytes = log::held_bytes(tx, held.envelope)?;
-    receive(tx, keyring, key, unprojected, held.mailbox, &bytes)
 }
 
 enum Outcome {

@@ -2,17 +2,23 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `paths` (what paths share) · `peer`, `meet` (direct exchange) · `file` (sync files) · `sync` · `attachments` (their bytes) · `detect`, `heal` (what is missing, and sending it again) · `history` (what people see of it) · `pairing` · `types`.
 
 mod attachments;
+mod brake;
+#[cfg(test)]
+mod deadline_tests;
 mod detect;
 mod edit;
+mod file;
 mod heal;
 #[cfg(test)]
 mod heal_tests;
 mod history;
 mod import;
+mod inbox;
 mod keyring;
+mod meet;
 mod merge;
 #[cfg(test)]
 mod merge_tests;
@@ -20,18 +26,29 @@ mod open;
 mod pairing;
 #[cfg(test)]
 mod pairing_tests;
+mod paths;
+mod peer;
 mod persons;
+mod plan;
 mod reseal;
+mod steps;
 mod sync;
 #[cfg(test)]
 mod sync_tests;
 #[cfg(test)]
 mod tests;
+mod transfers;
+#[cfg(test)]
+mod transfers_tests;
 mod types;
 mod verify;
+mod watch;
 mod write;
 
+pub use carnet_wire::stream::Role;
+pub use peer::Meeting;
 pub use types::*;
+pub use watch::WatchEvent;
 
 use crate::error::{Error, Result, VaultError};
 use crate::handover::FhirWriter;
@@ -39,13 +56,14 @@ use crate::host::{Clock, KeyStore, Transport};
 use crate::record::ids::{EntryId, ResourceId};
 use crate::seal::DeviceKeys;
 use crate::store::{self, detail, log, rebuild, views};
+use brake::Brake;
 use carnet_wire::{DeviceId, RecordId};
 use open::Unlocked;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use sync::{Brake, Exchange, RELAY};
+use sync::{Exchange, RELAY};
 
 /// What the platform lends to a vault.
 #[derive(Clone)]
@@ -334,6 +352,100 @@ impl Vault {
         deadline: Option<Duration>,
         observer: Option<&dyn Observer>,
     ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        self.exchange(relay, &|open, url| {
+            Exchange::new(open, &*self.host.transport, url)?.run(&brake)
+        })
+    }
+
+    /// [`Vault::sync`] for a background window: pushes what is sealed and stores what comes, as it is. No view changes; the
+    /// next [`Vault::sync`] or [`Vault::merge_inbox`] merges it. Needs the vault's key and nothing else.
+    pub fn sync_background(
+        &self,
+        relay: Option<&str>,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        self.exchange(relay, &|open, url| {
+            let exchange = Exchange::new(open, &*self.host.transport, url)?;
+            exchange.in_background().run(&brake)
+        })
+    }
+
+    /// Merges what [`Vault::sync_background`] stored, until all of it is merged or the deadline has passed. Costs one query
+    /// when there is nothing: call it when the app comes to the front.
+    pub fn merge_inbox(
+        &self,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        Ok(inbox::merge_all(
+            &*self.unlocked()?,
+            &Brake::new(deadline, observer),
+        )?)
+    }
+
+    /// Syncs with a relay again and again: when it has news, when this vault was written (by any process), or after a pause
+    /// where it failed. Returns when `observer` says stop, or with a failure that waiting does not mend; `event` is told what
+    /// happens. Locking the vault ends it too.
+    pub fn watch(
+        &self,
+        relay: Option<&str>,
+        observer: &dyn Observer,
+        event: &mut dyn FnMut(WatchEvent),
+    ) -> VaultResult<()> {
+        let named = relay.map(|url| url.trim_end_matches('/').to_owned());
+        watch::watch(
+            &|| self.unlocked(),
+            &|| self.sync(relay, None, Some(observer)),
+            &*self.host.transport,
+            &|open| match &named {
+                Some(url) => Ok(url.clone()),
+                None => open
+                    .store
+                    .read(read_relay)?
+                    .ok_or(Error::NotFound("a relay: name one to sync with")),
+            },
+            observer,
+            event,
+        )
+    }
+
+    /// Parts of documents that the platform's own transfer service may carry, with the remembered relay. Empty before a
+    /// sync has opened a session; one whose session has run out is refused by the relay: sync and ask again.
+    pub fn transfers(&self) -> VaultResult<Vec<Transfer>> {
+        let open = self.unlocked()?;
+        let Some(url) = open.store.read(read_relay)? else {
+            return Ok(Vec::new());
+        };
+        Ok(transfers::transfers(&open, &*self.host.transport, &url)?)
+    }
+
+    /// Says that a transfer was carried; `file` holds what a download brought, nothing more. Returns whether the document is
+    /// complete on this side. The file stays where it is.
+    pub fn finish_transfer(&self, id: &str, file: Option<&Path>) -> VaultResult<bool> {
+        let open = self.unlocked()?;
+        let url = open
+            .store
+            .read(read_relay)?
+            .ok_or(Error::NotFound("a relay: name one to sync with"))?;
+        Ok(transfers::finish(
+            &open,
+            &*self.host.transport,
+            &url,
+            id,
+            file,
+        )?)
+    }
+
+    /// Syncs with a relay as `work` says. A new one is remembered only after it served: a mistyped address must not replace
+    /// one that works.
+    fn exchange(
+        &self,
+        relay: Option<&str>,
+        work: &dyn Fn(&Unlocked, &str) -> Result<SyncReport>,
+    ) -> VaultResult<SyncReport> {
         let open = self.unlocked()?;
         let remembered = open.store.read(read_relay)?;
         let named = relay.map(|url| url.trim_end_matches('/').to_owned());
@@ -341,18 +453,67 @@ impl Vault {
             .clone()
             .or_else(|| remembered.clone())
             .ok_or(Error::NotFound("a relay: name one to sync with"))?;
-        let report = Exchange::new(&open, &*self.host.transport, &url)?
-            .run(&Brake::new(deadline, observer))?;
-        // Remembered only now: a mistyped address must not replace one that works.
+        let report = work(&open, &url)?;
         if named.is_some() && named != remembered {
             open.write(|tx| log::set_meta(tx, RELAY, url.as_bytes()))?;
         }
         Ok(report)
     }
 
+    /// One end of a direct exchange with another device, over whatever stream the caller has.
+    pub fn meet(&self, role: Role) -> VaultResult<Meeting> {
+        Ok(Meeting::begin(self.unlocked()?, role)?)
+    }
+
+    /// Exchanges directly with the device that listens at `address` (`HOST:PORT`).
+    pub fn sync_with_peer(
+        &self,
+        address: &str,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        Ok(meet::visit(self.unlocked()?, address, &brake)?)
+    }
+
+    /// Waits for other devices at `address` and exchanges with each: `announce` gets the address to type on the other
+    /// device, `met` what was exchanged with one, and says whether to go on. Ends at the deadline too.
+    pub fn listen(
+        &self,
+        address: &str,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+        announce: &mut dyn FnMut(&str),
+        met: &mut dyn FnMut(VaultResult<SyncReport>) -> bool,
+    ) -> VaultResult<()> {
+        let open = self.unlocked()?;
+        Ok(meet::host(
+            &open, address, deadline, observer, announce, met,
+        )?)
+    }
+
+    /// Exchanges with the sync file at `path`, which is made when there is none: what it holds and this vault lacks is
+    /// merged, what this vault has and it lacks is added.
+    pub fn sync_file(
+        &self,
+        path: &Path,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        Ok(file::sync(&*self.unlocked()?, path, &brake)?)
+    }
+
     /// Checks the database, every chain and every attachment; with `rebuild`, recomputes every view and compares.
     pub fn verify(&self, rebuild: bool) -> VaultResult<VerifyReport> {
         Ok(verify::verify(&*self.unlocked()?, rebuild)?)
+    }
+
+    /// Writes many notes and corrections, all or none. Those of one place travel together, up to a hundred in one envelope; the
+    /// name of a note stands at its place in the answer.
+    pub fn edit_all(&self, edits: &[NewEdit]) -> VaultResult<Vec<Option<EntryId>>> {
+        let now = self.host.clock.now();
+        Ok(edit::edit_all(&*self.unlocked()?, now, edits)?)
     }
 
     /// A digest of every view and every head: equal on devices that hold the same changes (INV-1).

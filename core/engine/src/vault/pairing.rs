@@ -16,9 +16,10 @@
 //! phone has merged every chain: a relay that gives the new one less is found out (`detect`).
 
 use super::Device;
+use super::brake::Brake;
 use super::keyring::{self, Keyring};
 use super::open::Unlocked;
-use super::sync::{Brake, Exchange, RELAY};
+use super::sync::{Exchange, RELAY};
 use super::write;
 use crate::error::{Error, Result};
 use crate::host::Transport;

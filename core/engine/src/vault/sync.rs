@@ -1,57 +1,25 @@
 //! The driver of a sync: plans, lets the session say what to send, merges what came. No transaction is open and no lock is
 //! held while a request is under way.
 
+use super::brake::{Brake, Sent};
 use super::heal::{self, Healing};
-use super::keyring::Keyring;
-use super::merge::{self, Received, Unprojected};
+use super::inbox;
 use super::open::Unlocked;
-use super::{Observer, Progress, SyncReport};
+use super::plan::covered;
+use super::steps::{self, Pace, Retry};
+use super::{Phase, SyncReport};
 use crate::error::{Error, Result};
 use crate::host::Transport;
-use crate::roster::{DEVICES, KEYRING, ROSTER};
 use crate::seal::Epoch;
-use crate::store::log::{self, FindingKind, Found, HeldFor, RelayState};
-use crate::sync::session::{self, Action, Answer, Plan, Session};
-use carnet_wire::relay::{Entry, Pull, Pulled, Pushed, code};
-use carnet_wire::{MailboxId, limits};
-use rusqlite::{Connection, Transaction};
+use crate::store::log::{self, FindingKind, Found, RelayState};
+use crate::sync::session::{self, Action, Answer, Session};
+use carnet_wire::MailboxId;
+use carnet_wire::relay::{Pushed, code};
+use rusqlite::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
-/// Bytes of envelopes merged in one transaction: a step stays well under the 250 ms a background window allows.
-const MERGE_STEP_BYTES: usize = 512 << 10;
 
 /// Setting: the relay this vault syncs with.
 pub const RELAY: &str = "relay";
-
-/// Stops a sync: by deadline, or because the caller wants it.
-pub struct Brake<'a> {
-    deadline: Option<Instant>,
-    observer: Option<&'a dyn Observer>,
-}
-
-impl<'a> Brake<'a> {
-    /// A brake that acts after `deadline`, or when `observer` says so.
-    pub fn new(deadline: Option<Duration>, observer: Option<&'a dyn Observer>) -> Self {
-        Self {
-            deadline: deadline.map(|after| Instant::now() + after),
-            observer,
-        }
-    }
-
-    /// Whether the deadline has passed. An observer that says stop is `Cancelled`.
-    pub fn check(&self, done: u64) -> Result<bool> {
-        if self
-            .observer
-            .is_some_and(|observer| !observer.progress(Progress { done, total: None }))
-        {
-            return Err(Error::Cancelled);
-        }
-        Ok(self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline))
-    }
-}
 
 /// One sync of one vault with one relay.
 pub struct Exchange<'a> {
@@ -59,21 +27,27 @@ pub struct Exchange<'a> {
     pub(super) transport: &'a dyn Transport,
     pub(super) url: String,
     /// Mailboxes read to their head.
-    drained: BTreeSet<MailboxId>,
+    pub(super) drained: BTreeSet<MailboxId>,
     /// How far each mailbox was read: the cursor that is kept may stay behind, before a hole.
-    reached: BTreeMap<MailboxId, u64>,
+    pub(super) reached: BTreeMap<MailboxId, u64>,
     /// The last number before the first one that a mailbox left out.
-    holes: BTreeMap<MailboxId, u64>,
+    pub(super) holes: BTreeMap<MailboxId, u64>,
     /// Mailboxes read again from their start, because a change appeared whose predecessor never did.
-    reread: BTreeSet<MailboxId>,
+    pub(super) reread: BTreeSet<MailboxId>,
     /// Whether everything is being exchanged again: once, or a relay could keep a device busy for ever.
-    restarted: bool,
+    pub(super) restarted: bool,
     /// Whether the relay says there is more and does not give it.
-    starved: bool,
+    pub(super) starved: bool,
     /// The first refusal of a part; the rest is exchanged before it is reported.
-    refused: Option<u16>,
+    pub(super) refused: Option<u16>,
     /// A session to keep once the relay has served something.
-    session: Option<KeptSession>,
+    pub(super) session: Option<KeptSession>,
+    /// Whether what comes is stored only, to be merged later.
+    pub(super) background: bool,
+    /// How much a step may merge.
+    pub(super) pace: Pace,
+    /// What waits in quarantine and is to be tried again.
+    pub(super) retry: Retry,
     /// What is learned of what the relay holds, and sent again.
     pub(super) healing: Healing,
     pub(super) report: SyncReport,
@@ -99,9 +73,18 @@ impl<'a> Exchange<'a> {
             starved: false,
             refused: None,
             session: None,
+            background: false,
+            pace: Pace::default(),
+            retry: Retry::load(open)?,
             healing: Healing::default(),
             report: SyncReport::default(),
         })
+    }
+
+    /// Only pushes, and stores what comes.
+    pub fn in_background(mut self) -> Self {
+        self.background = true;
+        self
     }
 
     /// Runs until everything is exchanged or the brake acts.
@@ -116,10 +99,10 @@ impl<'a> Exchange<'a> {
         if let Some(code) = self.refused {
             return Err(refusal(code));
         }
-        if self.report.complete {
+        if self.report.complete && !self.background {
             self.conclude()?;
         }
-        if self.report.complete {
+        if self.report.complete && !self.background {
             self.report.complete = self.transfer_attachments(brake)?;
         }
         self.tell()?;
@@ -142,6 +125,18 @@ impl<'a> Exchange<'a> {
         Session::new(&self.url, epochs, relay.token.filter(|_| live))
     }
 
+    /// Whether the session that was kept opens every mailbox there is now.
+    pub(super) fn has_session(&self) -> Result<bool> {
+        let keyring = self.open.keyring()?;
+        let epochs: Vec<Epoch> = keyring
+            .epochs
+            .iter()
+            .map(|(_, epoch)| epoch.clone())
+            .collect();
+        let relay = self.relay()?;
+        Ok(relay.token.is_some() && relay.covers == Some(covered(&epochs)))
+    }
+
     pub(super) fn relay(&self) -> Result<RelayState> {
         self.open.store.read(|conn| log::relay(conn, &self.url))
     }
@@ -156,60 +151,40 @@ impl<'a> Exchange<'a> {
     }
 
     fn drive(&mut self, session: &mut Session, brake: &Brake<'_>) -> Result<bool> {
+        if !self.background
+            && !inbox::merge_inbox(
+                self.open,
+                &mut self.pace,
+                &mut self.retry,
+                brake,
+                &mut self.report,
+            )?
+        {
+            return Ok(false);
+        }
+        brake.enter(Phase::Connecting);
         loop {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(false);
             }
             match session.step()? {
-                Action::Plan => session.plan(self.plan()?)?,
-                Action::Send(request) => session.answer(self.transport.send(request))?,
+                Action::Plan => {
+                    session.plan(self.plan()?)?;
+                    brake.enter(Phase::Exchanging);
+                }
+                Action::Send(request) => match brake.send(self.transport, request)? {
+                    Sent::Outcome(outcome) => session.answer(outcome)?,
+                    Sent::TooLate => return Ok(false),
+                },
                 Action::Remember(token) => self.remember(token)?,
                 Action::Merge(answer) => {
+                    brake.enter(Phase::Merging);
                     let more = self.merge(answer, brake)?;
                     session.merged(more);
                 }
                 Action::Done => return Ok(true),
             }
         }
-    }
-
-    /// What to exchange; when that is nothing, what to heal.
-    fn plan(&mut self) -> Result<Plan> {
-        let plan = self.plan_exchange()?;
-        match plan.push.is_empty() && plan.pull.is_empty() {
-            true => self.follow_up(),
-            false => Ok(plan),
-        }
-    }
-
-    fn plan_exchange(&mut self) -> Result<Plan> {
-        let keyring = self.open.keyring()?;
-        let relay = self.relay()?;
-        let plan = self.open.store.read(|conn| {
-            let most = match self.refused {
-                Some(_) => 0,
-                None => limits::MAX_PUSHED_ENVELOPES,
-            };
-            let push = log::unsent(conn, relay.acknowledged, most, limits::EXCHANGE_BATCH_BYTES)?;
-            let mut pull = Vec::new();
-            for mailbox in in_order_of_need(conn, &keyring)? {
-                if !self.drained.contains(&mailbox) {
-                    let after = match self.reached.get(&mailbox) {
-                        Some(reached) => *reached,
-                        None => log::cursor(conn, relay.number, mailbox)?,
-                    };
-                    pull.push(Pull { mailbox, after });
-                }
-            }
-            pull.truncate(limits::MAX_MAILBOXES);
-            Ok(Plan { push, pull })
-        })?;
-        for pull in &plan.pull {
-            if self.reached.insert(pull.mailbox, pull.after).is_none() && pull.after == 0 {
-                self.healing.from_start.insert(pull.mailbox);
-            }
-        }
-        Ok(plan)
     }
 
     /// Notes a session; it is kept with the first answer, so that a relay which serves nothing changes nothing.
@@ -262,7 +237,13 @@ impl<'a> Exchange<'a> {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(Vec::new());
             }
-            self.merge_mailbox(pulled, &own, brake)?;
+            match self.background {
+                true => self.store_mailbox(pulled, brake)?,
+                false => self.merge_mailbox(pulled, &own, brake)?,
+            }
+        }
+        if !self.background {
+            steps::finish_retries(self.open, &mut self.retry, brake, &mut self.report)?;
         }
         if self.progress() == before {
             self.starve();
@@ -311,28 +292,6 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Whether the relay refuses or withholds something: what it lacks cannot be told then.
-    pub(super) fn is_troubled(&self) -> bool {
-        self.starved || self.refused.is_some()
-    }
-
-    /// Has a mailbox read again from its start, once in a sync. Returns whether it is.
-    pub(super) fn read_from_start(&mut self, mailbox: MailboxId) -> Result<bool> {
-        if !self.reread.insert(mailbox) {
-            return Ok(false);
-        }
-        let relay = self.relay()?.number;
-        let before = self
-            .open
-            .store
-            .read(|conn| log::listed_in(conn, relay, mailbox))?;
-        self.healing.read_anew(mailbox, before);
-        self.reached.insert(mailbox, 0);
-        self.holes.remove(&mailbox);
-        self.drained.remove(&mailbox);
-        Ok(true)
-    }
-
     /// Whether the relay's head lies before what it gave earlier: it lost its tail without saying so.
     fn is_behind(&self, answer: &Answer) -> bool {
         answer.pulled.iter().any(|pulled| {
@@ -361,16 +320,6 @@ impl<'a> Exchange<'a> {
             self.healing.withheld = true;
             self.notice("the relay holds something back");
         }
-    }
-
-    fn mailboxes(&self) -> Result<BTreeSet<MailboxId>> {
-        Ok(self
-            .open
-            .keyring()?
-            .epochs
-            .iter()
-            .map(|(_, epoch)| epoch.mailbox)
-            .collect())
     }
 
     /// A relay that no longer knows a mailbox gets it registered again with the next session.
@@ -417,141 +366,11 @@ impl<'a> Exchange<'a> {
             self.keep(|tx, relay| {
                 log::acknowledge(tx, relay.number, outbox)?;
                 stored.iter().try_for_each(|(mailbox, place)| {
-                    log::list(tx, relay.number, *mailbox, &heal::runs(&[*place]))
+                    log::list(tx, relay.number, *mailbox, &heal::runs([place]))
                 })
             })?;
         }
         Ok(places)
-    }
-
-    /// Merges what one mailbox brought, in steps: a step's rows and its cursor are one transaction (INV-7).
-    fn merge_mailbox(
-        &mut self,
-        mut pulled: Pulled,
-        own: &BTreeSet<(MailboxId, u64)>,
-        brake: &Brake<'_>,
-    ) -> Result<()> {
-        let mailbox = pulled.mailbox;
-        if pulled.refused != 0 {
-            self.refused.get_or_insert(pulled.refused);
-            self.drained.insert(mailbox);
-            return Ok(());
-        }
-        pulled.entries.sort_by_key(|entry| entry.seq);
-        check_numbers(&pulled)?;
-        let mut entries = pulled.entries.as_slice();
-        while !entries.is_empty() {
-            if brake.check(self.report.sent + self.report.received)? {
-                return Ok(());
-            }
-            let (step, rest) = split_step(entries);
-            if self.merge_step(mailbox, step)? && self.read_from_start(mailbox)? {
-                return Ok(());
-            }
-            entries = rest;
-        }
-        let reached = self.reached.get(&mailbox).copied().unwrap_or(0);
-        if reached >= pulled.head {
-            if !self.holes.contains_key(&mailbox) {
-                self.pass_own(mailbox, reached, own)?;
-            }
-            self.drained.insert(mailbox);
-            self.read_to_end(mailbox)?;
-        }
-        Ok(())
-    }
-
-    /// Moves the cursor past what this exchange pushed right behind the head it read, so that it is not sent back. Where
-    /// another device wrote in between, the numbers have a hole there and the next pull reads on from it.
-    fn pass_own(
-        &self,
-        mailbox: MailboxId,
-        mut reached: u64,
-        own: &BTreeSet<(MailboxId, u64)>,
-    ) -> Result<u64> {
-        let before = reached;
-        while own.contains(&(mailbox, reached + 1)) {
-            reached += 1;
-        }
-        if reached > before {
-            self.keep(|tx, relay| log::advance_cursor(tx, relay.number, mailbox, reached))?;
-        }
-        Ok(reached)
-    }
-
-    /// The same after a push alone: of what was sent again nothing need come back.
-    fn pass_sent(&mut self, own: &BTreeSet<(MailboxId, u64)>) -> Result<()> {
-        let mailboxes: BTreeSet<MailboxId> = own.iter().map(|(mailbox, _)| *mailbox).collect();
-        for mailbox in mailboxes {
-            let reached = self.reached.get(&mailbox).copied();
-            if let Some(reached) = reached.filter(|_| !self.holes.contains_key(&mailbox)) {
-                let reached = self.pass_own(mailbox, reached, own)?;
-                self.reached.insert(mailbox, reached);
-            }
-        }
-        Ok(())
-    }
-
-    /// Merges a step. Returns whether a change came whose predecessor did not: an omission, if it lies further back.
-    fn merge_step(&mut self, mailbox: MailboxId, step: &[Entry]) -> Result<bool> {
-        let key = &self.open.database_key;
-        let mut merged = 0;
-        let mut gap = false;
-        let reached = self.read_on(mailbox, step);
-        let hole = self.holes.get(&mailbox).copied();
-        let mut news = BTreeSet::new();
-        let mut places = Vec::new();
-        self.keep(|tx, relay| {
-            let mut keyring = self.open.keyring_in(tx)?;
-            let mut unprojected = Unprojected::default();
-            for entry in step {
-                let held = log::is_held(tx, entry.id())?;
-                let (received, place) = merge::receive_noting(
-                    tx,
-                    &mut keyring,
-                    key,
-                    &mut unprojected,
-                    mailbox,
-                    &entry.envelope,
-                )?;
-                places.extend(place);
-                match received {
-                    Received::Merged => merged += 1,
-                    Received::Known => {}
-                    Received::Held(reason) => {
-                        gap |= reason == HeldFor::Gap && !held;
-                        news.insert(reason.word());
-                    }
-                }
-            }
-            if merged > 0 {
-                merged += merge::retry_held(tx, &mut keyring, key, &mut unprojected)?;
-            }
-            unprojected.project(tx)?;
-            log::list(tx, relay.number, mailbox, &heal::runs(&places))?;
-            match hole {
-                Some(hole) if log::has_gap(tx, mailbox)? => {
-                    log::rewind_cursor(tx, relay.number, mailbox, hole)
-                }
-                _ => log::advance_cursor(tx, relay.number, mailbox, reached),
-            }
-        })?;
-        self.report.received += merged;
-        self.healing.note(mailbox, &places);
-        news.into_iter().for_each(|word| self.notice(word));
-        Ok(gap)
-    }
-
-    /// Notes how far a step reads, and the first hole in its numbers.
-    fn read_on(&mut self, mailbox: MailboxId, step: &[Entry]) -> u64 {
-        let reached = self.reached.entry(mailbox).or_default();
-        for entry in step {
-            if entry.seq > *reached + 1 {
-                self.holes.entry(mailbox).or_insert(*reached);
-            }
-            *reached = entry.seq.max(*reached);
-        }
-        *reached
     }
 
     pub(super) fn notice(&mut self, word: &'static str) {
@@ -577,55 +396,4 @@ fn wholly_refused(answer: &Answer) -> Option<u16> {
     let mut codes = pushed.chain(answer.pulled.iter().map(|pulled| pulled.refused));
     let first = codes.next()?;
     (first != 0 && codes.all(|code| code != 0)).then_some(first)
-}
-
-/// A number outside of what the relay itself says, or of what a database can hold, would spoil the cursor.
-fn check_numbers(pulled: &Pulled) -> Result<()> {
-    let highest = pulled.head.min(i64::MAX.cast_unsigned());
-    let sound = |entry: &Entry| (1..=highest).contains(&entry.seq);
-    if !pulled.entries.iter().all(sound) {
-        return Err(Error::Invalid("the relay's numbers contradict each other"));
-    }
-    Ok(())
-}
-
-/// Cuts the entries of one step: at least one, at most [`MERGE_STEP_BYTES`].
-fn split_step(entries: &[Entry]) -> (&[Entry], &[Entry]) {
-    let mut size = 0;
-    let fits = entries.iter().take_while(|entry| {
-        size += entry.envelope.len();
-        size <= MERGE_STEP_BYTES
-    });
-    entries.split_at(fits.count().max(1).min(entries.len()))
-}
-
-/// A name for a set of mailboxes: a session token is good for exactly the set it was opened for.
-fn covered(epochs: &[Epoch]) -> [u8; 32] {
-    let mailboxes: BTreeSet<MailboxId> = epochs.iter().map(|epoch| epoch.mailbox).collect();
-    let mut hasher = blake3::Hasher::new_derive_key("carnet/1 session covers");
-    mailboxes.iter().for_each(|mailbox| {
-        hasher.update(mailbox.as_ref());
-    });
-    *hasher.finalize().as_bytes()
-}
-
-/// Mailboxes in the order that lets each be understood when it arrives: devices, keys, rosters, then data.
-fn in_order_of_need(conn: &Connection, keyring: &Keyring) -> Result<Vec<MailboxId>> {
-    let names: BTreeMap<i64, String> = log::logs(conn)?
-        .into_iter()
-        .map(|log| (log.number, log.name))
-        .collect();
-    let need = |log: &i64| match names.get(log).map(String::as_str) {
-        Some(DEVICES) => 0,
-        Some(KEYRING) => 1,
-        Some(ROSTER) => 2,
-        _ => 3,
-    };
-    let mut mailboxes: Vec<(i32, MailboxId)> = keyring
-        .epochs
-        .iter()
-        .map(|(log, epoch)| (need(log), epoch.mailbox))
-        .collect();
-    mailboxes.sort_unstable();
-    Ok(mailboxes.into_iter().map(|(_, mailbox)| mailbox).collect())
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::{
     Challenge, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem, Pulled, Pushed,
-    Session, code,
+    Session, Wait, Waited, code,
 };
 use carnet_wire::{Canonical, Envelope, MailboxId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,6 +19,8 @@ use tempfile::TempDir;
 pub(super) const URL: &str = "https://relay.test";
 /// Another relay, where a test has one.
 pub(super) const SECOND: &str = "https://second.test";
+const NOT_A_RELAY: &str =
+    "what answered is not a Carnet relay: check its address, or log in to this network first";
 
 type Outcome = std::result::Result<HttpResponse, HostError>;
 type Mischief = Box<dyn FnMut(&str, Outcome) -> Outcome + Send>;
@@ -33,8 +35,9 @@ struct Inner {
     boxes: BTreeMap<MailboxId, Vec<Vec<u8>>>,
     registered: BTreeSet<MailboxId>,
     tokens: BTreeSet<String>,
-    blobs: HashMap<String, Vec<u8>>,
+    blobs: HashMap<String, (Vec<u8>, usize)>,
     page: usize,
+    wolf: bool,
     refuse_push_from: Option<usize>,
     paths: Vec<String>,
     mischief: Option<Mischief>,
@@ -51,6 +54,7 @@ impl FakeRelay {
                 tokens: BTreeSet::new(),
                 blobs: HashMap::new(),
                 page: 1_000,
+                wolf: false,
                 refuse_push_from: None,
                 paths: Vec::new(),
                 mischief: None,
@@ -107,10 +111,6 @@ impl FakeRelay {
         self.inner().generation = generation;
     }
 
-    pub(super) fn set_page(&self, page: usize) {
-        self.inner().page = page;
-    }
-
     pub(super) fn refuse_pushes(&self) {
         self.inner().refuse_push_from = Some(0);
     }
@@ -118,6 +118,32 @@ impl FakeRelay {
     /// Answers for [`SECOND`], too, as another relay.
     pub(super) fn with_second(&self, second: Arc<FakeRelay>) {
         self.inner().second = Some(second);
+    }
+
+    /// How many envelopes an answer carries.
+    pub(super) fn page(&self, entries: usize) {
+        self.inner().page = entries;
+    }
+
+    /// The answer to a wait, once there is something to tell.
+    pub(super) fn news(&self, body: &[u8]) -> Option<HttpResponse> {
+        let inner = self.inner();
+        let wait = Wait::from_canonical(body).unwrap();
+        let moved: Vec<MailboxId> = wait
+            .pulls
+            .iter()
+            .filter(|pull| inner.boxes.get(&pull.mailbox).map_or(0, Vec::len) as u64 != pull.after)
+            .map(|pull| pull.mailbox)
+            .collect();
+        (!moved.is_empty()).then(|| {
+            let generation = inner.generation;
+            ok(Waited { generation, moved }.to_canonical())
+        })
+    }
+
+    /// Answers every wait at once and says that everything moved.
+    pub(super) fn cry_wolf(&self) {
+        self.inner().wolf = true;
     }
 
     pub(super) fn envelopes(&self) -> usize {
@@ -153,8 +179,19 @@ impl Inner {
             "/v1/session" => self.open(&request.body),
             _ if !known => refuse(401, code::NO_SESSION),
             "/v1/exchange" => self.exchange(&request.body),
+            "/v1/wait" => self.wait(&request.body),
             _ => self.blob(request, path),
         }
+    }
+
+    fn wait(&self, body: &[u8]) -> HttpResponse {
+        let wait = Wait::from_canonical(body).unwrap();
+        let moved = wait.pulls.iter().filter(|_| self.wolf);
+        ok(Waited {
+            generation: self.generation,
+            moved: moved.map(|pull| pull.mailbox).collect(),
+        }
+        .to_canonical())
     }
 
     fn open(&mut self, body: &[u8]) -> HttpResponse {
@@ -211,19 +248,37 @@ impl Inner {
     }
 
     fn blob(&mut self, request: &HttpRequest, path: String) -> HttpResponse {
-        let held = self.blobs.get(&path);
+        let header = |name| {
+            let found = request.headers.iter().find(|(key, _)| *key == name);
+            found.map_or(0, |(_, value)| value.parse().unwrap())
+        };
+        let (held, total) = self.blobs.entry(path).or_default();
         match request.method {
-            Method::Put => {
-                self.blobs
-                    .entry(path)
-                    .or_default()
-                    .extend_from_slice(&request.body);
+            Method::Put if header("upload-offset") == held.len() => {
+                *total = header("upload-length");
+                held.extend_from_slice(&request.body);
                 ok(Vec::new())
             }
-            _ if held.is_none() => refuse(404, code::NOT_FOUND),
-            _ => ok(held.cloned().unwrap()),
+            Method::Put => refuse(409, code::INTERNAL),
+            _ if held.is_empty() || held.len() < *total => {
+                let mut missing = refuse(404, code::NOT_FOUND);
+                let offset = ("upload-offset".to_owned(), held.len().to_string());
+                missing.headers.push(offset);
+                missing
+            }
+            Method::Head => ok(Vec::new()),
+            _ => ok(ranged(held, request)),
         }
     }
+}
+
+/// The bytes a request asks for.
+fn ranged(held: &[u8], request: &HttpRequest) -> Vec<u8> {
+    let range = request.headers.iter().find(|(key, _)| *key == "range");
+    let range = range.unwrap().1.strip_prefix("bytes=").unwrap();
+    let (first, last) = range.split_once('-').unwrap();
+    let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+    held[first.min(held.len())..(last + 1).min(held.len())].to_vec()
 }
 
 impl Transport for FakeRelay {
@@ -431,11 +486,13 @@ fn a_sync_that_fails_writes_nothing() {
     relay.spoil(|_, _| Err(HostError::Offline));
     check(VaultError::Offline);
     relay.spoil(|_, _| Ok(ok(b"<html>".to_vec())));
-    check(VaultError::InvalidInput("the bytes are malformed"));
+    check(VaultError::RelayGarbled(NOT_A_RELAY));
     relay.spoil(|_, _| Ok(refuse(403, code::FORBIDDEN)));
     check(VaultError::RelayRefused(code::FORBIDDEN));
     relay.spoil(|_, _| Ok(refuse(503, code::BUSY)));
-    check(VaultError::RelayFull);
+    check(VaultError::RelayFull {
+        retry_after: Some(7),
+    });
     relay.spoil(|path, outcome| match path {
         "exchange" => Ok(refuse(401, code::NO_SESSION)),
         _ => outcome,
@@ -445,7 +502,7 @@ fn a_sync_that_fails_writes_nothing() {
         "exchange" => Ok(ok(b"garbage".to_vec())),
         _ => outcome,
     });
-    check(VaultError::InvalidInput("the bytes are malformed"));
+    check(VaultError::RelayGarbled(NOT_A_RELAY));
     relay.spoil_replies(|reply| {
         reply.pushed.fill(Pushed::Refused(code::FORBIDDEN));
         reply
@@ -618,11 +675,11 @@ fn envelopes_of_other_mailboxes_are_held() {
 #[test]
 fn swapped_mailboxes_and_entries_nobody_asked_for_are_an_error() {
     heals(
-        |report, _| assert!(matches!(report, Err(VaultError::InvalidInput(_)))),
+        |report, _| assert!(matches!(report, Err(VaultError::RelayGarbled(_)))),
         |reply| reply.pulled.reverse(),
     );
     heals(
-        |report, _| assert!(matches!(report, Err(VaultError::InvalidInput(_)))),
+        |report, _| assert!(matches!(report, Err(VaultError::RelayGarbled(_)))),
         |reply| {
             let mut more = reply.pulled[0].clone();
             more.mailbox = MailboxId([9; 32]);
@@ -654,7 +711,7 @@ fn a_head_that_is_never_reached_ends_the_sync() {
 fn absurd_numbers_are_an_error_and_do_not_move_the_cursor() {
     for (seq, head) in [(1 << 63, u64::MAX), (1 << 62, 4), (0, 4)] {
         heals(
-            |report, _| assert!(matches!(report, Err(VaultError::InvalidInput(_)))),
+            |report, _| assert!(matches!(report, Err(VaultError::RelayGarbled(_)))),
             move |reply| {
                 filled(reply).for_each(|pulled| {
                     pulled.head = head;
@@ -763,7 +820,10 @@ fn a_full_relay_takes_what_it_can_and_still_gives() {
     new.sync().unwrap();
     (2..5).for_each(|id| old.import(id));
     relay.inner().refuse_push_from = Some(1);
-    assert_eq!(old.sync().unwrap_err(), VaultError::RelayFull);
+    assert_eq!(
+        old.sync().unwrap_err(),
+        VaultError::RelayFull { retry_after: None }
+    );
     assert_eq!((old.vault.stats(None).unwrap().unsent, old.rows()), (2, 5));
     relay.be_honest();
     assert!(old.sync().unwrap().complete);

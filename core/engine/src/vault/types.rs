@@ -3,6 +3,7 @@
 pub use crate::handover::ExportFormat;
 pub use crate::store::log::{FindingKind, Severity};
 
+use crate::record::ids::ResourceId;
 use carnet_wire::{DeviceId, RecordId};
 use std::path::PathBuf;
 
@@ -30,16 +31,57 @@ pub enum OpenWarning {
     AnchorMissing,
 }
 
+/// What a long call is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Reading a file.
+    #[default]
+    Reading,
+    /// Opening a session with the relay.
+    Connecting,
+    /// Waiting for the relay's answer.
+    Exchanging,
+    /// Merging what came.
+    Merging,
+    /// Moving the bytes of documents.
+    Documents,
+    /// Waiting for news.
+    Waiting,
+}
+
+/// Something a person writes about a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewEdit {
+    /// A note.
+    Note {
+        /// Which resource.
+        on: ResourceId,
+        /// The note.
+        text: String,
+    },
+    /// A value beside the source's.
+    Correction {
+        /// Which resource.
+        on: ResourceId,
+        /// `display`, `when`, `value`, `unit`, `status`, or a FHIR element path.
+        field: String,
+        /// What it should say.
+        value: String,
+    },
+}
+
 /// How far a long call is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
     /// Units done: bytes read for an import, envelopes for a sync.
     pub done: u64,
     /// Units in all, where known.
     pub total: Option<u64>,
 }
 
-/// Watches long work and may stop it. Called at most some ten times a second.
+/// Watches long work and may stop it: asked between steps, and some twenty times a second while the network is waited for.
 pub trait Observer: Send + Sync {
     /// Reports progress. `false` cancels: what was committed stays, the call returns `Cancelled`.
     fn progress(&self, progress: Progress) -> bool;
@@ -102,6 +144,8 @@ pub struct SyncReport {
     pub sent: u64,
     /// Envelopes received and merged.
     pub received: u64,
+    /// Envelopes received and stored in the background, to be merged later.
+    pub stored: u64,
     /// Envelopes now in quarantine.
     pub quarantined: u64,
     /// Bytes sent, HTTP bodies.
@@ -116,6 +160,34 @@ pub struct SyncReport {
     pub notices: Vec<&'static str>,
     /// What is found wrong now, and what this sync healed.
     pub findings: Vec<Finding>,
+}
+
+/// Which way a transfer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// `PUT`, to the relay.
+    Upload,
+    /// `GET`, from the relay.
+    Download,
+}
+
+/// One part of one sealed document, for the platform's own transfer service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// Names it to [`crate::Vault::finish_transfer`].
+    pub id: String,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Where: a mailbox and a hash, nothing readable.
+    pub url: String,
+    /// Headers to send, among them the range of a download. The token in them opens ciphertext only, for an hour.
+    pub headers: Vec<(String, String)>,
+    /// Where in the document the part begins.
+    pub offset: u64,
+    /// Bytes of the part.
+    pub length: u64,
+    /// What to send: `length` bytes of this file from `offset` on. None for a download.
+    pub file: Option<PathBuf>,
 }
 
 /// What a check of the vault found.

@@ -2,6 +2,7 @@
 
 use crate::client::{Answer, Client, MAILBOX, TestRelay, connect, envelope, exchange};
 use carnet_wire::Canonical;
+use carnet_wire::relay::code;
 use std::io::{BufReader, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
@@ -113,5 +114,18 @@ fn no_answer_repeats_what_was_sent() {
             String::from_utf8_lossy(&answer.body)
         );
         assert!(answer.status >= 400 && !said.contains(canary), "{said}");
+    }
+}
+
+#[test]
+fn a_refused_request_is_heard_out_so_that_the_answer_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = TestRelay::start(folder.path());
+    let mut client = Client::new(relay.address);
+    // More than the sockets hold: the relay knows after the head that the token is worth nothing.
+    let body = vec![0x40; 6 << 20];
+    for _ in 0..3 {
+        let answer = client.post("/v1/exchange", &body);
+        assert_eq!((answer.status, answer.problem()), (401, code::NO_SESSION));
     }
 }

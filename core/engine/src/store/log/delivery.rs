@@ -7,6 +7,9 @@ use crate::error::Result;
 use carnet_wire::{BlobId, EnvelopeId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// How often a relay may give something else than the document that was asked for.
+pub const MAX_REFUSALS: u32 = 3;
+
 /// Puts a sealed change in the outbox.
 pub fn enqueue(conn: &Connection, change: i64, mailbox: MailboxId, bytes: &[u8]) -> Result<()> {
     conn.prepare_cached(
@@ -96,7 +99,14 @@ pub fn set_generation(conn: &Connection, relay: &RelayState, generation: u64) ->
 /// Forgets what a relay gave and was seen to hold: all of it is read again, and what it then does not list is sent again,
 /// this device's changes and others'. What was acknowledged stays so, or a phone would send its whole history.
 pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
-    for table in ["cursor", "delivered", "listed", "audited", "resent"] {
+    for table in [
+        "cursor",
+        "delivered",
+        "transfer",
+        "listed",
+        "audited",
+        "resent",
+    ] {
         conn.execute(&format!("DELETE FROM {table} WHERE relay = ?1"), [relay])?;
     }
     Ok(())
@@ -138,6 +148,12 @@ pub fn unsent(
         });
     }
     Ok(batch)
+}
+
+/// The last row of the outbox: it grows with everything that is written here.
+pub fn newest_outbox(conn: &Connection) -> Result<i64> {
+    let mut query = conn.prepare_cached("SELECT coalesce(max(outbox), 0) FROM outbox")?;
+    Ok(query.query_row([], |row| row.get(0))?)
 }
 
 /// How many envelopes a relay has not acknowledged; all of them where no relay is known.
@@ -185,20 +201,17 @@ pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u
     Ok(())
 }
 
-/// Notes that a relay holds the bytes of an attachment.
+/// Notes that the bytes of an attachment are both here and at a relay.
 pub fn set_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<()> {
     conn.execute(
         "INSERT INTO delivered VALUES (?1, ?2) ON CONFLICT DO NOTHING",
         params![relay, blob],
     )?;
+    conn.execute(
+        "DELETE FROM transfer WHERE relay = ?1 AND blob = ?2",
+        params![relay, blob],
+    )?;
     Ok(())
-}
-
-/// Whether a relay is known to hold the bytes of an attachment.
-pub fn is_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<bool> {
-    Ok(conn
-        .prepare_cached("SELECT 1 FROM delivered WHERE relay = ?1 AND blob = ?2")?
-        .exists(params![relay, blob])?)
 }
 
 /// A sealed document some change names.
@@ -208,23 +221,84 @@ pub struct NamedBlob {
     pub log: i64,
     /// Hash of the ciphertext.
     pub blob: BlobId,
-    /// Length of the ciphertext.
+    /// Length of the ciphertext, as its author says.
     pub sealed_size: u64,
+    /// Bytes the platform's transfer service has sent to the relay.
+    pub sent: u64,
 }
 
-/// Every sealed document that merged changes name, the newest first.
-pub fn named_blobs(conn: &Connection) -> Result<Vec<NamedBlob>> {
+/// Sealed documents that merged changes name and whose bytes are not known to be on both sides: what was asked for in vain
+/// least often first, then the newest.
+pub fn missing_blobs(conn: &Connection, relay: i64) -> Result<Vec<NamedBlob>> {
     let mut query = conn.prepare_cached(
-        "SELECT min(log), blob, max(sealed_size) FROM attachment GROUP BY blob ORDER BY max(origin) DESC",
+        "SELECT min(log), a.blob, max(sealed_size), coalesce(t.sent, 0) FROM attachment a
+         LEFT JOIN transfer t ON t.relay = ?1 AND t.blob = a.blob
+         WHERE NOT EXISTS (SELECT 1 FROM delivered d WHERE d.relay = ?1 AND d.blob = a.blob)
+         AND coalesce(t.refusals, 0) < ?2
+         GROUP BY a.blob ORDER BY coalesce(t.tries, 0), max(origin) DESC",
     )?;
-    let rows = query.query_map([], |row| {
+    let rows = query.query_map(params![relay, MAX_REFUSALS], |row| {
         Ok(NamedBlob {
             log: row.get(0)?,
             blob: BlobId(row.get(1)?),
             sealed_size: row.get(2)?,
+            sent: row.get(3)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Every sealed document that merged changes name, the newest first.
+pub fn named_blobs(conn: &Connection) -> Result<Vec<NamedBlob>> {
+    // Nothing is kept of a relay with the number 0.
+    missing_blobs(conn, 0)
+}
+
+/// The document of this name, as merged changes describe it.
+pub fn named_blob(conn: &Connection, relay: i64, blob: BlobId) -> Result<Option<NamedBlob>> {
+    let mut query = conn.prepare_cached(
+        "SELECT min(log), max(sealed_size), coalesce((SELECT sent FROM transfer WHERE relay = ?1 AND blob = ?2), 0)
+         FROM attachment WHERE blob = ?2 HAVING count(*) > 0",
+    )?;
+    let found = query.query_row(params![relay, blob.as_ref()], |row| {
+        Ok(NamedBlob {
+            log: row.get(0)?,
+            blob,
+            sealed_size: row.get(1)?,
+            sent: row.get(2)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Notes that a document was asked for in vain: others go first next time.
+pub fn count_try(conn: &Connection, relay: i64, blob: BlobId) -> Result<()> {
+    count(conn, relay, blob, "tries")
+}
+
+/// Notes that what a relay gave was not the document. After [`MAX_REFUSALS`] it is not asked for any more: a member who gives
+/// a large document a wrong name must not cost its bytes at every sync.
+pub fn count_refusal(conn: &Connection, relay: i64, blob: BlobId) -> Result<()> {
+    count(conn, relay, blob, "refusals")
+}
+
+fn count(conn: &Connection, relay: i64, blob: BlobId, column: &str) -> Result<()> {
+    conn.prepare_cached(&format!(
+        "INSERT INTO transfer (relay, blob, {column}) VALUES (?1, ?2, 1)
+         ON CONFLICT DO UPDATE SET {column} = {column} + 1"
+    ))?
+    .execute(params![relay, blob.as_ref()])?;
+    Ok(())
+}
+
+/// Notes how much of a document the platform's transfer service has sent.
+pub fn set_sent(conn: &Connection, relay: i64, blob: BlobId, sent: u64) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO transfer (relay, blob, sent) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET sent = excluded.sent",
+    )?
+    .execute(params![relay, blob.as_ref(), sent])?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -280,6 +354,43 @@ mod tests {
         assert_eq!(listed.missing(&author(7), 5).len(), 1);
         assert_eq!(listed, Runs::default());
         assert_eq!(cursor(&conn, known.number, BOX).unwrap(), 0);
+    }
+
+    #[test]
+    fn documents_are_asked_for_in_turn_and_wrong_ones_no_more() {
+        let conn = outbox(0);
+        conn.execute_batch(include_str!("../schema/views.sql"))
+            .unwrap();
+        conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        let relay = ensure_relay(&conn, "r").unwrap().number;
+        for (origin, byte) in [(1, 1_u8), (2, 2), (3, 3)] {
+            conn.execute(
+                "INSERT INTO attachment VALUES (1, ?2, ?1, ?3, 0, x'', 5, 9, 'text/plain')",
+                params![[byte; 32], [byte; 16], origin],
+            )
+            .unwrap();
+        }
+        let missing = || -> Vec<u8> {
+            let named = missing_blobs(&conn, relay).unwrap();
+            named.iter().map(|named| named.blob.0[0]).collect()
+        };
+        assert_eq!(missing(), [3, 2, 1]);
+        count_try(&conn, relay, BlobId([3; 32])).unwrap();
+        assert_eq!(missing(), [2, 1, 3]);
+        for _ in 0..MAX_REFUSALS {
+            assert_eq!(missing(), [2, 1, 3]);
+            count_refusal(&conn, relay, BlobId([2; 32])).unwrap();
+        }
+        assert_eq!(missing(), [1, 3]);
+        set_sent(&conn, relay, BlobId([1; 32]), 4).unwrap();
+        set_sent(&conn, relay, BlobId([1; 32]), 7).unwrap();
+        let sent = |blob| named_blob(&conn, relay, blob).unwrap().map(|one| one.sent);
+        assert_eq!(sent(BlobId([1; 32])), Some(7));
+        assert_eq!(sent(BlobId([9; 32])), None);
+        set_delivered(&conn, relay, &[1; 32]).unwrap();
+        assert_eq!((missing(), sent(BlobId([1; 32]))), (vec![3], Some(0)));
+        start_over(&conn, relay).unwrap();
+        assert_eq!(missing(), [3, 2, 1]);
     }
 
     #[test]

@@ -21,8 +21,6 @@ pub enum FindingKind {
     BelowFloor,
     /// A device signed two histories.
     Fork,
-    /// Two places show different histories of a device; which is true is not proven yet.
-    SplitView,
     /// The relay no longer has what it had, and does not say so.
     RelayRolledBack,
     /// The relay was put back from a backup, and says so.
@@ -48,12 +46,11 @@ pub enum Severity {
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Gap,
         Self::Omission,
         Self::BelowFloor,
         Self::Fork,
-        Self::SplitView,
         Self::RelayRolledBack,
         Self::RelayRestored,
         Self::Withheld,
@@ -68,7 +65,6 @@ impl FindingKind {
             Self::Omission => "omission",
             Self::BelowFloor => "below-floor",
             Self::Fork => "fork",
-            Self::SplitView => "split-view",
             Self::RelayRolledBack => "relay-rolled-back",
             Self::RelayRestored => "relay-restored",
             Self::Withheld => "withheld",
@@ -84,7 +80,7 @@ impl FindingKind {
             Self::Gap | Self::Omission | Self::BelowFloor | Self::Withheld | Self::Unreadable => {
                 Severity::Warning
             }
-            Self::Fork | Self::SplitView | Self::RelayRolledBack => Severity::Alarm,
+            Self::Fork | Self::RelayRolledBack => Severity::Alarm,
         }
     }
 

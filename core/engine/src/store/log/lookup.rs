@@ -2,7 +2,8 @@
 
 use super::{StoredChange, read_author};
 use crate::error::Result;
-use carnet_wire::{Author, ChangeId};
+use carnet_wire::stream::Tip;
+use carnet_wire::{Author, BlobId, ChangeId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// A change by its local number; `None` when there is none. One that a snapshot replaced has an empty header.
@@ -24,17 +25,6 @@ fn read_change(row: &Row<'_>) -> rusqlite::Result<StoredChange> {
         signature: signature.try_into().unwrap_or([0; 64]),
         body: row.get(5)?,
     })
-}
-
-/// How far one author's chain has been merged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tip {
-    /// Whose chain.
-    pub author: Author,
-    /// The last number.
-    pub seq: u64,
-    /// The change with that number.
-    pub id: ChangeId,
 }
 
 /// Every chain of a log with its last change, sorted by author.
@@ -76,26 +66,76 @@ pub fn change_at(
         .optional()?)
 }
 
-/// The local numbers of an author's changes after `seq`, in the order of their chain, at most `most`.
+/// Logical time and local number of an author's changes after `seq`, in the order of their chain. Those whose bytes a
+/// snapshot replaced are left out: there is nothing to send.
 pub fn changes_after(
     conn: &Connection,
     log: i64,
     author: &Author,
     seq: u64,
-    most: usize,
-) -> Result<Vec<i64>> {
+) -> Result<Vec<(u64, i64)>> {
     let mut query = conn.prepare_cached(
-        "SELECT change FROM change JOIN author USING (author)
-         WHERE log = ?1 AND device = ?2 AND incarnation = ?3 AND seq > ?4 ORDER BY seq LIMIT ?5",
+        "SELECT lamport, change FROM change JOIN author USING (author)
+         WHERE log = ?1 AND device = ?2 AND incarnation = ?3 AND seq > ?4 AND length(header) > 0 ORDER BY seq",
     )?;
     let place = params![
         log,
         author.device.as_ref(),
         author.incarnation.as_ref(),
-        seq,
-        most as i64
+        seq
     ];
-    let rows = query.query_map(place, |row| row.get(0))?;
+    let rows = query.query_map(place, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Logical time and local number of every change of a log that can be sent.
+pub fn sendable(conn: &Connection, log: i64) -> Result<Vec<(u64, i64)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT lamport, change FROM change WHERE log = ?1 AND length(header) > 0 ORDER BY lamport, change",
+    )?;
+    let rows = query.query_map([log], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The local number of a change that has been merged.
+pub fn number_of(conn: &Connection, id: ChangeId) -> Result<Option<i64>> {
+    let mut query = conn.prepare_cached("SELECT change FROM change WHERE id = ?1")?;
+    Ok(query
+        .query_row([id.as_ref()], |row| row.get(0))
+        .optional()?)
+}
+
+/// Rows of the outbox that were sealed for a mailbox and whose change lies after `seq` in its author's chain.
+pub fn sealed_for(
+    conn: &Connection,
+    mailbox: MailboxId,
+    author: &Author,
+    seq: u64,
+) -> Result<Vec<(u64, i64)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT lamport, outbox FROM outbox JOIN change USING (change) JOIN author USING (author)
+         WHERE mailbox = ?1 AND device = ?2 AND incarnation = ?3 AND seq > ?4 ORDER BY outbox",
+    )?;
+    let place = params![
+        mailbox.as_ref(),
+        author.device.as_ref(),
+        author.incarnation.as_ref(),
+        seq
+    ];
+    let rows = query.query_map(place, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The bytes of a row of the outbox, if they are still there.
+pub fn sealed_bytes(conn: &Connection, outbox: i64) -> Result<Option<Vec<u8>>> {
+    let mut query = conn.prepare_cached("SELECT bytes FROM outbox WHERE outbox = ?1")?;
+    Ok(query.query_row([outbox], |row| row.get(0)).optional()?)
+}
+
+/// The logs in which a change names a sealed document.
+pub fn logs_naming(conn: &Connection, blob: BlobId) -> Result<Vec<i64>> {
+    let mut query = conn.prepare_cached("SELECT DISTINCT log FROM attachment WHERE blob = ?1")?;
+    let rows = query.query_map([blob.as_ref()], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -130,10 +170,10 @@ pub fn authors(conn: &Connection) -> Result<Vec<Author>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::ensure_log;
     use super::super::tests::{author, change as append, database};
+    use super::super::{enqueue, ensure_log};
     use super::*;
-    use carnet_wire::{CompartmentId, RecordId};
+    use carnet_wire::{CompartmentId, MailboxId, RecordId};
 
     const NONE: ChangeId = ChangeId([0; 32]);
 
@@ -151,9 +191,11 @@ mod tests {
                 .collect::<Vec<_>>(),
             [(author(3), 1, other), (author(9), 2, second)]
         );
-        assert_eq!(changes_after(&conn, log, &author(9), 0, 9).unwrap(), [1, 2]);
-        assert_eq!(changes_after(&conn, log, &author(9), 0, 1).unwrap(), [1]);
-        assert_eq!(changes_after(&conn, log, &author(9), 1, 9).unwrap(), [2]);
+        assert_eq!(
+            changes_after(&conn, log, &author(9), 0).unwrap(),
+            [(1, 1), (2, 2)]
+        );
+        assert_eq!(changes_after(&conn, log, &author(9), 1).unwrap(), [(2, 2)]);
         assert_eq!(
             change_at(&conn, log, &author(9), 2).unwrap(),
             Some((2, second))
@@ -161,5 +203,32 @@ mod tests {
         assert_eq!(change_at(&conn, log, &author(9), 3).unwrap(), None);
         assert_eq!(change(&conn, 2).unwrap().unwrap().id, second);
         assert_eq!(change(&conn, 9).unwrap(), None);
+        assert_eq!(number_of(&conn, other).unwrap(), Some(3));
+        assert_eq!(number_of(&conn, NONE).unwrap(), None);
+        assert_eq!(sendable(&conn, log).unwrap(), [(1, 1), (2, 2), (3, 3)]);
+        conn.execute("UPDATE change SET header = x'' WHERE change = 1", [])
+            .unwrap();
+        assert_eq!(changes_after(&conn, log, &author(9), 0).unwrap(), [(2, 2)]);
+        assert_eq!(sendable(&conn, log).unwrap(), [(2, 2), (3, 3)]);
+    }
+
+    #[test]
+    fn what_was_sealed_for_a_mailbox_is_found_by_place() {
+        let conn = database();
+        let log = ensure_log(&conn, RecordId([1; 32]), CompartmentId([2; 16]), "general").unwrap();
+        let (old, new) = (MailboxId([1; 32]), MailboxId([2; 32]));
+        let mut prev = NONE;
+        for (seq, mailbox) in [(1, old), (2, old), (3, new)] {
+            prev = append(&conn, log, 9, seq, prev, seq).unwrap();
+            enqueue(&conn, seq as i64, mailbox, &[seq as u8]).unwrap();
+        }
+        assert_eq!(
+            sealed_for(&conn, old, &author(9), 0).unwrap(),
+            [(1, 1), (2, 2)]
+        );
+        assert_eq!(sealed_for(&conn, old, &author(9), 1).unwrap(), [(2, 2)]);
+        assert!(sealed_for(&conn, old, &author(3), 0).unwrap().is_empty());
+        assert_eq!(sealed_bytes(&conn, 2).unwrap(), Some(vec![2]));
+        assert_eq!(sealed_bytes(&conn, 9).unwrap(), None);
     }
 }

@@ -1,11 +1,14 @@
-//! The log side of the database: chains, changes and epochs here, what went to and came from relays in `delivery`, what
-//! is sent on in `lookup`, what could not be merged in `quarantine`. Rows in, rows out: what they mean is decided by `sync`, `seal` and the vault.
+//! The log side of the database: chains, changes and epochs here, what went to and came from relays in `delivery`, what came in the
+//! background in `inbox`, what is sent on in `lookup`, what could not be merged in `quarantine`, what relays hold in `listing`, what is
+//! wrong in `findings` and `forks`. Rows in, rows out: what they
+//! mean is decided by `sync`, `seal` and the vault.
 //!
 //! Every function runs inside a transaction of its caller; none begins one.
 
 mod delivery;
 mod findings;
 mod forks;
+mod inbox;
 mod listing;
 mod lookup;
 mod quarantine;
@@ -13,6 +16,7 @@ mod quarantine;
 pub use delivery::*;
 pub use findings::*;
 pub use forks::*;
+pub use inbox::*;
 pub use listing::*;
 pub use lookup::*;
 pub use quarantine::*;
@@ -49,6 +53,13 @@ pub fn set_meta(conn: &Connection, key: &str, value: &[u8]) -> Result<()> {
         "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
     )?;
     insert.execute(params![key, value])?;
+    Ok(())
+}
+
+/// Forgets a setting.
+pub fn remove_meta(conn: &Connection, key: &str) -> Result<()> {
+    conn.prepare_cached("DELETE FROM meta WHERE key = ?1")?
+        .execute([key])?;
     Ok(())
 }
 

@@ -81,12 +81,33 @@ CREATE TABLE cursor (
     PRIMARY KEY (relay, mailbox)
 ) WITHOUT ROWID;
 
--- Attachments whose bytes a relay is known to hold.
+-- Attachments whose bytes are known to be both here and at a relay.
 CREATE TABLE delivered (
     relay INTEGER NOT NULL REFERENCES relay,
     blob BLOB NOT NULL,
     PRIMARY KEY (relay, blob)
 ) WITHOUT ROWID;
+
+-- Attachments on their way: how much of an upload the platform's transfer service has sent, how often a download was in
+-- vain or brought something else.
+CREATE TABLE transfer (
+    relay INTEGER NOT NULL REFERENCES relay,
+    blob BLOB NOT NULL,
+    sent INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (relay, blob)
+) WITHOUT ROWID;
+
+-- Envelopes as they came, stored in the background and not yet looked at: the next foreground work merges them.
+CREATE TABLE inbox (
+    inbox INTEGER PRIMARY KEY,
+    relay INTEGER NOT NULL REFERENCES relay,
+    mailbox BLOB NOT NULL,
+    envelope BLOB NOT NULL,
+    bytes BLOB NOT NULL,
+    UNIQUE (mailbox, envelope)
+);
 
 -- Envelopes that could not be merged yet: never skipped, retried when keys, rosters or chains advance.
 -- Whose change at which place it is, where it could be opened: what is held has come and is not missing.
@@ -100,3 +121,17 @@ CREATE TABLE quarantine (
     incarnation BLOB,
     seq INTEGER
 );
+
+-- How many bytes are in quarantine: counted as they come and go, or every envelope a relay invents would cost a look at all
+-- before it.
+CREATE TABLE quarantine_size (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    bytes INTEGER NOT NULL
+);
+INSERT INTO quarantine_size VALUES (1, 0);
+CREATE TRIGGER quarantine_grows AFTER INSERT ON quarantine BEGIN
+    UPDATE quarantine_size SET bytes = bytes + length(new.bytes);
+END;
+CREATE TRIGGER quarantine_shrinks AFTER DELETE ON quarantine BEGIN
+    UPDATE quarantine_size SET bytes = bytes - length(old.bytes);
+END;

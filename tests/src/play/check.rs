@@ -1,0 +1,132 @@
+//! How a play ends: everybody meets, and everybody must hold the same and all of it.
+
+use super::ledger::{self, Item};
+use super::{Costs, Play};
+use std::collections::BTreeSet;
+
+/// Rounds in which phones must come to rest.
+const ROUNDS: usize = 12;
+/// In one of so many plays every view of a phone is rebuilt and compared.
+const VERIFY_EVERY: u64 = 10;
+
+/// Runs work and notes its CPU time.
+pub(super) fn timed<T>(costs: &mut Costs, part: &'static str, work: impl FnOnce() -> T) -> T {
+    let before = thread_cpu();
+    let value = work();
+    let sum = costs.entry(part).or_default();
+    *sum = (sum.0 + 1, sum.1 + thread_cpu() - before);
+    value
+}
+
+fn thread_cpu() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+impl Play {
+    /// The weather clears; what was late arrives; everybody syncs with every relay until nobody has anything to say to
+    /// anybody. A relay that lied is not asked again.
+    pub(super) fn heal(&mut self) {
+        self.phones
+            .iter()
+            .for_each(super::phone::SimPhone::clear_weather);
+        let mut settled = vec![false; self.phones.len()];
+        for _ in 0..ROUNDS {
+            for at in 0..self.phones.len() {
+                if settled[at] {
+                    continue;
+                }
+                let (sent, received) = self.time("heal", |play| play.sync_well(at));
+                if sent > 0 {
+                    settled.fill(false);
+                }
+                // With one relay a phone that has just spoken has heard everything.
+                settled[at] = self.relays.len() == 1 || sent + received == 0;
+            }
+            if settled.iter().all(|settled| *settled) {
+                return self.check_rest();
+            }
+        }
+        panic!("phones do not come to rest");
+    }
+
+    /// Now and then: a further round moves nothing.
+    fn check_rest(&mut self) {
+        if self.dice.below(VERIFY_EVERY) == 0 {
+            for at in 0..self.phones.len() {
+                let moved = self.time("rest", |play| play.sync_well(at));
+                assert_eq!(moved, (0, 0), "phones at rest move");
+            }
+        }
+    }
+
+    /// Sent and received.
+    fn sync_well(&mut self, at: usize) -> (u64, u64) {
+        let phone = &self.phones[at];
+        let mut moved = (0, 0);
+        for relay in self.relays.iter().skip(usize::from(self.rules.hostile)) {
+            let report = phone.sync(relay.url(), None);
+            let report = report.expect("a sync in fair weather");
+            assert!(report.complete, "a sync in fair weather ends: {report:?}");
+            moved = (moved.0 + report.sent, moved.1 + report.received);
+        }
+        moved
+    }
+
+    pub(super) fn check(&mut self) {
+        self.time("compare", |play| play.compare());
+        let at = self.dice.below(self.phones.len() as u64) as usize;
+        self.time("look", |play| play.check_nothing_lost(at));
+        if self.dice.below(VERIFY_EVERY) == 0 {
+            self.time("verify", |play| {
+                let report = play.phones[at].vault.verify(true).expect("a check");
+                assert_eq!(report.problems, Vec::<String>::new());
+            });
+        }
+    }
+
+    /// All phones hold the same, and nothing is left over.
+    fn compare(&self) {
+        let mut all = BTreeSet::new();
+        for phone in &self.phones {
+            let vault = &phone.vault;
+            let stats = vault.stats(None).expect("stats");
+            // What a relay made up stays in quarantine, where a person can see it.
+            let held = match self.rules.hostile {
+                true => 0,
+                false => stats.quarantined,
+            };
+            let left = (stats.unsent, held);
+            assert_eq!(left, (0, 0), "{}: unsent, in quarantine", phone.name);
+            let devices = vault.devices().expect("devices").into_iter();
+            let devices: BTreeSet<_> = devices.map(|device| (device.id, device.name)).collect();
+            let persons = vault.persons().expect("persons").into_iter();
+            let persons: BTreeSet<_> = persons.map(|person| (person.record, person.name)).collect();
+            let print = vault.fingerprint().expect("a fingerprint");
+            all.insert((print, devices, persons));
+        }
+        assert_eq!(all.len(), 1, "phones differ");
+    }
+
+    /// A phone shows nothing that nobody wrote.
+    pub(super) fn check_nothing_forged(&mut self, at: usize) {
+        let name = self.phones[at].name;
+        let shown = ledger::shown(&self.phones[at].vault, |id, detail| {
+            self.ledger.check_values(name, id, detail);
+        });
+        self.ledger.check_forged(name, &shown);
+    }
+
+    fn check_nothing_lost(&mut self, at: usize) {
+        let name = self.phones[at].name;
+        let shown: BTreeSet<Item> = ledger::shown(&self.phones[at].vault, |id, detail| {
+            self.ledger.check_values(name, id, detail);
+        });
+        self.ledger.check(name, &shown);
+    }
+
+    /// What all phones hold in the end: equal for equal seeds.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.phones[0].vault.fingerprint().expect("a fingerprint")
+    }
+}

@@ -1,0 +1,322 @@
+//! A play: a family of phones, one or two relays, and a seed that decides everything else.
+//!
+//! ```text
+//! families   paired phones, made once, copied for every play
+//! play       seasons of some steps: imports, notes, corrections, documents, persons, syncs, restarts; each season has its
+//!            weather, its travellers without a network, its partitions; between seasons months pass, clocks jump, a phone or
+//!            a relay is put back from an old copy
+//! heal       the weather clears, everybody syncs with everybody until nothing moves
+//! check      the same views, heads and devices on all phones; everything a person was told is done is there, nothing else;
+//!            nothing is left unsent or in quarantine; now and then every view is rebuilt and compared
+//! ```
+//! In a process whose chance is seeded ([`crate::chance`]) a seed gives the same bytes every time.
+
+mod all;
+mod check;
+pub mod family;
+mod ledger;
+pub mod malice;
+mod moves;
+pub mod phone;
+pub mod relay;
+
+pub use all::play_all;
+
+use crate::chance;
+use crate::devices::NEW_YEAR;
+use crate::dice::Dice;
+use crate::network::Weather;
+use crate::paths::copy_folder;
+use family::{FIRST_RELAY, Families, NAMES, SIZES};
+use ledger::{Item, Ledger};
+use malice::{Liar, Malice, Memory};
+use phone::{SimPhone, reachable};
+use relay::SimRelay;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// What the second relay is called.
+const SECOND_RELAY: &str = "https://other.test";
+const DAY: u64 = 86_400;
+/// Whether a phone sends again what a relay has lost and another phone wrote.
+const OTHERS_SEND: bool = false;
+/// Fifty years in milliseconds.
+const FIFTY_YEARS: i64 = 1_577_880_000_000;
+
+/// What a seed decides before the first step.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How many phones.
+    pub phones: usize,
+    /// How many relays.
+    pub relays: usize,
+    /// Whether phones are put back from copies.
+    pub phones_put_back: bool,
+    /// Whether relays are put back from copies.
+    pub relays_put_back: bool,
+    /// Seasons.
+    pub seasons: u64,
+    /// Whether the first relay lies; the second is honest then, and met only in the end.
+    pub hostile: bool,
+}
+
+impl Rules {
+    fn draw(dice: &mut Dice) -> Self {
+        let phones = match dice.below(100) {
+            0..45 => SIZES[0],
+            45..80 => SIZES[1],
+            80..95 => SIZES[2],
+            _ => SIZES[3],
+        };
+        let accident = dice.below(100);
+        Self {
+            phones,
+            relays: 1 + usize::from(dice.chance(25)),
+            phones_put_back: accident < 20,
+            relays_put_back: (20..35).contains(&accident),
+            seasons: 2 + dice.below(2),
+            hostile: false,
+        }
+    }
+
+    /// A play against a lying relay.
+    fn draw_hostile(dice: &mut Dice) -> Self {
+        Self {
+            phones: SIZES[dice.below(3) as usize],
+            relays: 2,
+            phones_put_back: OTHERS_SEND && dice.chance(10),
+            relays_put_back: false,
+            hostile: true,
+            ..Self::draw(dice)
+        }
+    }
+}
+
+/// CPU seconds by part of a play.
+pub type Costs = BTreeMap<&'static str, (u64, f64)>;
+
+/// One play.
+pub struct Play {
+    /// What was decided.
+    pub rules: Rules,
+    /// What it cost.
+    pub costs: Costs,
+    seed: u64,
+    folder: PathBuf,
+    dice: Dice,
+    relays: Vec<Arc<SimRelay>>,
+    /// The faces of the first relay, one for each phone, where it lies.
+    liars: Vec<Arc<Liar>>,
+    phones: Vec<SimPhone>,
+    /// Whether a phone is on a journey: it writes and does not sync.
+    away: Vec<bool>,
+    ledger: Ledger,
+    phone_copies: Vec<(usize, PathBuf, BTreeSet<Item>)>,
+    relay_copies: Vec<(usize, PathBuf)>,
+    /// What happened, for whoever looks for a fault.
+    story: Vec<String>,
+}
+
+impl Play {
+    /// Copies a family and opens it.
+    pub fn start(families: &Families, folder: PathBuf, seed: u64, hostile: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let rules = match hostile {
+            true => Rules::draw_hostile(&mut dice),
+            false => Rules::draw(&mut dice),
+        };
+        let family = families.of(rules.phones);
+        copy_folder(&family.folder, &folder);
+        let urls = [FIRST_RELAY, SECOND_RELAY];
+        let relays: Vec<_> = (0..rules.relays)
+            .map(|at| {
+                Arc::new(SimRelay::open(
+                    &folder.join(format!("relay-{at}")),
+                    urls[at],
+                ))
+            })
+            .collect();
+        let (memory, mut liars) = (Memory::default(), Vec::new());
+        let phones: Vec<_> = (0..rules.phones)
+            .map(|at| {
+                let mut paths = reachable(&relays);
+                if rules.hostile {
+                    let honest = Arc::clone(&paths[0].1);
+                    let liar = Liar::new(honest, Arc::clone(&memory), seed * 8 + at as u64);
+                    liars.push(Arc::new(liar));
+                    paths[0].1 = liars[at].clone();
+                }
+                let start = NEW_YEAR + dice.between(-1_000_000_000, 1_000_000_000);
+                let (name, store) = (NAMES[at], &family.key_stores[at]);
+                let seed = seed * 8 + at as u64;
+                SimPhone::open(name, folder.join(name), store, &paths, start, seed)
+            })
+            .collect();
+        let mut ledger = Ledger::default();
+        ledger.wrote(0, Item::Person("Camille Martin".to_owned()));
+        Self {
+            away: vec![false; rules.phones],
+            rules,
+            costs: Costs::new(),
+            seed,
+            folder,
+            dice,
+            relays,
+            liars,
+            phones,
+            ledger,
+            phone_copies: Vec::new(),
+            relay_copies: Vec::new(),
+            story: Vec::new(),
+        }
+    }
+
+    /// Plays to the end; what is left is checked.
+    pub fn run(&mut self) {
+        for season in 0..self.rules.seasons {
+            if season > 0 {
+                self.between_seasons();
+            }
+            self.begin_season();
+            for _ in 0..3 + self.dice.below(3) + self.rules.phones as u64 {
+                self.step();
+            }
+        }
+        self.heal();
+        self.check();
+    }
+
+    /// Time passes and accidents happen.
+    fn between_seasons(&mut self) {
+        let days = *self.dice.pick(&[1, 7, 40, 400]);
+        self.relays.iter().for_each(|relay| relay.pass(days * DAY));
+        for at in 0..self.phones.len() {
+            self.phones[at].clock.jump((days * DAY * 1_000) as i64);
+            if self.dice.chance(15) {
+                let by = self.dice.between(-FIFTY_YEARS, FIFTY_YEARS);
+                self.phones[at].clock.jump(by);
+            }
+        }
+        if self.rules.phones_put_back {
+            self.put_back_or_copy_phone();
+        }
+        if self.rules.relays_put_back {
+            self.put_back_or_copy_relay();
+        }
+    }
+
+    /// Who travels, how bad the weather is, and which relays can be reached from where.
+    fn begin_season(&mut self) {
+        let worst = *self.dice.pick(&[0, 10, 30, 60]);
+        for at in 0..self.phones.len() {
+            self.away[at] = self.dice.chance(20);
+            let dice = &mut self.dice;
+            self.phones[at].set_weather(|| {
+                if dice.chance(10) {
+                    return Weather::NONE;
+                }
+                let mut share = || dice.below(worst + 1);
+                Weather {
+                    lost_requests: share(),
+                    lost_answers: share(),
+                    repeated: share(),
+                    late: share(),
+                }
+            });
+        }
+        if self.rules.hostile {
+            let malice = Malice::draw(&mut self.dice);
+            self.liars.iter().for_each(|liar| liar.set(malice));
+            self.say(|| format!("{malice:?}"));
+        }
+        self.say(|| format!("season, worst weather {worst}"));
+    }
+
+    fn put_back_or_copy_phone(&mut self) {
+        if self.phone_copies.is_empty() || self.dice.chance(30) {
+            let at = self.dice.below(self.phones.len() as u64) as usize;
+            let copy = self.phones[at].copy();
+            self.say(|| format!("{at} is copied"));
+            let own = self.ledger.written_by(at);
+            return self.phone_copies.push((at, copy, own));
+        }
+        let (at, copy, own) = self.dice.pick(&self.phone_copies).clone();
+        self.say(|| format!("{at} is put back"));
+        self.phones[at].put_back(&copy);
+        self.ledger.phone_put_back(at, &own);
+        self.settle_ledger();
+    }
+
+    fn put_back_or_copy_relay(&mut self) {
+        if self.relay_copies.is_empty() || self.dice.chance(30) {
+            let at = self.dice.below(self.relays.len() as u64) as usize;
+            self.say(|| format!("relay {at} is copied"));
+            return self.relay_copies.push((at, self.relays[at].copy()));
+        }
+        let (at, copy) = self.dice.pick(&self.relay_copies).clone();
+        let honest = self.dice.chance(50) || !OTHERS_SEND;
+        self.say(|| format!("relay {at} is put back, honest {honest}"));
+        self.relays[at].put_back(&copy, honest);
+        self.ledger.relay_put_back(at);
+        self.settle_ledger();
+    }
+
+    fn settle_ledger(&mut self) {
+        let shown = self
+            .phones
+            .iter()
+            .map(|phone| ledger::shown(&phone.vault, |_, _| ()));
+        let all = shown.reduce(|mut all, more| {
+            all.extend(more);
+            all
+        });
+        self.ledger.put_back(&all.unwrap_or_default());
+    }
+
+    fn say(&mut self, what: impl FnOnce() -> String) {
+        self.story.push(what());
+    }
+}
+
+impl Drop for Play {
+    /// What is left of a play that failed is its story.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "seed {}: {:?}\n{}",
+                self.seed,
+                self.rules,
+                self.story.join("\n")
+            );
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Plays one seed on a thread of its own, so that its chance begins anew: the fingerprint of what all phones hold in the
+/// end, or `Err` if it failed.
+pub fn play(
+    families: &Families,
+    below: &Path,
+    (seed, hostile): (u64, bool),
+    costs: &Mutex<Costs>,
+) -> Result<[u8; 32], ()> {
+    let folder = below.join(format!("play-{seed}"));
+    let work = || {
+        chance::seed(seed);
+        let mut costs_of_start = Costs::new();
+        let mut play = check::timed(&mut costs_of_start, "open", || {
+            Play::start(families, folder, seed, hostile)
+        });
+        play.costs = costs_of_start;
+        play.run();
+        let mut all = costs.lock().expect("costs");
+        for (part, (times, seconds)) in &play.costs {
+            let sum = all.entry(part).or_default();
+            *sum = (sum.0 + times, sum.1 + seconds);
+        }
+        play.fingerprint()
+    };
+    std::thread::scope(|scope| scope.spawn(work).join().map_err(drop))
+}
