@@ -511,6 +511,11 @@ def messages():
         "exchange": [[envelope], [[mailbox, 0], [other, 2**40]], 4 << 20],
         "exchange-reply": [7, [[0, [12]], [1, [2]]], [[mailbox, 0, 12, [[11, b"\x01\x02"], [12, envelope]]],
                                                       [other, 5, 0, []]]],
+        "wait": [[[mailbox, 0], [other, 2**40]], 55],
+        "waited": [7, [other]],
+        "retire": [mailbox, [label("envelope 1"), label("envelope 2")], [label("blob 1")]],
+        "retired": [3],
+        "delete": [mailbox],
         "problem": [3, "open a session first"],
     }
     for kind, value in good.items():
@@ -529,6 +534,9 @@ def messages():
 
     yield bad("push claims 2^60 envelopes", "exchange", "malformed", head(4, 3) + head(4, 2**60))
     yield bad("1,001 envelopes", "exchange", "too-large", cbor([[b""] * 1001, [], 0]))
+    yield bad("2^60 retired envelopes", "retire", "malformed", head(4, 3) + cbor(mailbox) + head(4, 2**60))
+    yield bad("a retired envelope named by a number", "retire", "malformed", cbor([mailbox, [1], []]))
+    yield bad("a wait of 2^16 seconds", "wait", "malformed", cbor([[], 2**16]))
     yield bad("nested a thousand deep", "exchange", "too-large", b"\x81" * 1000)
     yield bad("unknown access", "open-session", "malformed", cbor([nonce, "o", [], [[mailbox, 3, signature]]]))
     yield bad("origin is not UTF-8", "open-session", "malformed",

@@ -273,6 +273,11 @@ mod tests {
         exchange_has_one_form: samples::exchange();
         exchange_reply_has_one_form: samples::exchange_reply();
         problem_has_one_form: samples::problem();
+        wait_has_one_form: samples::wait();
+        waited_has_one_form: samples::waited();
+        retire_has_one_form: samples::retire();
+        retired_has_one_form: samples::retired();
+        delete_has_one_form: samples::delete();
     }
 
     proptest! {

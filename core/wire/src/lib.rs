@@ -182,6 +182,12 @@
 //! exchange reply = [ generation: u64, pushed: [ pushed … ], pulled: [ pulled … ] ]
 //! pushed         = [ 0, [ seq: u64 ] ] stored  |  [ 1, [ code: u16 ] ] refused
 //! pulled         = [ mailbox, refused: u16, head: u64, entries: [ [ seq: u64, envelope as bstr ] … ] ]
+//! wait           = [ pulls: [ [ mailbox, after: u64 ] … ], seconds: u16 ]
+//! waited         = [ generation: u64, moved: [ mailbox … ] ]
+//! retire         = [ mailbox, ids: [ envelope id as bstr32 … ], blobs: [ blob id as bstr32 … ] ]
+//! retired        = [ retired: u64 ]
+//! delete         = [ mailbox ]
+//! deleted        = [ ]
 //! problem        = [ code: u16, title: text ]
 //! ```
 //! A session is opened by signing the relay's challenge with the key of each mailbox and access wanted:
@@ -197,6 +203,24 @@
 //! just sent: `entries` follow `after` in the order of their numbers, `head` is the last number the mailbox had given by
 //! then, and a device asks again while its cursor is below. Numbers are missing only where an
 //! owner retired envelopes. Sealed attachments travel beside the envelopes, in parts, and are checked against their id.
+//!
+//! **Waiting.** A `wait` is answered at once when a mailbox has moved (its head is not `after`, in either direction) or cannot be read (the
+//! next exchange says why), else as soon as one moves, and with nothing when the seconds are over or the relay stops.
+//! It carries no content: a lost or a false answer costs one exchange.
+//!
+//! **Retirement** is soft. What is retired is no longer served, its bytes are kept for 30 days in case the owner was
+//! wrong (the relay's operator can bring them back), and then they go. It names hashes, never numbers: after a relay was put
+//! back from a backup its numbers name other envelopes. Numbers stay used and the head does not move back. A push of the same
+//! bytes answers the number they had and does not revive them, not even after the 30 days. The envelope at the head is
+//! served although it is retired, until another one takes the head: so a cursor always gets there.
+//! Only the keys from O can retire or delete, so a member who may write cannot take away what others wrote.
+//!
+//! **Deletion** of a mailbox is at once for all who ask, and within minutes for the bytes. Its id is free again: whoever
+//! registers it begins an empty mailbox at number 1, which devices see as a relay that lost what it had.
+//!
+//! **Limits of a relay.** Each operator sets how many bytes and objects a mailbox may hold ([`relay::code::QUOTA`], and what is
+//! retired counts until it goes) and how often a session or a network may ask ([`relay::code::RATE_LIMITED`]). Both come with
+//! `Retry-After`. A refused envelope takes no number, so a device keeps it and tries later.
 //!
 //! # Domain strings
 //! No key, hash or signature of one purpose can be taken for one of another. A string in this table has one use; those that
@@ -245,6 +269,8 @@
 //! | [`limits::MAX_PULLED_ENTRIES`] | 65536 | envelopes in one answer |
 //! | [`limits::MAX_MAILBOXES`] | 1000 | mailboxes in one pull, registrations in one session |
 //! | [`limits::MAX_PROOFS`] | 3000 | proofs in one session |
+//! | [`limits::MAX_RETIRED`] | 10000 | envelopes, and blobs, in one retirement |
+//! | [`limits::MAX_WAIT_SECONDS`] | 55 | seconds a relay keeps a device waiting |
 //! | [`limits::MAX_EXCHANGE_BYTES`] | 8388608 | body of a request or an answer |
 //! | [`limits::EXCHANGE_BATCH_BYTES`] | 4194304 | envelope bytes a device sends or asks for at once |
 //! | [`limits::MAX_BLOB_PART_BYTES`] | 4194304 | a part of a blob |
@@ -291,6 +317,8 @@ mod tests {
             ("MAX_PULLED_ENTRIES", MAX_PULLED_ENTRIES),
             ("MAX_MAILBOXES", MAX_MAILBOXES),
             ("MAX_PROOFS", MAX_PROOFS),
+            ("MAX_RETIRED", MAX_RETIRED),
+            ("MAX_WAIT_SECONDS", MAX_WAIT_SECONDS.into()),
             ("MAX_EXCHANGE_BYTES", MAX_EXCHANGE_BYTES),
             ("EXCHANGE_BATCH_BYTES", EXCHANGE_BATCH_BYTES),
             ("MAX_BLOB_PART_BYTES", MAX_BLOB_PART_BYTES),
@@ -313,6 +341,7 @@ mod tests {
             include_str!("ids.rs"),
             include_str!("inner.rs"),
             include_str!("relay.rs"),
+            include_str!("relay/upkeep.rs"),
         ];
         let mut found = 0;
         for source in sources {

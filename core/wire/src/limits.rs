@@ -24,6 +24,10 @@ pub const MAX_EXCHANGE_BYTES: usize = 8 << 20;
 pub const EXCHANGE_BATCH_BYTES: usize = 4 << 20;
 /// Most envelopes one answer may carry, over all mailboxes.
 pub const MAX_PULLED_ENTRIES: usize = MAX_EXCHANGE_BYTES / 128;
+/// Most envelopes, and most blobs, one request may retire.
+pub const MAX_RETIRED: usize = 10_000;
+/// Longest wait for news, in seconds: under the minute after which proxies and carriers drop a silent connection.
+pub const MAX_WAIT_SECONDS: u16 = 55;
 /// Deepest nesting of arrays in a canonical encoding.
 pub const MAX_DEPTH: usize = 32;
 /// Longest part of a blob in one upload or ranged download.

@@ -4,6 +4,9 @@
 //! POST /v1/challenge                       -> Challenge
 //! POST /v1/session    OpenSession          -> Session           the token then goes in `Authorization: Bearer <hex>`
 //! POST /v1/exchange   Exchange             -> ExchangeReply     push and pull in one round trip
+//! POST /v1/wait       Wait                 -> Waited            answered when something moved, or the time is over
+//! POST /v1/retire     Retire               -> Retired           owners: what snapshots replaced is no longer served
+//! POST /v1/delete     Delete               -> Deleted           owners: the mailbox and all it holds
 //! HEAD /v1/blobs/{mailbox}/{blob}          -> 200 whole | 404, `Upload-Offset: N` says how much arrived
 //! PUT  /v1/blobs/{mailbox}/{blob}          part with `Upload-Offset: N` and `Upload-Length: total`
 //! GET  /v1/blobs/{mailbox}/{blob}          with `Range: bytes=a-b` -> 206
@@ -15,6 +18,10 @@ use crate::canonical::{claimed_length, decode_at_most, too_large};
 use crate::{EnvelopeId, MailboxId, limits};
 use minicbor::{Decode, Decoder, Encode};
 
+mod upkeep;
+
+pub use upkeep::{Delete, Deleted, Retire, Retired, Wait, Waited};
+
 /// What a key may do at a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(index_only)]
@@ -25,7 +32,7 @@ pub enum Access {
     /// Append envelopes and blobs.
     #[n(1)]
     Write,
-    /// Retire envelopes (owners).
+    /// Retire envelopes and blobs, delete the mailbox (owners).
     #[n(2)]
     Retire,
 }
@@ -284,6 +291,10 @@ pub mod code {
     pub const WRONG_OFFSET: u16 = 11;
     /// The bytes of a whole blob do not hash to its id.
     pub const WRONG_HASH: u16 = 12;
+    /// Too many requests by this session or from this network: wait for `Retry-After`.
+    pub const RATE_LIMITED: u16 = 13;
+    /// The mailbox holds as much as this relay keeps for one: retire what snapshots cover, or ask the operator.
+    pub const QUOTA: u16 = 14;
 }
 
 #[cfg(test)]

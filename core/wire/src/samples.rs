@@ -1,12 +1,12 @@
 //! Random values of every structure, for the property tests of this crate.
 
 use crate::relay::{
-    Access, Challenge, Entry, Exchange, ExchangeReply, OpenSession, Problem, Proof, Pull, Pulled,
-    Pushed, Registration, Session,
+    Access, Challenge, Delete, Entry, Exchange, ExchangeReply, OpenSession, Problem, Proof, Pull,
+    Pulled, Pushed, Registration, Retire, Retired, Session, Wait, Waited,
 };
 use crate::{
-    Author, Canonical, ChangeId, CompartmentId, DeviceId, Envelope, EpochId, Header, Incarnation,
-    Inner, MailboxId, RecordId, Seen,
+    Author, BlobId, Canonical, ChangeId, CompartmentId, DeviceId, Envelope, EnvelopeId, EpochId,
+    Header, Incarnation, Inner, MailboxId, RecordId, Seen,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
@@ -149,10 +149,39 @@ pub(crate) fn session() -> impl Strategy<Value = Session> {
     })
 }
 
+fn pull() -> impl Strategy<Value = Pull> {
+    (mailbox(), any::<u64>()).prop_map(|(mailbox, after)| Pull { mailbox, after })
+}
+
+pub(crate) fn retire() -> impl Strategy<Value = Retire> {
+    let ids = || vec(any::<[u8; 32]>(), 0..4);
+    (mailbox(), ids(), ids()).prop_map(|(mailbox, ids, blobs)| Retire {
+        mailbox,
+        ids: ids.into_iter().map(EnvelopeId).collect(),
+        blobs: blobs.into_iter().map(BlobId).collect(),
+    })
+}
+
+pub(crate) fn retired() -> impl Strategy<Value = Retired> {
+    any::<u64>().prop_map(|retired| Retired { retired })
+}
+
+pub(crate) fn wait() -> impl Strategy<Value = Wait> {
+    (vec(pull(), 0..5), any::<u16>()).prop_map(|(pulls, seconds)| Wait { pulls, seconds })
+}
+
+pub(crate) fn waited() -> impl Strategy<Value = Waited> {
+    (any::<u64>(), vec(mailbox(), 0..4))
+        .prop_map(|(generation, moved)| Waited { generation, moved })
+}
+
+pub(crate) fn delete() -> impl Strategy<Value = Delete> {
+    mailbox().prop_map(|mailbox| Delete { mailbox })
+}
+
 pub(crate) fn exchange() -> impl Strategy<Value = Exchange> {
-    let pull = (mailbox(), any::<u64>()).prop_map(|(mailbox, after)| Pull { mailbox, after });
     let push = vec(bytes(300).prop_map(Into::into), 0..5);
-    (push, vec(pull, 0..5), any::<u32>()).prop_map(|(push, pull, max_bytes)| Exchange {
+    (push, vec(pull(), 0..5), any::<u32>()).prop_map(|(push, pull, max_bytes)| Exchange {
         push,
         pull,
         max_bytes,

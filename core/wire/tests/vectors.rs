@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use carnet_wire::relay::{
-    Access, Challenge, Exchange, ExchangeReply, OpenSession, Problem, Session, session_bytes,
+    Access, Challenge, Delete, Exchange, ExchangeReply, OpenSession, Problem, Retire, Retired,
+    Session, Wait, Waited, session_bytes,
 };
 use carnet_wire::{
     Author, BlobId, Canonical, ChangeId, CompartmentId, DeviceId, Envelope, EnvelopeId, EpochId,
@@ -324,6 +325,11 @@ fn messages_are_read_and_written() {
             "session" => rewritten::<Session>(&bytes),
             "exchange" => rewritten::<Exchange>(&bytes),
             "exchange-reply" => rewritten::<ExchangeReply>(&bytes),
+            "wait" => rewritten::<Wait>(&bytes),
+            "waited" => rewritten::<Waited>(&bytes),
+            "retire" => rewritten::<Retire>(&bytes),
+            "retired" => rewritten::<Retired>(&bytes),
+            "delete" => rewritten::<Delete>(&bytes),
             "problem" => rewritten::<Problem>(&bytes),
             other => panic!("{name}: unknown type {other}"),
         };
