@@ -2,7 +2,7 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
 
 mod attachments;
 mod edit;
@@ -16,6 +16,7 @@ mod pairing;
 #[cfg(test)]
 mod pairing_tests;
 mod persons;
+mod reseal;
 mod sync;
 #[cfg(test)]
 mod sync_tests;
