@@ -13,7 +13,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 const NOT_FETCHED: &str = "a document is not what its author said of it";
 
 /// What became of one document.
-enum Moved {
+pub(super) enum Moved {
     /// Both sides hold it.
     Whole,
     /// It cannot be had now.
@@ -69,7 +69,7 @@ impl Exchange<'_> {
         Ok(true)
     }
 
-    fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
+    pub(super) fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
         let mut offset = address.held(&self.send(address.ask())?)?;
         let mut file = self.open.store.attachments().open_file(address.blob)?;
         file.seek(SeekFrom::Start(offset))?;
@@ -117,7 +117,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn send(&mut self, request: HttpRequest) -> Result<HttpResponse> {
+    pub(super) fn send(&mut self, request: HttpRequest) -> Result<HttpResponse> {
         self.report.round_trips += 1;
         self.report.bytes_sent += request.body.len() as u64;
         let response = self.transport.send(request)?;

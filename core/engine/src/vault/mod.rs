@@ -17,6 +17,7 @@ mod pairing;
 mod pairing_tests;
 mod persons;
 mod reseal;
+mod snapshot;
 mod sync;
 #[cfg(test)]
 mod sync_tests;
@@ -315,6 +316,7 @@ impl Vault {
             .or_else(|| remembered.clone())
             .ok_or(Error::NotFound("a relay: name one to sync with"))?;
         let report = Exchange::new(&open, &*self.host.transport, &url)?
+            .at(self.host.clock.now())
             .run(&Brake::new(deadline, observer))?;
         // Remembered only now: a mistyped address must not replace one that works.
         if named.is_some() && named != remembered {
@@ -331,6 +333,24 @@ impl Vault {
     /// A digest of every view and every head: equal on devices that hold the same changes (INV-1).
     pub fn fingerprint(&self) -> VaultResult<[u8; 32]> {
         Ok(self.unlocked()?.store.read(rebuild::fingerprint)?)
+    }
+
+    /// Makes a snapshot of every compartment of a record that has grown since its last one. The next sync sends it; once
+    /// another device has it, what it replaces goes from here and from the relay.
+    pub fn compact(&self, record: RecordId) -> VaultResult<CompactReport> {
+        let open = self.unlocked()?;
+        let now = self.host.clock.now();
+        let logs = open.store.read(|conn| {
+            let data = snapshot::data_logs(conn)?;
+            let all = log::logs(conn)?.into_iter();
+            let of_record = all.filter(|log| log.record == record && data.contains(&log.number));
+            Ok(of_record.map(|log| log.number).collect::<Vec<_>>())
+        })?;
+        let mut total = CompactReport::default();
+        for log in logs {
+            total.add(snapshot::make(&open, log, now)?.unwrap_or_default());
+        }
+        Ok(total)
     }
 }
 

@@ -4,6 +4,7 @@
 use super::keyring::Keyring;
 use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
+use super::snapshot::Upkeep;
 use super::{Observer, Progress, SyncReport};
 use crate::error::{Error, Result};
 use crate::host::Transport;
@@ -73,6 +74,8 @@ pub struct Exchange<'a> {
     refused: Option<u16>,
     /// A session to keep once the relay has served something.
     session: Option<KeptSession>,
+    /// The clock: how long a snapshot has been waiting, nothing else.
+    pub(super) now: i64,
     pub(super) report: SyncReport,
 }
 
@@ -96,20 +99,29 @@ impl<'a> Exchange<'a> {
             starved: false,
             refused: None,
             session: None,
+            now: 0,
             report: SyncReport::default(),
         })
     }
 
+    /// Says what time it is.
+    pub fn at(mut self, now: i64) -> Self {
+        self.now = now;
+        self
+    }
+
     /// Runs until everything is exchanged or the brake acts.
     pub fn run(mut self, brake: &Brake<'_>) -> Result<SyncReport> {
-        let mut session = self.session()?;
-        let outcome = self.drive(&mut session, brake);
-        self.report.round_trips += session.round_trips;
-        self.report.bytes_sent += session.bytes_sent;
-        self.report.bytes_received += session.bytes_received;
-        self.report.complete = outcome? && !self.starved;
-        if let Some(code) = self.refused {
-            return Err(refusal(code));
+        self.exchange(brake)?;
+        if self.report.complete {
+            match self.keep_up(brake)? {
+                Upkeep::Done => {}
+                Upkeep::Stopped => self.report.complete = false,
+                Upkeep::Wrote => {
+                    self.drained.clear();
+                    self.exchange(brake)?;
+                }
+            }
         }
         if self.report.complete {
             self.report.complete = self.transfer_attachments(brake)?;
@@ -119,6 +131,19 @@ impl<'a> Exchange<'a> {
             .store
             .read(|conn| Ok(log::held_counts(conn)?.iter().map(|(_, count)| count).sum()))?;
         Ok(self.report)
+    }
+
+    fn exchange(&mut self, brake: &Brake<'_>) -> Result<()> {
+        let mut session = self.session()?;
+        let outcome = self.drive(&mut session, brake);
+        self.report.round_trips += session.round_trips;
+        self.report.bytes_sent += session.bytes_sent;
+        self.report.bytes_received += session.bytes_received;
+        self.report.complete = outcome? && !self.starved;
+        match self.refused {
+            Some(code) => Err(refusal(code)),
+            None => Ok(()),
+        }
     }
 
     fn session(&self) -> Result<Session> {

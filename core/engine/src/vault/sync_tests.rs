@@ -8,9 +8,9 @@ use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::{
     Challenge, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem, Pulled, Pushed,
-    Session, code,
+    Retire, Retired, Session, code,
 };
-use carnet_wire::{Canonical, Envelope, MailboxId};
+use carnet_wire::{Canonical, Envelope, EnvelopeId, MailboxId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicI64;
@@ -32,6 +32,7 @@ struct Inner {
     registered: BTreeSet<MailboxId>,
     tokens: BTreeSet<String>,
     blobs: HashMap<String, Vec<u8>>,
+    retired: BTreeSet<EnvelopeId>,
     page: usize,
     refuse_push_from: Option<usize>,
     paths: Vec<String>,
@@ -47,6 +48,7 @@ impl FakeRelay {
                 registered: BTreeSet::new(),
                 tokens: BTreeSet::new(),
                 blobs: HashMap::new(),
+                retired: BTreeSet::new(),
                 page: 1_000,
                 refuse_push_from: None,
                 paths: Vec::new(),
@@ -94,8 +96,24 @@ impl FakeRelay {
         });
     }
 
-    fn envelopes(&self) -> usize {
+    pub(super) fn envelopes(&self) -> usize {
         self.inner().boxes.values().map(Vec::len).sum()
+    }
+
+    /// Envelopes and blobs that are still served.
+    pub(super) fn served(&self) -> (usize, usize) {
+        let inner = self.inner();
+        let kept = inner
+            .boxes
+            .values()
+            .flatten()
+            .filter(|bytes| !inner.retired.contains(&EnvelopeId::derive(bytes)));
+        (kept.count(), inner.blobs.len())
+    }
+
+    /// Loses every blob whose path ends so.
+    pub(super) fn lose_blobs(&self) {
+        self.inner().blobs.clear();
     }
 }
 
@@ -127,6 +145,7 @@ impl Inner {
             "/v1/session" => self.open(&request.body),
             _ if !known => refuse(401, code::NO_SESSION),
             "/v1/exchange" => self.exchange(&request.body),
+            "/v1/retire" => self.retire(&request.body),
             _ => self.blob(request, path),
         }
     }
@@ -143,6 +162,19 @@ impl Inner {
             refused: Vec::new(),
         }
         .to_canonical())
+    }
+
+    fn retire(&mut self, body: &[u8]) -> HttpResponse {
+        let asked = Retire::from_canonical(body).unwrap();
+        let before = self.retired.len() + self.blobs.len();
+        for blob in &asked.blobs {
+            self.blobs
+                .remove(&format!("/v1/blobs/{}/{blob}", asked.mailbox));
+        }
+        let blobs = before - self.retired.len() - self.blobs.len();
+        self.retired.extend(asked.ids);
+        let retired = (self.retired.len() + self.blobs.len() + 2 * blobs - before) as u64;
+        ok(Retired { retired }.to_canonical())
     }
 
     fn exchange(&mut self, body: &[u8]) -> HttpResponse {
@@ -163,7 +195,9 @@ impl Inner {
             let head = held.len() as u64;
             let entries: Vec<Entry> = (1..)
                 .zip(held)
-                .filter(|(seq, _)| *seq > pull.after)
+                .filter(|(seq, bytes)| {
+                    *seq > pull.after && !self.retired.contains(&EnvelopeId::derive(bytes))
+                })
                 .take(left)
                 .map(|(seq, envelope)| Entry { seq, envelope })
                 .collect();
@@ -195,8 +229,22 @@ impl Inner {
                 ok(Vec::new())
             }
             _ if held.is_none() => refuse(404, code::NOT_FOUND),
+            Method::Get => ok(part_of(held.unwrap(), request)),
             _ => ok(held.cloned().unwrap()),
         }
+    }
+}
+
+/// The range a request asks for; all of it where it asks for none.
+fn part_of(bytes: &[u8], request: &HttpRequest) -> Vec<u8> {
+    let range = request.headers.iter().find(|(key, _)| *key == "range");
+    let bounds = range.and_then(|(_, value)| value.strip_prefix("bytes=")?.split_once('-'));
+    match bounds {
+        Some((first, last)) => {
+            let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+            bytes[first.min(bytes.len())..bytes.len().min(last + 1)].to_vec()
+        }
+        None => bytes.to_vec(),
     }
 }
 

@@ -108,6 +108,7 @@ pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
     )?;
     conn.execute("DELETE FROM cursor WHERE relay = ?1", [relay])?;
     conn.execute("DELETE FROM delivered WHERE relay = ?1", [relay])?;
+    super::forget_retired(conn, relay)?;
     Ok(())
 }
 
