@@ -59,6 +59,7 @@ pub enum Command {
     Device(DeviceCommand),
     Sync(Sync),
     Verify(Verify),
+    Compact(Whose),
     Demo(Demo),
     Completions(Completions),
     Help(Help),

@@ -4,8 +4,8 @@
 use crate::format::{display, timestamp};
 use crate::language::Language;
 use carnet::vault::{
-    Conflict, Correction, Detail, Device, FileReport, ImportReport, ListRow, Note, Person, Related,
-    Stats, SyncReport, VerifyReport, Version,
+    CompactReport, Conflict, Correction, Detail, Device, FileReport, ImportReport, ListRow, Note,
+    Person, Related, Stats, SyncReport, VerifyReport, Version,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -111,6 +111,18 @@ pub fn verify(report: &VerifyReport) -> Value {
         "attachments": report.attachments,
         "views": report.views,
         "problems": report.problems,
+    })
+}
+
+/// What a snapshot is made of.
+pub fn compact(report: &CompactReport) -> Value {
+    json!({
+        "changes": report.changes,
+        "pieces": report.pieces,
+        "made": report.made,
+        "reused": report.reused,
+        "bytes": report.bytes,
+        "new_bytes": report.new_bytes,
     })
 }
 

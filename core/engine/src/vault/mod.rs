@@ -348,7 +348,7 @@ impl Vault {
         })?;
         let mut total = CompactReport::default();
         for log in logs {
-            total.add(snapshot::make(&open, log, now)?.unwrap_or_default());
+            total += snapshot::make(&open, log, now)?.unwrap_or_default();
         }
         Ok(total)
     }

@@ -145,8 +145,8 @@ pub struct CompactReport {
     pub new_bytes: u64,
 }
 
-impl CompactReport {
-    pub(super) fn add(&mut self, other: Self) {
+impl std::ops::AddAssign for CompactReport {
+    fn add_assign(&mut self, other: Self) {
         self.changes += other.changes;
         self.pieces += other.pieces;
         self.made += other.made;

@@ -36,23 +36,40 @@ impl Shard {
 
     /// Merges what another device's document holds. On an error some of it may have been merged, never half a change.
     pub fn absorb(&mut self, other: Self) -> Result<()> {
-        let mine = std::mem::take(&mut self.waiting);
+        let mut mine = std::mem::take(&mut self.waiting);
+        let mut wanted = HashSet::new();
         if self.history.changes.is_empty() {
-            let author = self.document.get_actor().clone();
+            let actor = self.document.get_actor().clone();
             *self = other;
-            self.document.set_actor(author);
+            self.document.set_actor(actor);
         } else {
-            let missing = contained(|| self.missing_of(&other))?;
+            let missing = contained(|| self.missing_of(&other));
+            let missing = match missing {
+                Ok(missing) => missing,
+                Err(error) => {
+                    self.waiting = mine;
+                    return Err(error);
+                }
+            };
+            wanted.extend(missing.iter().map(|change| change.header.hash));
             self.waiting.extend(missing);
             self.waiting.extend(other.waiting);
         }
-        self.waiting.extend(mine);
+        self.waiting.append(&mut mine);
         self.waiting.sort_by_key(|change| change.header.hash);
         self.waiting.dedup_by_key(|change| change.header.hash);
+        let known = &self.history.changes;
         self.waiting
-            .retain(|change| !self.history.changes.contains_key(&change.header.hash));
-        self.merge_waiting(&HashSet::new());
-        if holds_refused(self) {
+            .retain(|change| !known.contains_key(&change.header.hash));
+        self.merge_waiting(&wanted);
+        // What was part of the other's document and is not part of this one now is a fork, or over a limit.
+        let before = self.waiting.len();
+        self.waiting
+            .retain(|change| !wanted.contains(&change.header.hash));
+        let all = wanted
+            .iter()
+            .all(|hash| self.history.changes.contains_key(hash));
+        if !all || self.waiting.len() < before || self.waiting.len() > 2 * MAX_WAITING_CHANGES {
             return Err(REFUSED);
         }
         Ok(())
@@ -136,12 +153,4 @@ fn check_waiting(waiting: &[Waiting], writers: &BTreeSet<Actor>) -> Result<()> {
             "a document of the patient layer names another's work",
         ))
     }
-}
-
-/// Whether a change that waits has all it waits for: it was refused, and would wait for ever.
-fn holds_refused(shard: &Shard) -> bool {
-    shard
-        .waiting
-        .iter()
-        .any(|change| shard.history.precedes(&change.header))
 }

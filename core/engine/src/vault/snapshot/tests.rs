@@ -272,3 +272,76 @@ fn what_the_maker_lacks_is_not_retired() {
     same(&first, &third);
     assert_eq!(third.vault.detail(on).unwrap().notes.len(), 21);
 }
+
+/// `cargo test -p carnet --lib vault::snapshot -- --ignored --nocapture bootstrap`
+#[test]
+#[ignore = "a measurement: prints bytes of a bootstrap beside zstd-3 of the plain lines"]
+fn bootstrap_bytes_beside_plain_ndjson() {
+    use crate::record::ids::EntryId;
+    use crate::record::patient::{Edit, Shard};
+    use crate::record::snapshot::{Piece, SavedShard};
+    use carnet_wire::{Author, DeviceId, Incarnation};
+    const WORDS: [&str; 16] = [
+        "depuis", "hier", "douleur", "fièvre", "matin", "soir", "dose", "oubliée", "mieux", "pire",
+        "tension", "mesurée", "après", "repas", "médecin", "vu",
+    ];
+    let author = Author {
+        device: DeviceId([1; 32]),
+        incarnation: Incarnation([1; 8]),
+    };
+    let mut number = 0x1234_5678_9abc_def0_u64;
+    let mut random = move || {
+        number ^= number << 13;
+        number ^= number >> 7;
+        number ^= number << 17;
+        number
+    };
+    let total: usize = std::env::var("ENTRIES").map_or(100_000, |text| text.parse().unwrap());
+    let (mut plain, mut sealed, mut at) = (String::new(), 0_u64, 0_i64);
+    for _ in 0..total.div_ceil(2_000) {
+        let mut shard = Shard::empty(&author);
+        for _ in 0..40 {
+            let edits: Vec<Edit> = (0..50)
+                .map(|_| {
+                    at += 60_000;
+                    let id = EntryId(
+                        ((u128::from(random()) << 64) | u128::from(random())).to_be_bytes(),
+                    );
+                    let on = ResourceId(
+                        ((u128::from(random()) << 64) | u128::from(random())).to_be_bytes(),
+                    );
+                    let words = 4 + random() % 8;
+                    let text: Vec<&str> = (0..words)
+                        .map(|_| WORDS[(random() % 16) as usize])
+                        .collect();
+                    let text = text.join(" ");
+                    plain += &format!(
+                        "{{\"id\":\"{id}\",\"on\":\"{on}\",\"text\":\"{text}\",\"at\":{at}}}\n"
+                    );
+                    Edit::Annotate { id, on, text }
+                })
+                .collect();
+            shard.edit(&edits, at).unwrap();
+        }
+        let piece = Piece {
+            shards: vec![SavedShard {
+                shard: crate::record::ids::ShardId([1; 16]),
+                category: "laboratory".to_owned(),
+                year: 2026,
+                saved: shard.save().into(),
+            }],
+            ..Piece::default()
+        };
+        let document = crate::seal::pack_body(&piece.write().unwrap()).unwrap();
+        let mut out = Vec::new();
+        let one =
+            crate::seal::seal_attachment(&[7; 32], &mut document.as_slice(), &mut out).unwrap();
+        sealed += one.sealed_size;
+    }
+    let reference = zstd::bulk::compress(plain.as_bytes(), 3).unwrap().len() as u64;
+    println!(
+        "{total} notes: sealed pieces {sealed} B, zstd-3 of NDJSON {reference} B, ratio {:.3}",
+        sealed as f64 / reference as f64
+    );
+    assert!(sealed as f64 <= 1.15 * reference as f64);
+}
