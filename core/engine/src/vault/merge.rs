@@ -7,6 +7,7 @@
 
 use super::detect;
 use super::keyring::{self, Keyring};
+use super::snapshot;
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
@@ -20,10 +21,10 @@ use rusqlite::Transaction;
 use std::sync::Arc;
 
 /// Greatest logical time accepted: a member cannot push the clock of a compartment to its end.
-const MAX_LAMPORT: u64 = 1 << 52;
+pub(super) const MAX_LAMPORT: u64 = 1 << 52;
 /// Farthest a change may be ahead of everything merged. An honest one is ahead by no more than the changes that are still
 /// missing; without this one change at [`MAX_LAMPORT`] would have all later ones refused, our own at other devices.
-const MAX_LAMPORT_LEAP: u64 = 1 << 32;
+pub(super) const MAX_LAMPORT_LEAP: u64 = 1 << 32;
 /// Changes projected together at most.
 const MAX_UNPROJECTED: usize = 1_000;
 /// Bytes of bodies at which they are projected: one more change may bring 32 MiB.
@@ -56,6 +57,24 @@ struct Appended {
 }
 
 impl Unprojected {
+    /// Adds a change that a snapshot brought, or that came before what it builds on.
+    pub(super) fn add_change(
+        &mut self,
+        tx: &Transaction<'_>,
+        log: i64,
+        number: i64,
+        author: Author,
+        change: Change,
+    ) -> Result<()> {
+        let appended = Appended {
+            log,
+            number,
+            author,
+            change,
+        };
+        self.add(tx, appended)
+    }
+
     fn add(&mut self, tx: &Transaction<'_>, appended: Appended) -> Result<()> {
         let bodies = appended.change.bodies.iter();
         self.bytes += bodies.map(|body| body.len()).sum::<usize>();
@@ -112,6 +131,7 @@ pub fn receive(
         author: opened.header.author,
         seq: opened.header.seq,
     };
+    log::put_placed(tx, id, log, &place.author, place.seq, mailbox)?;
     let received = match try_merge(tx, keyring, unprojected, log, opened)? {
         Outcome::Merged { operations } => {
             log::release(tx, id)?;
@@ -167,11 +187,20 @@ fn try_merge(
     if log::has_change(tx, opened.id)? {
         return Ok(Outcome::Known);
     }
-    let (seq, tip) = log::position(tx, log, &opened.header.author)?;
+    // A snapshot holds it, and the tip of what it covers stands for every change before.
+    if opened.header.seq <= log::covered(tx, log, &opened.header.author)? {
+        return Ok(Outcome::Known);
+    }
     let header = &opened.header;
     if log::is_forked(tx, log, &header.author)? {
         return Ok(Outcome::Held(HeldFor::Fork));
     }
+    if header.kind == kind::SNAPSHOT
+        && let Some(reason) = judge_snapshot(tx, keyring, log, &opened)?
+    {
+        return Ok(Outcome::Held(reason));
+    }
+    let (seq, tip) = log::position(tx, log, &header.author)?;
     if header.seq > seq + 1 {
         return Ok(Outcome::Held(HeldFor::Gap));
     }
@@ -188,6 +217,10 @@ fn try_merge(
     match header.kind {
         kind::CHANGE => merge_change(tx, keyring, unprojected, log, opened),
         kind::OPERATIONS => merge_operations(tx, log, opened),
+        kind::SNAPSHOT => {
+            log::append(tx, log, &header.clone(), &stored(log, opened))?;
+            Ok(Outcome::Merged { operations: false })
+        }
         _ => Ok(Outcome::Held(HeldFor::Unknown)),
     }
 }
@@ -234,6 +267,27 @@ fn open(keyring: &Keyring, mailbox: MailboxId, bytes: &[u8]) -> Result<Option<(i
     }
 }
 
+/// A snapshot says what others wrote: only an owner's device may, and what it says must agree with what is here.
+fn judge_snapshot(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    opened: &Opened,
+) -> Result<Option<HeldFor>> {
+    let header = &opened.header;
+    if header.lamport > MAX_LAMPORT {
+        return Ok(Some(HeldFor::Refused));
+    }
+    // Every member is an owner in this version of the roster; a role that only writes must not get here.
+    let owner = keyring
+        .roster(header.record)
+        .is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
+    if !owner {
+        return Ok(Some(HeldFor::Unauthorised));
+    }
+    snapshot::judge(tx, keyring, log, header, opened.id, &opened.body)
+}
+
 fn merge_change(
     tx: &Transaction<'_>,
     keyring: &Keyring,
@@ -265,7 +319,7 @@ fn merge_change(
     Ok(Outcome::Merged { operations: false })
 }
 
-fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
+pub(super) fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
     let payload = seal::unpack_body(body).map_err(|_| HeldFor::Refused)?;
     // A later version may have items this build cannot decode, so the version is read first.
     if version_of(&payload).is_some_and(|version| version > CHANGE_VERSION) {
@@ -278,7 +332,7 @@ fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
     Ok(change)
 }
 
-fn version_of(payload: &[u8]) -> Option<u8> {
+pub(super) fn version_of(payload: &[u8]) -> Option<u8> {
     let mut decoder = minicbor::Decoder::new(payload);
     decoder.array().ok()?;
     decoder.u8().ok()

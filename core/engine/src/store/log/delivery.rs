@@ -109,6 +109,7 @@ pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
     ] {
         conn.execute(&format!("DELETE FROM {table} WHERE relay = ?1"), [relay])?;
     }
+    super::forget_retired(conn, relay)?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod inbox;
 mod listing;
 mod lookup;
 mod quarantine;
+mod snapshots;
 
 pub use delivery::*;
 pub use findings::*;
@@ -20,6 +21,7 @@ pub use inbox::*;
 pub use listing::*;
 pub use lookup::*;
 pub use quarantine::*;
+pub use snapshots::*;
 
 use crate::error::{Error, Result};
 use carnet_wire::{
@@ -167,10 +169,10 @@ pub fn position(conn: &Connection, log: i64, author: &Author) -> Result<(u64, Ch
     Ok(found.unwrap_or((0, ChangeId([0; 32]))))
 }
 
-/// The version vector of a log without `except`, sorted by author.
+/// The version vector of a log without `except`, sorted by author: what is here, not what a snapshot has promised.
 pub fn version_vector(conn: &Connection, log: i64, except: Option<&Author>) -> Result<Vec<Seen>> {
     let mut query = conn.prepare_cached(
-        "SELECT device, incarnation, seq FROM chain JOIN author USING (author) WHERE log = ?1",
+        "SELECT device, incarnation, whole FROM chain JOIN author USING (author) WHERE log = ?1 AND whole > 0",
     )?;
     let rows = query.query_map([log], |row| {
         Ok(Seen {
@@ -238,11 +240,14 @@ pub fn append(conn: &Connection, log: i64, header: &Header, change: &StoredChang
             change.body
         ])?;
     conn.prepare_cached(
-        "INSERT INTO chain VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET seq = excluded.seq, tip = excluded.tip",
+        "INSERT INTO chain (log, author, seq, tip, whole) VALUES (?1, ?2, ?3, ?4, ?3)
+         ON CONFLICT DO UPDATE SET seq = excluded.seq, tip = excluded.tip,
+         whole = CASE WHEN whole = seq THEN excluded.seq ELSE whole END",
     )?
     .execute(params![log, author, header.seq, change.id.as_ref()])?;
     conn.prepare_cached("UPDATE log SET lamport = max(lamport, ?2) WHERE log = ?1")?
         .execute(params![log, lamport])?;
+    note_acknowledgement(conn, log, header)?;
     Ok(number)
 }
 

@@ -1,0 +1,483 @@
+//! Making a snapshot: what is merged is listed, sealed into pieces beside the database, and noted; the manifest enters the
+//! chain only when a relay holds every piece.
+
+use super::super::CompactReport;
+use super::super::keyring::Keyring;
+use super::super::open::Unlocked;
+use super::{CLASSIFY_STEP, MAX_SMALL_PIECES, SMALL_PIECE_BYTES};
+use crate::error::{Error, Result};
+use crate::record::ids::ShardId;
+use crate::record::snapshot::{
+    Cover, KeptChange, MAX_PIECE_ITEMS, PIECE_TARGET_BYTES, PRIORITY_CURRENT, PRIORITY_EMERGENCY,
+    PRIORITY_REST, Piece, PieceRef, Run, SNAPSHOT_VERSION, ShardHeads, Snapshot,
+};
+use crate::seal;
+use crate::store::log::{self, Packed};
+use crate::store::snapshot::{self as rows, ShardRow};
+use carnet_wire::{BlobId, Canonical, MailboxId};
+use minicbor::bytes::ByteArray;
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+/// How often a snapshot is begun again because another process wrote meanwhile.
+const MAX_ATTEMPTS: usize = 5;
+
+/// Makes a snapshot of a log; `None` when nothing was written since the last one.
+pub fn make(open: &Unlocked, log: i64, now: i64) -> Result<Option<CompactReport>> {
+    for _ in 0..MAX_ATTEMPTS {
+        while open.write(|tx| rows::classify(tx, log, CLASSIFY_STEP))? == CLASSIFY_STEP {}
+        let keyring = open.keyring()?;
+        let Some(made) = open
+            .store
+            .read(|conn| Maker::begin(conn, open, &keyring, log))?
+        else {
+            return Ok(None);
+        };
+        let Some(maker) = made.maker else {
+            continue;
+        };
+        return keep(open, &keyring, log, now, maker).map(Some);
+    }
+    Err(Error::Invalid("this record is being written: try again"))
+}
+
+/// A snapshot on its way, or nothing when changes were written that nobody has looked at.
+struct Begun {
+    maker: Option<Made>,
+}
+
+struct Made {
+    snapshot: Snapshot,
+    /// Which changes lie in pieces made now.
+    packed: Vec<(BlobId, Vec<Packed>)>,
+    report: CompactReport,
+}
+
+fn keep(
+    open: &Unlocked,
+    keyring: &Keyring,
+    log: i64,
+    now: i64,
+    made: Made,
+) -> Result<CompactReport> {
+    let Made {
+        snapshot,
+        packed,
+        report,
+    } = made;
+    snapshot.check()?;
+    let manifest = snapshot.to_canonical();
+    open.write(|tx| {
+        // One that never reached a relay is replaced; its pieces go on in the new one or are swept.
+        for old in log::snapshots(tx, log)? {
+            if old.place.is_none() {
+                log::drop_snapshot(tx, old.number)?;
+            }
+        }
+        let number = log::put_snapshot(
+            tx,
+            log,
+            &keyring.author,
+            None,
+            snapshot.lamport,
+            now,
+            &manifest,
+        )?;
+        for piece in &snapshot.pieces {
+            log::put_piece(tx, log, number, piece.mailbox, piece.blob, false)?;
+        }
+        for (blob, changes) in &packed {
+            for change in changes {
+                log::set_piece(tx, log, &change.author, (change.seq, change.seq), *blob)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(report)
+}
+
+/// Works on one consistent state of the database.
+struct Maker<'a> {
+    conn: &'a Connection,
+    open: &'a Unlocked,
+    log: i64,
+    mailbox: MailboxId,
+    covers: Vec<Cover>,
+    /// Pieces, with the shards each holds.
+    pieces: Vec<(PieceRef, Vec<ShardRow>)>,
+    packed: Vec<(BlobId, Vec<Packed>)>,
+    report: CompactReport,
+}
+
+impl<'a> Maker<'a> {
+    fn begin(
+        conn: &'a Connection,
+        open: &'a Unlocked,
+        keyring: &Keyring,
+        log: i64,
+    ) -> Result<Option<Begun>> {
+        if log::is_loading(conn, log)? {
+            return Err(Error::Invalid(
+                "this device is still fetching the record: sync first",
+            ));
+        }
+        if log::unclassified(conn, log)? {
+            return Ok(Some(Begun { maker: None }));
+        }
+        let covers: Vec<Cover> = log::tips(conn, log)?
+            .into_iter()
+            .map(|tip| Cover {
+                author: tip.author,
+                first: 1,
+                last: tip.seq,
+                tip: tip.id,
+            })
+            .collect();
+        let newest = log::snapshots(conn, log)?.pop();
+        let before = newest
+            .as_ref()
+            .map(|stored| Snapshot::read(&stored.manifest))
+            .transpose()?;
+        let grown = covers.iter().any(|cover| {
+            let had = before.as_ref().map_or(0, |old| old.last_of(&cover.author));
+            let own_place = newest
+                .as_ref()
+                .filter(|stored| stored.author == cover.author)
+                .and_then(|stored| stored.place);
+            cover.last > had && own_place.is_none_or(|(seq, _)| cover.last > seq || seq > had + 1)
+        });
+        if covers.is_empty() || !grown {
+            return Ok(None);
+        }
+        let mut maker = Maker {
+            conn,
+            open,
+            log,
+            mailbox: keyring.current_epoch(log)?.mailbox,
+            covers,
+            pieces: Vec::new(),
+            packed: Vec::new(),
+            report: CompactReport::default(),
+        };
+        let there = maker.reusable(before.as_ref(), newest.is_some_and(|s| s.place.is_some()))?;
+        maker.fill(&there)?;
+        Ok(Some(Begun {
+            maker: Some(maker.finish()?),
+        }))
+    }
+
+    /// Pieces of the last snapshot that can be listed again: those that a relay holds, or whose files are still here.
+    fn reusable(
+        &self,
+        before: Option<&Snapshot>,
+        published: bool,
+    ) -> Result<Vec<(PieceRef, Vec<ShardHeads>)>> {
+        let mut there = Vec::new();
+        let Some(before) = before else {
+            return Ok(there);
+        };
+        for (at, piece) in (0_u32..).zip(&before.pieces) {
+            let here = self.open.store.attachments().size(piece.blob)?.is_some();
+            if published || here {
+                let shards = before.shards.iter().filter(|shard| shard.piece == at);
+                there.push((piece.clone(), shards.cloned().collect()));
+            }
+        }
+        Ok(there)
+    }
+
+    fn fill(&mut self, there: &[(PieceRef, Vec<ShardHeads>)]) -> Result<()> {
+        let shards = rows::shards(self.conn, self.log)?;
+        let kept = log::kept_changes(self.conn, self.log)?;
+        let years = rows::years(self.conn, self.log)?;
+        let newest = years
+            .values()
+            .copied()
+            .chain(shards.iter().map(|shard| i64::from(shard.year)))
+            .max()
+            .unwrap_or_default();
+        self.report.changes = self.covers.iter().map(|cover| cover.last).sum();
+        let mut shards = self.reuse_shards(shards, there)?;
+        let kept = self.reuse_changes(kept, there);
+        let (profile, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut shards)
+            .into_iter()
+            .partition(|shard| shard.profile);
+        self.emergency(profile, there, kept.is_empty())?;
+        let (current, old): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|shard| i64::from(shard.year) >= newest);
+        self.add_shards(PRIORITY_CURRENT, current)?;
+        self.add_shards(PRIORITY_REST, old)?;
+        let year = |change: &Packed| years.get(&change.change).copied().unwrap_or(0);
+        let (current, mut old): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|change| year(change) >= newest);
+        old.sort_by_key(|change| std::cmp::Reverse(year(change)));
+        self.add_changes(PRIORITY_CURRENT, current)?;
+        self.add_changes(PRIORITY_REST, old)
+    }
+
+    /// Lists again the pieces whose documents have not moved; returns the documents that need a new one.
+    fn reuse_shards(
+        &mut self,
+        shards: Vec<ShardRow>,
+        there: &[(PieceRef, Vec<ShardHeads>)],
+    ) -> Result<Vec<ShardRow>> {
+        let mut open: BTreeMap<ShardId, ShardRow> =
+            shards.into_iter().map(|row| (row.shard, row)).collect();
+        for (piece, listed) in there {
+            let same = listed.iter().all(|shard| {
+                let row = open.get(&shard.shard);
+                row.is_some_and(|row| row.heads == shard.concat() && !row.profile)
+            });
+            if same && !listed.is_empty() && piece.priority != PRIORITY_EMERGENCY {
+                let rows = listed.iter().filter_map(|shard| open.remove(&shard.shard));
+                let rows = rows.collect();
+                self.list(piece, rows);
+            }
+        }
+        // A document without heads holds only changes that wait; it is listed when something can be merged.
+        Ok(open
+            .into_values()
+            .filter(|row| !row.heads.is_empty())
+            .collect())
+    }
+
+    /// Lists again the pieces of changes; returns the changes that need a new one.
+    fn reuse_changes(
+        &mut self,
+        kept: Vec<Packed>,
+        there: &[(PieceRef, Vec<ShardHeads>)],
+    ) -> Vec<Packed> {
+        let of_changes = |piece: &PieceRef| !piece.holds.is_empty();
+        let small = |piece: &PieceRef| piece.sealed_size < SMALL_PIECE_BYTES;
+        let smalls = there
+            .iter()
+            .filter(|(piece, _)| of_changes(piece) && small(piece));
+        let merge_small = smalls.count() > MAX_SMALL_PIECES;
+        let usable: BTreeMap<BlobId, &PieceRef> = there
+            .iter()
+            .map(|(piece, _)| piece)
+            .filter(|piece| of_changes(piece) && !(merge_small && small(piece)))
+            .map(|piece| (piece.blob, piece))
+            .collect();
+        let mut by_piece: BTreeMap<BlobId, Vec<Packed>> = BTreeMap::new();
+        let mut fresh = Vec::new();
+        for change in kept {
+            match change.piece.filter(|blob| usable.contains_key(blob)) {
+                Some(blob) => by_piece.entry(blob).or_default().push(change),
+                None => fresh.push(change),
+            }
+        }
+        for (blob, changes) in by_piece {
+            if let Some(piece) = usable.get(&blob) {
+                let holds = self.runs(&changes);
+                self.list(
+                    &PieceRef {
+                        holds,
+                        ..(*piece).clone()
+                    },
+                    Vec::new(),
+                );
+            }
+        }
+        fresh
+    }
+
+    fn list(&mut self, piece: &PieceRef, shards: Vec<ShardRow>) {
+        self.report.reused += 1;
+        self.report.bytes += piece.sealed_size;
+        self.pieces.push((piece.clone(), shards));
+    }
+
+    /// What is wanted first: extracts of the changes that hold emergency data, and the person's profile.
+    fn emergency(
+        &mut self,
+        profile: Vec<ShardRow>,
+        there: &[(PieceRef, Vec<ShardHeads>)],
+        unchanged: bool,
+    ) -> Result<()> {
+        let old = there
+            .iter()
+            .find(|(piece, _)| piece.priority == PRIORITY_EMERGENCY);
+        let heads = |listed: &[ShardHeads]| -> Vec<Vec<u8>> {
+            listed.iter().map(ShardHeads::concat).collect()
+        };
+        let now: Vec<Vec<u8>> = profile.iter().map(|row| row.heads.clone()).collect();
+        if let Some((piece, listed)) = old
+            && unchanged
+            && heads(listed) == now
+        {
+            self.list(piece, profile);
+            return Ok(());
+        }
+        let mut piece = Piece::default();
+        for row in &profile {
+            piece
+                .shards
+                .push(rows::saved_shard(self.conn, self.log, row.shard)?);
+        }
+        for (change, items) in rows::urgent(self.conn, self.log)? {
+            if piece.weight() >= 2 * PIECE_TARGET_BYTES {
+                break;
+            }
+            let whole = self.change(change)?;
+            let extract = rows::extract(&whole.body, &items)?;
+            piece.changes.push(KeptChange {
+                extract: true,
+                body: seal::pack_body(&extract.to_canonical())?.into(),
+                ..whole
+            });
+        }
+        if piece.shards.is_empty() && piece.changes.is_empty() {
+            return Ok(());
+        }
+        self.seal(PRIORITY_EMERGENCY, piece, profile, &[])
+    }
+
+    fn change(&self, number: i64) -> Result<KeptChange> {
+        let stored = log::change(self.conn, number)?.ok_or(Error::Corrupt("a change is gone"))?;
+        Ok(KeptChange {
+            extract: false,
+            header: stored.header.into(),
+            signature: stored.signature,
+            body: stored.body.into(),
+        })
+    }
+
+    fn add_shards(&mut self, priority: u8, shards: Vec<ShardRow>) -> Result<()> {
+        for group in groups(shards, |row| row.bytes) {
+            let mut piece = Piece::default();
+            for row in &group {
+                piece
+                    .shards
+                    .push(rows::saved_shard(self.conn, self.log, row.shard)?);
+            }
+            self.seal(priority, piece, group, &[])?;
+        }
+        Ok(())
+    }
+
+    fn add_changes(&mut self, priority: u8, changes: Vec<Packed>) -> Result<()> {
+        for group in groups(changes, |change| change.weight) {
+            let mut piece = Piece::default();
+            for change in &group {
+                piece.changes.push(self.change(change.change)?);
+            }
+            self.seal(priority, piece, Vec::new(), &group)?;
+        }
+        Ok(())
+    }
+
+    /// Seals a piece into a file beside the database: it is durable before anything names it.
+    fn seal(
+        &mut self,
+        priority: u8,
+        piece: Piece,
+        shards: Vec<ShardRow>,
+        changes: &[Packed],
+    ) -> Result<()> {
+        let key = seal::make_random::<32>()?;
+        let document = seal::pack_body(&piece.write()?)?;
+        let mut file = self.open.store.attachments().make_incoming()?;
+        let sealed = seal::seal_attachment(&key, &mut document.as_slice(), &mut file)?;
+        file.flush()?;
+        file.finish()?;
+        self.report.made += 1;
+        self.report.bytes += sealed.sealed_size;
+        self.report.new_bytes += sealed.sealed_size;
+        let holds = self.runs(changes);
+        self.packed.push((sealed.blob, changes.to_vec()));
+        self.pieces.push((
+            PieceRef {
+                priority,
+                mailbox: self.mailbox,
+                blob: sealed.blob,
+                key,
+                size: sealed.size,
+                sealed_size: sealed.sealed_size,
+                holds,
+            },
+            shards,
+        ));
+        Ok(())
+    }
+
+    /// Changes as runs of their authors.
+    fn runs(&self, changes: &[Packed]) -> Vec<Run> {
+        let mut numbers: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+        for change in changes {
+            let found = self
+                .covers
+                .binary_search_by(|cover| cover.author.cmp(&change.author));
+            if let Ok(cover) = found {
+                let cover = u32::try_from(cover).unwrap_or(u32::MAX);
+                numbers.entry(cover).or_default().insert(change.seq);
+            }
+        }
+        let mut runs: Vec<Run> = Vec::new();
+        for (cover, seqs) in numbers {
+            for seq in seqs {
+                match runs.last_mut() {
+                    Some(run) if run.cover == cover && run.last + 1 == seq => run.last = seq,
+                    _ => runs.push(Run {
+                        cover,
+                        first: seq,
+                        last: seq,
+                    }),
+                }
+            }
+        }
+        runs
+    }
+
+    fn finish(mut self) -> Result<Made> {
+        self.pieces.sort_by_key(|(piece, _)| piece.priority);
+        let mut shards = Vec::new();
+        let mut pieces = Vec::new();
+        for (at, (piece, rows)) in (0_u32..).zip(self.pieces) {
+            for row in rows {
+                let (heads, _) = row.heads.as_chunks::<32>();
+                shards.push(ShardHeads {
+                    shard: row.shard,
+                    piece: at,
+                    heads: heads.iter().map(|head| ByteArray::from(*head)).collect(),
+                });
+            }
+            pieces.push(piece);
+        }
+        shards.sort_unstable_by_key(|shard| shard.shard);
+        self.report.pieces = pieces.len() as u64;
+        Ok(Made {
+            snapshot: Snapshot {
+                version: SNAPSHOT_VERSION,
+                lamport: log::lamport(self.conn, self.log)?,
+                covers: self.covers,
+                pieces,
+                shards,
+            },
+            packed: self.packed,
+            report: self.report,
+        })
+    }
+}
+
+/// Cuts a list where a piece is full; what is larger than a piece is one by itself.
+fn groups<T>(items: Vec<T>, weight: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    let mut full = usize::MAX;
+    for item in items {
+        let more = weight(&item);
+        match groups.last_mut() {
+            Some(group) if full + more <= PIECE_TARGET_BYTES && group.len() < MAX_PIECE_ITEMS => {
+                full += more;
+                group.push(item);
+            }
+            _ => {
+                full = more;
+                groups.push(vec![item]);
+            }
+        }
+    }
+    groups
+}
