@@ -5,7 +5,7 @@
 //! served it is taken down, and what is left is the socket, a timer and a place in the hub. The answer is written by hand,
 //! and serving begins anew on the same connection.
 
-use super::{Answer, App, REQUEST_TIMEOUT, bearer, blocking, cbor};
+use super::{Answer, App, Ends, REQUEST_TIMEOUT, bearer, blocking, cbor};
 use crate::metrics::Metrics;
 use crate::service::Waiting;
 use crate::{RelayError, Service};
@@ -92,7 +92,7 @@ enum Begun {
 
 pub(super) async fn wait(
     State(app): State<App>,
-    Extension(parking): Extension<Arc<Parking>>,
+    Extension(Ends { parking, .. }): Extension<Ends>,
     request: Request,
 ) -> Answer {
     app.count(&request)?;
@@ -106,7 +106,7 @@ pub(super) async fn wait(
         Begun::Waits(waiting) => {
             parking.park(Parked {
                 waiting,
-                service: app.service,
+                service: Arc::clone(&app.service),
                 keeps,
             });
             // Taken down with everything else.

@@ -165,11 +165,11 @@ fn read(connection: &Connection, mailbox: MailboxNumber) -> Result<Option<Tally>
         .optional()?)
 }
 
-/// `false` if the envelope is known.
+/// `false` if the envelope is known. `OR FAIL` spares the journal that undoes one statement: any error undoes the transaction.
 fn insert(connection: &Connection, item: &Append, seq: i64) -> Result<bool, RelayError> {
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO log (mailbox, seq, prefix, envelope, bytes) SELECT ?1, ?2, ?3, ?4, ?5
+            "INSERT OR FAIL INTO log (mailbox, seq, prefix, envelope, bytes) SELECT ?1, ?2, ?3, ?4, ?5
              WHERE NOT EXISTS
              (SELECT 1 FROM log WHERE mailbox = ?1 AND prefix = ?3 AND envelope = ?4)",
         )?
