@@ -24,7 +24,7 @@ mod sensitive;
 #[cfg(test)]
 mod standard;
 #[cfg(test)]
-mod vectors;
+pub(crate) mod vectors;
 mod wrap;
 
 pub use attachment::{CHUNK_BYTES, Sealed, derive_attachment_id, open_attachment, seal_attachment};
