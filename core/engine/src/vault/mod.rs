@@ -7,6 +7,8 @@
 mod attachments;
 mod brake;
 mod edit;
+#[cfg(test)]
+mod edit_tests;
 mod import;
 mod inbox;
 mod keyring;
