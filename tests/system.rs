@@ -4,8 +4,12 @@
 mod cli;
 #[path = "system/corpus.rs"]
 mod corpus;
+#[path = "system/deadline.rs"]
+mod deadline;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/paths.rs"]
+mod paths;
 #[path = "system/privacy.rs"]
 mod privacy;
 #[path = "system/sync.rs"]

@@ -46,7 +46,9 @@ def head(major, argument):
 
 
 def cbor(value):
-    """Integers from 0, byte strings, text and arrays: all that the structures here are made of."""
+    """Integers from 0, booleans, byte strings, text and arrays: all that the structures here are made of."""
+    if isinstance(value, bool):
+        return b"\xf5" if value else b"\xf4"
     if isinstance(value, int):
         return head(0, value)
     if isinstance(value, bytes):
@@ -546,7 +548,63 @@ def messages():
     yield bad("unknown result of a push", "exchange-reply", "malformed", cbor([7, [[2, [0]]], []]))
 
 
+def stream_tag(secret, role, first, second):
+    return blake3(b"carnet/1 stream tag\0" + bytes([role]) + first + second, key=hkdf(secret, "carnet/1 peer")).digest()[:16]
+
+
+def stream_channel(secrets, first, second):
+    """The key of a channel from the secrets in common, which go in the order of the initiator's tags."""
+    ordered = sorted(secrets, key=lambda secret: stream_tag(secret, 0, first, second))
+    parts = [blake3(b"carnet/1 stream key\0" + first + second, key=hkdf(secret, "carnet/1 peer")).digest() for secret in ordered]
+    return derive_key("carnet/1 stream channel", b"".join(parts))
+
+
+def stream_frame(channel, role, count, more, payload, nonce):
+    associated = b"carnet/1 stream frame\0" + bytes([role]) + struct.pack(">Q", count)
+    return nonce + xchacha_seal(bytes([more]) + payload, associated, nonce, channel)
+
+
+def streams():
+    first, second = label("stream nonce of the initiator"), label("stream nonce of the responder")
+    author = [label("stream device"), label("stream incarnation", 8)]
+    turn = [[[1, [[author, 300, label("stream tip")]]]], [label("stream envelope", 40)], [[label("stream blob"), 7]],
+            [[label("stream part"), 0, 5, b"bytes"]], False, True]
+    for name, count in (("one epoch in common", 1), ("five epochs in common", 5)):
+        secrets = [label(f"stream secret {number}") for number in range(count)]
+        channel = stream_channel(secrets, first, second)
+        digest = blake3(cbor([cbor([[author, 300, label("stream tip")]]), b"", label("stream digest")])).digest()
+        messages = [(0, 0, 0, cbor([digest, True])), (1, 0, 1, b"the first part of "), (1, 1, 0, b"a message"), (0, 1, 0, cbor(turn))]
+        yield {"name": name, "initiator_nonce": first, "responder_nonce": second, "read_secrets": secrets,
+               "initiator_hello": cbor([1, first]), "responder_hello": cbor([1, second]),
+               "initiator_tags": [stream_tag(secret, 0, first, second) for secret in secrets],
+               "responder_tags": [stream_tag(secret, 1, first, second) for secret in secrets],
+               "channel": channel,
+               "frames": [{"role": role, "count": number, "more": more, "payload": payload,
+                           "sealed": stream_frame(channel, role, number, more, payload, label(f"stream frame {role} {number}", 24))}
+                          for role, number, more, payload in messages]}
+
+
+def sync_record(kind, data):
+    whole = bytes([kind]) + struct.pack(">I", len(data)) + data
+    return whole + blake3(whole).digest()[:8]
+
+
+def sync_files():
+    beginning = b"carnet-sync\0\x01"
+    records = [(1, label("an envelope in a file", 90)), (2, label("an id") + label("a document", 70_000)), (200, b"of a later version")]
+    whole = beginning + b"".join(sync_record(*record) for record in records)
+    listed = [{"kind": kind, "bytes": data} for kind, data in records]
+    yield {"name": "three records", "file": whole, "records": listed, "expect": "ok"}
+    yield {"name": "none", "file": beginning, "records": [], "expect": "ok"}
+    yield {"name": "cut short", "file": whole[:-1], "records": listed[:2], "expect": "malformed"}
+    yield {"name": "a flipped bit in the second", "file": whole[:5000] + bytes([whole[5000] ^ 4]) + whole[5001:], "records": listed[:1], "expect": "malformed"}
+    yield {"name": "a kind of nought", "file": beginning + sync_record(0, b""), "records": [], "expect": "malformed"}
+    yield {"name": "a later version", "file": b"carnet-sync\0\x02", "records": [], "expect": "unknown-version"}
+
+
 FILES = {
+    "streams.json": ("Tags, channel key and frames of a direct stream.", streams),
+    "sync-files.json": ("Sync files and their records.", sync_files),
     "ids.json": ("Ids derived by hashing.", ids),
     "epochs.json": ("What an epoch's three secrets give, and its id.", epochs),
     "headers.json": ("Header bytes, change ids and signatures.", headers),

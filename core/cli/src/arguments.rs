@@ -227,7 +227,15 @@ pub struct Tls {
 #[derive(Debug, clap::Args)]
 pub struct Sync {
     #[arg(long)]
-    pub relay: Option<String>,
+    pub relay: Vec<String>,
+    #[arg(long, conflicts_with_all = ["relay", "listen", "file", "watch", "background"])]
+    pub peer: Option<String>,
+    #[arg(long, num_args = 0..=1, default_missing_value = "0.0.0.0:0", conflicts_with_all = ["relay", "file", "watch", "background"])]
+    pub listen: Option<String>,
+    #[arg(long, requires = "listen")]
+    pub once: bool,
+    #[arg(long, conflicts_with_all = ["relay", "watch", "background"])]
+    pub file: Option<PathBuf>,
     #[arg(long, value_parser = duration)]
     pub deadline: Option<Duration>,
     #[arg(long, conflicts_with_all = ["deadline", "background"])]

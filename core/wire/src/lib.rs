@@ -92,6 +92,7 @@
 //! | R | `carnet/1 content` | XChaCha20-Poly1305 key of the epoch's envelopes |
 //! | R | `carnet/1 commit` | the commitment |
 //! | R | `carnet/1 previous` | key that seals the previous epoch's read secret, for those who join later |
+//! | R | `carnet/1 peer` | K of the direct stream |
 //! | W | `carnet/1 relay write` | seed of the Ed25519 key that writes to the mailbox |
 //! | O | `carnet/1 relay retire` | seed of the Ed25519 key that retires its envelopes |
 //!
@@ -222,6 +223,73 @@
 //! retired counts until it goes) and how often a session or a network may ask ([`relay::code::RATE_LIMITED`]). Both come with
 //! `Retry-After`. A refused envelope takes no number, so a device keeps it and tries later.
 //!
+//! # Direct stream
+//! Two devices exchange directly over any ordered byte stream: TCP in one network, Bluetooth, Wi-Fi Aware, USB. Nothing is
+//! assumed of it but order; who reads, changes, cuts or repeats what passes is as hostile as a relay. Layouts stand in
+//! [`stream`]. All bytes are **frames** of at most [`limits::MAX_STREAM_FRAME_BYTES`]. Who opened the stream is the
+//! *initiator* (role byte 0), the other one the *responder* (1). They speak in turn, never at once, so that neither has to
+//! hold more than one message and a half-duplex radio will do:
+//! ```text
+//! initiator                                      responder
+//! hello (nonce n₀) ──────────────────────────►
+//!                  ◄────────────────────────── hello (nonce n₁), tags
+//! tags, summary    ──────────────────────────►
+//!                  ◄────────────────────────── summary            equal, and nobody wants a document: the end
+//! turn             ──────────────────────────►
+//!                  ◄────────────────────────── turn               … until both are done
+//! ```
+//! **Finding what is in common.** For every epoch it holds, a side derives K = HKDF(R, `carnet/1 peer`) and sends
+//! ```text
+//! tag = first 16 bytes of BLAKE3 keyed_hash( K, "carnet/1 stream tag\0" ‖ role ‖ n₀ ‖ n₁ )
+//! ```
+//! among as many random ones as make their number a multiple of 8, sorted. Who does not hold the epoch sees noise that never
+//! comes again: no mailbox, device or person can be recognised by it, and neither role's tags can be used as the other's.
+//! The epochs whose tags both sent are *in common*, and are numbered from 0 in the order of the initiator's tags. A
+//! responder that has none in common with the tags it gets ends the stream, as does an initiator.
+//!
+//! **Channel.** Everything after the tags is sealed, in frames of at most [`limits::MAX_STREAM_FRAME_BYTES`]:
+//! ```text
+//! part_i  = BLAKE3 keyed_hash( K_i, "carnet/1 stream key\0" ‖ n₀ ‖ n₁ )             for every epoch in common, in order
+//! channel = BLAKE3 derive_key( "carnet/1 stream channel", part_0 ‖ part_1 ‖ … )
+//! sealed  = nonce: 24 random bytes ‖ XChaCha20-Poly1305( channel, nonce, associated, more: 1 byte ‖ bytes )
+//! associated = "carnet/1 stream frame\0" ‖ role of the sender ‖ count: u64 big-endian
+//! ```
+//! The count begins at 0 for each side and grows by one with each of its sealed frames, so that a frame repeated, left out,
+//! put elsewhere or sent back does not open, and whoever it does not open for ends the stream. `more` is 1 when the message
+//! goes on in the next frame; a message is at most [`limits::MAX_STREAM_MESSAGE_BYTES`]. Whoever speaks on the channel has
+//! shown that it holds *every* epoch in common; a member of one compartment alone cannot read what passes of others. Both
+//! nonces are in the key, so nothing of an earlier connection opens. What is kept by a listener who gets the epoch's
+//! secret later tells the chains; the envelopes would open to them anyway.
+//!
+//! **Summary.** `digest` is BLAKE3 of the canonical list of one byte string for each epoch in common: the canonical list of
+//! tips, where the epoch is the side's current one of its log; nothing, where another epoch in common is; 32 random
+//! bytes where neither is, because this side has gone on and the other cannot know. Equal digests mean equal chains.
+//!
+//! **Turns.** A side's first turn tells its tips of each log whose current epoch is in common. It is told no more: under an
+//! epoch that has ended here, somebody who was removed may be listening. The other side then sends the changes whose
+//! numbers lie beyond the tips, sealed under that same current epoch, those of devices, keys and rosters first, then by
+//! `lamport`, at most some 256 KiB a turn. Where the tips tell another change at the same number, it sends its own one of
+//! that number: the proof of a fork. Of a log whose current epoch is not in common it sends only envelopes that it had
+//! sealed under the one that is, as they are: the operations that lead to the new epoch are among them. `done` says that
+//! the turn carries nothing, and that nothing more is to come but answers. After a turn that is done has been answered by
+//! one that is done, the round is over; if either said `again`, because it has learned of epochs meanwhile, both begin
+//! another one with a new hello. Documents are asked for by id and offset and checked against their id; a side gives
+//! only those that a change in a log in common names.
+//!
+//! What arrives is trusted no more than what a relay gives. It goes the same way into the record, or into quarantine.
+//!
+//! # Sync file
+//! A file (`.carnet-sync`) is a relay without a program: it goes from device to device on a stick or by any messenger, and each
+//! takes out what it lacks and puts in what the file lacks.
+//! ```text
+//! file   = "carnet-sync\0" ‖ version = 1: 1 byte ‖ record …
+//! record = kind: 1 byte ‖ length: u32 big-endian ‖ bytes ‖ check: first 8 bytes of BLAKE3( kind ‖ length ‖ bytes )
+//! kind   = 1 an envelope · 2 a document: id (32) ‖ sealed bytes
+//! ```
+//! Whoever finds it sees what a relay sees, and no keys. The check tells damage from another's envelopes; it proves nothing.
+//! A device keeps what it cannot open, unknown kinds too, byte for byte and in order, and writes a new file beside the old
+//! one that then takes its place. It changes nothing in a file that is damaged or cut short.
+//!
 //! # Domain strings
 //! No key, hash or signature of one purpose can be taken for one of another. A string in this table has one use; those that
 //! end in a zero byte precede what is signed or authenticated, and none is the beginning of another.
@@ -234,11 +302,16 @@
 //! | `carnet/1 change\0` | Ed25519, device key | header |
 //! | `carnet/1 session\0` | Ed25519, mailbox key | nonce, origin, mailbox, access |
 //! | `carnet/1 envelope\0` | associated data | all of the envelope but its ciphertext |
+//! | `carnet/1 stream tag\0` | BLAKE3 keyed_hash, K | role, both nonces |
+//! | `carnet/1 stream key\0` | BLAKE3 keyed_hash, K | both nonces |
+//! | `carnet/1 stream channel` | BLAKE3 derive_key | the parts of the key |
+//! | `carnet/1 stream frame\0` | associated data | role, count |
 //! | `carnet/1 mailbox` | HKDF info | R |
 //! | `carnet/1 relay read` | HKDF info | R |
 //! | `carnet/1 content` | HKDF info | R |
 //! | `carnet/1 commit` | HKDF info | R |
 //! | `carnet/1 previous` | HKDF info | R |
+//! | `carnet/1 peer` | HKDF info | R |
 //! | `carnet/1 relay write` | HKDF info | W |
 //! | `carnet/1 relay retire` | HKDF info | O |
 //!
@@ -276,6 +349,12 @@
 //! | [`limits::MAX_BLOB_PART_BYTES`] | 4194304 | a part of a blob |
 //! | [`limits::MAX_BLOB_BYTES`] | 1073741824 | a blob |
 //! | [`limits::MAX_NAME_BYTES`] | 256 | a name of a device, person or compartment |
+//! | [`limits::MAX_STREAM_FRAME_BYTES`] | 65535 | a frame of a direct stream |
+//! | [`limits::MAX_STREAM_MESSAGE_BYTES`] | 5242880 | a message of a direct stream |
+//! | [`limits::MAX_STREAM_TAGS`] | 2048 | tags, and compartments in a turn |
+//! | [`limits::MAX_STREAM_TIPS`] | 10000 | chains in a vector |
+//! | [`limits::MAX_STREAM_WANTS`] | 8 | parts of documents in a turn |
+//! | [`limits::MAX_SYNC_FILE_BYTES`] | 68719476736 | a sync file |
 //! | [`limits::MAX_DEPTH`] | 32 | nested arrays |
 //!
 //! Over a limit is [`WireError::TooLarge`], or [`relay::code::TOO_LARGE`] from a relay.
@@ -289,6 +368,7 @@ pub mod relay;
 #[cfg(test)]
 mod samples;
 mod scan;
+pub mod stream;
 
 pub use canonical::{Canonical, WireError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, SUITE_1};
@@ -324,6 +404,12 @@ mod tests {
             ("MAX_BLOB_PART_BYTES", MAX_BLOB_PART_BYTES),
             ("MAX_BLOB_BYTES", MAX_BLOB_BYTES as usize),
             ("MAX_NAME_BYTES", MAX_NAME_BYTES),
+            ("MAX_STREAM_FRAME_BYTES", MAX_STREAM_FRAME_BYTES),
+            ("MAX_STREAM_MESSAGE_BYTES", MAX_STREAM_MESSAGE_BYTES),
+            ("MAX_STREAM_TAGS", MAX_STREAM_TAGS),
+            ("MAX_STREAM_TIPS", MAX_STREAM_TIPS),
+            ("MAX_STREAM_WANTS", MAX_STREAM_WANTS),
+            ("MAX_SYNC_FILE_BYTES", MAX_SYNC_FILE_BYTES as usize),
             ("MAX_DEPTH", MAX_DEPTH),
         ];
         for (name, value) in limits {
@@ -341,6 +427,7 @@ mod tests {
             include_str!("ids.rs"),
             include_str!("inner.rs"),
             include_str!("relay.rs"),
+            include_str!("stream.rs"),
             include_str!("relay/upkeep.rs"),
         ];
         let mut found = 0;
@@ -356,6 +443,6 @@ mod tests {
                 found += 1;
             }
         }
-        assert_eq!(found, 5, "the search no longer finds the strings");
+        assert_eq!(found, 8, "the search no longer finds the strings");
     }
 }

@@ -36,3 +36,15 @@ pub const MAX_BLOB_PART_BYTES: usize = 4 << 20;
 pub const MAX_BLOB_BYTES: u64 = 1 << 30;
 /// Longest name of a device, a person or a compartment.
 pub const MAX_NAME_BYTES: usize = 256;
+/// Longest frame of a direct stream, its length not counted.
+pub const MAX_STREAM_FRAME_BYTES: usize = 65_535;
+/// Longest message of a direct stream: the longest envelope beside a part of a document.
+pub const MAX_STREAM_MESSAGE_BYTES: usize = 5 << 20;
+/// Most tags a side of a direct stream sends: epochs, and random ones among them.
+pub const MAX_STREAM_TAGS: usize = 2_048;
+/// Most chains a vector of a direct stream names.
+pub const MAX_STREAM_TIPS: usize = 10_000;
+/// Most parts of documents one turn asks for, or brings.
+pub const MAX_STREAM_WANTS: usize = 8;
+/// Longest sync file.
+pub const MAX_SYNC_FILE_BYTES: u64 = 64 << 30;

@@ -39,6 +39,8 @@ use std::sync::{Arc, Mutex};
 /// What the second relay is called.
 const SECOND_RELAY: &str = "https://other.test";
 const DAY: u64 = 86_400;
+/// Whether a phone sends again what a relay has lost and another phone wrote.
+const OTHERS_SEND: bool = false;
 /// Fifty years in milliseconds.
 const FIFTY_YEARS: i64 = 1_577_880_000_000;
 
@@ -83,7 +85,7 @@ impl Rules {
         Self {
             phones: SIZES[dice.below(3) as usize],
             relays: 2,
-            phones_put_back: dice.chance(10),
+            phones_put_back: OTHERS_SEND && dice.chance(10),
             relays_put_back: false,
             hostile: true,
             ..Self::draw(dice)
@@ -253,7 +255,7 @@ impl Play {
             return self.relay_copies.push((at, self.relays[at].copy()));
         }
         let (at, copy) = self.dice.pick(&self.relay_copies).clone();
-        let honest = self.dice.chance(50);
+        let honest = self.dice.chance(50) || !OTHERS_SEND;
         self.say(|| format!("relay {at} is put back, honest {honest}"));
         self.relays[at].put_back(&copy, honest);
         self.ledger.relay_put_back(at);

@@ -69,7 +69,7 @@ const ABOUT: &[(&str, Text)] = &[
     ("device list", text("Liste vos appareils", "List your devices")),
     ("device join", text("Sur le nouvel appareil : affiche un code et attend que l'ancien le reçoive", "On the new device: show a code and wait until the old one has been given it")),
     ("device pair", text("Sur l'ancien appareil : accepte le code affiché par le nouveau", "On the old device: accept the code shown by the new one")),
-    ("sync", text("Échange avec vos autres appareils par un relais qui ne peut rien lire", "Exchange with your other devices through a relay that can read nothing")),
+    ("sync", text("Échange avec vos autres appareils : par un relais qui ne peut rien lire, directement, ou par un fichier", "Exchange with your other devices: through a relay that can read nothing, directly, or by a file")),
     ("verify", text("Vérifie la base, les signatures et chaque document", "Check the database, the signatures and every document")),
     ("demo", text("Montre tout en moins de dix secondes : deux téléphones, un relais, un dossier inventé", "Show everything in less than ten seconds: two phones, one relay, an invented record")),
     ("completions", text("Écrit les complétions pour votre shell", "Write completions for your shell")),
@@ -111,8 +111,8 @@ const AFTER: &[(&str, Text)] = &[
         "Exemple :\n  nouveau $ carnet device join --relay https://relais.exemple.fr --vault ~/carnet\n  ancien  $ carnet device pair CODE",
         "Example:\n  new $ carnet device join --relay https://relay.example.org --vault ~/carnet\n  old $ carnet device pair CODE")),
     ("sync", text(
-        "Le relais est retenu : le nommer une fois suffit.\n\nExemples :\n  $ carnet sync --relay https://relais.exemple.fr\n  $ carnet sync --deadline 25s --json",
-        "The relay is remembered: naming it once is enough.\n\nExamples:\n  $ carnet sync --relay https://relay.example.org\n  $ carnet sync --deadline 25s --json")),
+        "Les relais nommés sont retenus, à la place de ceux d'avant ; sans nom, tous ceux retenus servent.\nUn fichier se confie à n'importe qui : seuls vos appareils le lisent.\n\nExemples :\n  $ carnet sync --relay https://relais.exemple.fr\n  $ carnet sync --deadline 25s --json\n  $ carnet sync --listen                  puis sur l'autre : carnet sync --peer ADRESSE\n  $ carnet sync --file /media/cle/famille.carnet-sync",
+        "The relays named are remembered, in place of those before; without a name all remembered ones serve.\nA file may be handed to anybody: only your devices can read it.\n\nExamples:\n  $ carnet sync --relay https://relay.example.org\n  $ carnet sync --deadline 25s --json\n  $ carnet sync --listen                  then on the other: carnet sync --peer ADDRESS\n  $ carnet sync --file /media/stick/family.carnet-sync")),
     ("completions", text("Exemple :\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet", "Example:\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet")),
 ];
 
@@ -123,6 +123,7 @@ const DATE: Text = text("DATE", "DATE");
 const ID: Text = text("ID", "ID");
 const COUNT: Text = text("N", "N");
 const URL: Text = text("URL", "URL");
+const ADDRESS: Text = text("ADRESSE", "ADDRESS");
 const FLAG: Text = text("-", "-");
 const CATEGORY: Text = text("CATÉGORIE", "CATEGORY");
 const KIND: Text = text("GENRE", "KIND");
@@ -210,7 +211,11 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("device join:tls_root", FILE, TLS_ROOT),
     ("device pair:code", text("CODE", "CODE"), text("Le code affiché par le nouvel appareil", "The code shown by the new device")),
     ("device pair:tls_root", FILE, TLS_ROOT),
-    ("sync:relay", URL, text("Le relais, retenu pour la suite", "The relay, remembered from then on")),
+    ("sync:relay", URL, text("Le relais, retenu pour la suite ; répéter pour plusieurs", "The relay, remembered from then on; repeat for several")),
+    ("sync:peer", ADDRESS, text("Échange directement avec l'appareil qui attend à cette adresse", "Exchange directly with the device that waits at this address")),
+    ("sync:listen", ADDRESS, text("Attend d'autres appareils, ici ou à cette adresse", "Wait for other devices, here or at this address")),
+    ("sync:once", FLAG, text("N'attend qu'un appareil", "Wait for one device only")),
+    ("sync:file", FILE, text("Échange par ce fichier, créé au besoin : clé USB, messagerie", "Exchange by this file, made if needed: USB stick, messenger")),
     ("sync:deadline", DURATION, text("S'arrête au bout de ce temps : 25s, 2m", "Stop after this long: 25s, 2m")),
     ("sync:watch", FLAG, text("Reste et échange dès qu'il y a du nouveau, jusqu'à Ctrl-C", "Stay and sync whenever there is news, until Ctrl-C")),
     ("sync:background", FLAG, text("Envoie, reçoit et garde sans fusionner : la commande suivante fusionne", "Send, receive and keep without merging: the next command merges")),

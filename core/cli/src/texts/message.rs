@@ -11,6 +11,7 @@ super::texts! {
     NOT_FOUND: "introuvable : {0}", "not found: {0}";
     INVALID: "valeur refusée : {0}", "invalid value: {0}";
     OFFLINE: "le relais ne répond pas : vérifier le réseau et l'adresse ; tout reste utilisable ici", "the relay does not answer: check the network and its address; everything stays usable here";
+    PEER_OFFLINE: "l'autre appareil ne répond pas : y lancer `carnet sync --listen`, et vérifier l'adresse", "the other device does not answer: run `carnet sync --listen` on it, and check the address";
     RELAY_REFUSED: "le relais refuse (code {0}) : vérifier l'adresse du relais et cet appareil", "the relay refuses (code {0}): check the relay's address and this device";
     RELAY_FULL: "le relais est plein ou occupé : réessayer plus tard", "the relay is full or busy: try again later";
     RELAY_FULL_FOR: "le relais est plein ou occupé : réessayer dans {0}", "the relay is full or busy: try again in {0}";
@@ -78,6 +79,9 @@ super::texts! {
     JOINED: "Cet appareil a rejoint vos autres appareils. Ensuite : `carnet sync`.", "This device has joined your other devices. Next: `carnet sync`.";
     PAIRED: "« {0} » est maintenant un de vos appareils. Ensuite : `carnet sync` sur les deux.", "\"{0}\" is now one of your devices. Next: `carnet sync` on both.";
     SYNC_DONE: "Envoyés : {0} · reçus : {1} · {2} envoyés, {3} reçus en {4}", "Sent: {0} · received: {1} · {2} out, {3} in over {4}";
+    SYNC_DIRECT: "Envoyés : {0} · reçus : {1} · {2} envoyés, {3} reçus", "Sent: {0} · received: {1} · {2} out, {3} in";
+    SYNC_FILE: "Ajoutés au fichier : {0} · pris du fichier : {1} · {2} écrits, {3} lus", "Added to the file: {0} · taken from it: {1} · {2} written, {3} read";
+    LISTENING: "Sur l'autre appareil, dans le même réseau : carnet sync --peer {0} (Ctrl-C pour arrêter)", "On the other device, in the same network: carnet sync --peer {0} (Ctrl-C to stop)";
     SYNC_STORED: "Reçus et gardés, à fusionner à la prochaine commande : {0}", "Received and kept, to be merged by the next command: {0}";
     WATCHING: "Échange dès qu'il y a du nouveau, ici ou ailleurs. Ctrl-C pour arrêter.", "Syncing whenever there is news, here or elsewhere. Ctrl-C to stop.";
     RETRYING: "{0} ; nouvel essai dans {1}", "{0}; trying again in {1}";

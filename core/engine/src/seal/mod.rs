@@ -7,6 +7,7 @@
 //!     device: signs, receives; account: receives ───────────────── [`DeviceKeys`], [`AccountKeys`]
 //!       epoch of a compartment, wrapped to accounts ────────────── [`Epoch`], [`wrap()`]
 //!         envelope: signed, padded, sealed ─────────────────────── [`seal()`], [`open`]
+//!         direct stream between two devices ────────────────────── [`StreamKey`], [`Channel`]
 //!       attachment, under its own random key ───────────────────── [`seal_attachment`]
 //! ```
 //! This room knows no record content, no database and no network. It never repairs: what does not open is an error, and a
@@ -23,6 +24,7 @@ mod secret;
 mod sensitive;
 #[cfg(test)]
 mod standard;
+mod stream;
 #[cfg(test)]
 pub(crate) mod vectors;
 mod wrap;
@@ -38,5 +40,6 @@ pub(crate) use secret::{open_bytes, seal_bytes};
 pub use secret::{open_secret, seal_secret};
 pub use sensitive::{Sensitive, make_random};
 pub(crate) use sensitive::{derive_key, encode_secret};
+pub use stream::{Channel, MAX_FRAME_PAYLOAD, StreamKey, make_decoy};
 pub(crate) use wrap::check_kem_public;
 pub use wrap::{KEM_PUBLIC_BYTES, MAX_WRAPPED_BYTES, WRAP_OVERHEAD_BYTES, wrap};

@@ -216,3 +216,67 @@ fn keys_unwrap_under_the_scripts_passphrases() {
     }
     assert_eq!(all.len(), 5);
 }
+
+#[test]
+fn a_direct_stream_has_the_tags_and_frames_of_the_script() {
+    use super::{Channel, StreamKey};
+    use carnet_wire::Canonical;
+    use carnet_wire::stream::{Hello, Nonces, Role, Summary, Turn};
+    for vector in vectors("streams") {
+        let name = &vector["name"];
+        let nonces = Nonces {
+            initiator: fixed(&vector["initiator_nonce"]),
+            responder: fixed(&vector["responder_nonce"]),
+        };
+        for (hello, nonce) in [
+            ("initiator_hello", nonces.initiator),
+            ("responder_hello", nonces.responder),
+        ] {
+            assert_eq!(
+                Hello::from_bytes(&hex(&vector[hello])).unwrap().nonce,
+                nonce
+            );
+        }
+        let list = |field: &str| vector[field].as_array().unwrap().clone();
+        let record = RecordId([1; 32]);
+        let mut keys: Vec<StreamKey> = Vec::new();
+        for secret in list("read_secrets") {
+            let secrets = EpochSecrets {
+                read: fixed(&secret),
+                write: None,
+                retire: None,
+            };
+            let epoch = Epoch::derive(record, CompartmentId([2; 16]), Vec::new(), secrets);
+            keys.push(StreamKey::of(&epoch.unwrap()).unwrap());
+        }
+        for (role, field) in [
+            (Role::Initiator, "initiator_tags"),
+            (Role::Responder, "responder_tags"),
+        ] {
+            let tags: Vec<[u8; 16]> = list(field).iter().map(fixed).collect();
+            let ours: Vec<[u8; 16]> = keys.iter().map(|key| *key.tag(role, &nonces)).collect();
+            assert_eq!(ours, tags, "{name}");
+        }
+        keys.sort_by_key(|key| key.tag(Role::Initiator, &nonces));
+        let mut hears = [Role::Responder, Role::Initiator]
+            .map(|role| Channel::open(role, &nonces, keys.iter()));
+        for frame in list("frames") {
+            let role = usize::try_from(frame["role"].as_u64().unwrap()).unwrap();
+            let (more, payload) = hears[role].open_next(&hex(&frame["sealed"])).unwrap();
+            assert_eq!(u64::from(more), frame["more"].as_u64().unwrap(), "{name}");
+            assert_eq!(*payload, hex(&frame["payload"]), "{name}");
+        }
+        let frames = list("frames");
+        assert!(
+            Summary::from_canonical(&hex(&frames[0]["payload"]))
+                .unwrap()
+                .wants
+        );
+        let turn = Turn::from_canonical(&hex(&frames[3]["payload"])).unwrap();
+        assert_eq!(
+            (turn.vectors[0].tips[0].seq, turn.wants[0].offset),
+            (300, 7)
+        );
+        assert!(turn.again && !turn.done && turn.parts[0].length == 5);
+    }
+}

@@ -18,6 +18,8 @@ use std::time::Instant;
 
 /// Bytes stored in one transaction.
 const STORE_BYTES: usize = 1 << 20;
+/// Bytes of the inbox that are looked at together; a step may take fewer.
+const READ_BYTES: usize = 1 << 20;
 
 impl Exchange<'_> {
     /// Stores what one mailbox brought.
@@ -124,16 +126,14 @@ fn merge_step(
 ) -> Result<()> {
     let begun = Instant::now();
     let mut after = retry.clone();
-    let (bytes, step) = open.write(|tx| {
+    let step = open.write(|tx| {
         let mut step = steps::Step::default();
-        let mut merger = Merger::begin(tx, open)?;
+        let mut merger = Merger::begin(tx, open, pace)?;
         let mut gaps = BTreeSet::new();
-        let mut bytes = 0;
-        for incoming in log::inbox(tx, pace.bytes())? {
+        for incoming in log::inbox(tx, READ_BYTES)? {
             let gap = step.receive(&mut merger, incoming.mailbox, &incoming.bytes)?;
             gaps.extend(gap.then_some(incoming.mailbox));
             log::take_inbox(tx, incoming.row)?;
-            bytes += incoming.bytes.len();
             if merger.is_over() {
                 break;
             }
@@ -145,10 +145,10 @@ fn merge_step(
                 step.news.insert(HeldFor::Gap.word());
             }
         }
-        Ok((bytes, step))
+        Ok(step)
     })?;
     *retry = after;
-    pace.learn(bytes, begun.elapsed());
+    pace.learn(step.bytes, begun.elapsed());
     step.report(report);
     Ok(())
 }

@@ -63,6 +63,11 @@ impl Unprojected {
         if full { self.project(tx) } else { Ok(()) }
     }
 
+    /// Bytes of bodies that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Projects them. An item this build cannot use is counted as refused and stays in the change: what another device
     /// accepted, or a later build understands, is never dropped for it.
     pub fn project(&mut self, tx: &Transaction<'_>) -> Result<()> {

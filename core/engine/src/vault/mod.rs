@@ -2,16 +2,24 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from another side) · `sync` (one exchange with a
+//! relay) with `plan` (what to exchange), `steps` (merging, a quarter of a second at a time), `brake` (deadline and cancel) ·
+//! `relays` (several) · `inbox` (sync in the background) · `watch` · `paths` (what other paths share), `reseal` (for whoever
+//! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
+//! `transfers` (the same by the platform) · `pairing` · `types`.
 
 mod attachments;
 mod brake;
+#[cfg(test)]
+mod deadline_tests;
 mod edit;
 #[cfg(test)]
 mod edit_tests;
+mod file;
 mod import;
 mod inbox;
 mod keyring;
+mod meet;
 mod merge;
 #[cfg(test)]
 mod merge_tests;
@@ -19,8 +27,12 @@ mod open;
 mod pairing;
 #[cfg(test)]
 mod pairing_tests;
+mod paths;
+mod peer;
 mod persons;
 mod plan;
+mod relays;
+mod reseal;
 mod steps;
 mod sync;
 #[cfg(test)]
@@ -28,11 +40,15 @@ mod sync_tests;
 #[cfg(test)]
 mod tests;
 mod transfers;
+#[cfg(test)]
+mod transfers_tests;
 mod types;
 mod verify;
 mod watch;
 mod write;
 
+pub use carnet_wire::stream::Role;
+pub use peer::Meeting;
 pub use types::*;
 pub use watch::WatchEvent;
 
@@ -322,6 +338,26 @@ impl Vault {
         })
     }
 
+    /// The relays this vault syncs with, the first one first.
+    pub fn relays(&self) -> VaultResult<Vec<String>> {
+        Ok(self.unlocked()?.store.read(relays::remembered)?)
+    }
+
+    /// [`Vault::sync`] with several relays: those named, which are remembered in place of those before, or all that are
+    /// remembered. One that fails keeps nobody from the others; what came by one is given to the others.
+    pub fn sync_relays(
+        &self,
+        relays: &[String],
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let open = self.unlocked()?;
+        let brake = Brake::new(deadline, observer);
+        Ok(relays::sync_all(&open, relays, &brake, &|url| {
+            Exchange::new(&open, &*self.host.transport, url)?.run(&brake)
+        })?)
+    }
+
     /// [`Vault::sync`] for a background window: pushes what is sealed and stores what comes, as it is. No view changes; the
     /// next [`Vault::sync`] or [`Vault::merge_inbox`] merges it. Needs the vault's key and nothing else.
     pub fn sync_background(
@@ -331,10 +367,17 @@ impl Vault {
         observer: Option<&dyn Observer>,
     ) -> VaultResult<SyncReport> {
         let brake = Brake::new(deadline, observer);
-        self.exchange(relay, &|open, url| {
+        let work = |open: &Unlocked, url: &str| {
             let exchange = Exchange::new(open, &*self.host.transport, url)?;
             exchange.in_background().run(&brake)
-        })
+        };
+        if relay.is_some() {
+            return self.exchange(relay, &work);
+        }
+        let open = self.unlocked()?;
+        Ok(relays::sync_all(&open, &[], &brake, &|url| {
+            work(&open, url)
+        })?)
     }
 
     /// Merges what [`Vault::sync_background`] stored, until all of it is merged or the deadline has passed. Costs one query
@@ -351,7 +394,7 @@ impl Vault {
     }
 
     /// Syncs with a relay again and again: when it has news, when this vault was written (by any process), or after a pause
-    /// where it failed. Returns when `observer` says stop, or with a failure that waiting does not mend; `event` is told what
+    /// where it failed. Of several relays the first is waited for, and the others asked each time. Returns when `observer` says stop, or with a failure that waiting does not mend; `event` is told what
     /// happens. Locking the vault ends it too.
     pub fn watch(
         &self,
@@ -362,7 +405,10 @@ impl Vault {
         let named = relay.map(|url| url.trim_end_matches('/').to_owned());
         watch::watch(
             &|| self.unlocked(),
-            &|| self.sync(relay, None, Some(observer)),
+            &|| match relay {
+                Some(_) => self.sync(relay, None, Some(observer)),
+                None => self.sync_relays(&[], None, Some(observer)),
+            },
             &*self.host.transport,
             &|open| match &named {
                 Some(url) => Ok(url.clone()),
@@ -422,6 +468,50 @@ impl Vault {
             open.write(|tx| log::set_meta(tx, RELAY, url.as_bytes()))?;
         }
         Ok(report)
+    }
+
+    /// One end of a direct exchange with another device, over whatever stream the caller has.
+    pub fn meet(&self, role: Role) -> VaultResult<Meeting> {
+        Ok(Meeting::begin(self.unlocked()?, role)?)
+    }
+
+    /// Exchanges directly with the device that listens at `address` (`HOST:PORT`).
+    pub fn sync_with_peer(
+        &self,
+        address: &str,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        Ok(meet::visit(self.unlocked()?, address, &brake)?)
+    }
+
+    /// Waits for other devices at `address` and exchanges with each: `announce` gets the address to type on the other
+    /// device, `met` what was exchanged with one, and says whether to go on. Ends at the deadline too.
+    pub fn listen(
+        &self,
+        address: &str,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+        announce: &mut dyn FnMut(&str),
+        met: &mut dyn FnMut(VaultResult<SyncReport>) -> bool,
+    ) -> VaultResult<()> {
+        let open = self.unlocked()?;
+        Ok(meet::host(
+            &open, address, deadline, observer, announce, met,
+        )?)
+    }
+
+    /// Exchanges with the sync file at `path`, which is made when there is none: what it holds and this vault lacks is
+    /// merged, what this vault has and it lacks is added.
+    pub fn sync_file(
+        &self,
+        path: &Path,
+        deadline: Option<Duration>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<SyncReport> {
+        let brake = Brake::new(deadline, observer);
+        Ok(file::sync(&*self.unlocked()?, path, &brake)?)
     }
 
     /// Checks the database, every chain and every attachment; with `rebuild`, recomputes every view and compares.

@@ -8,7 +8,7 @@ use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::{
     Challenge, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem, Pulled, Pushed,
-    Session, code,
+    Session, Wait, Waited, code,
 };
 use carnet_wire::{Canonical, Envelope, MailboxId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,8 +33,9 @@ struct Inner {
     boxes: BTreeMap<MailboxId, Vec<Vec<u8>>>,
     registered: BTreeSet<MailboxId>,
     tokens: BTreeSet<String>,
-    blobs: HashMap<String, Vec<u8>>,
+    blobs: HashMap<String, (Vec<u8>, usize)>,
     page: usize,
+    wolf: bool,
     refuse_push_from: Option<usize>,
     paths: Vec<String>,
     mischief: Option<Mischief>,
@@ -50,6 +51,7 @@ impl FakeRelay {
                 tokens: BTreeSet::new(),
                 blobs: HashMap::new(),
                 page: 1_000,
+                wolf: false,
                 refuse_push_from: None,
                 paths: Vec::new(),
                 mischief: None,
@@ -96,6 +98,32 @@ impl FakeRelay {
         });
     }
 
+    /// How many envelopes an answer carries.
+    pub(super) fn page(&self, entries: usize) {
+        self.inner().page = entries;
+    }
+
+    /// The answer to a wait, once there is something to tell.
+    pub(super) fn news(&self, body: &[u8]) -> Option<HttpResponse> {
+        let inner = self.inner();
+        let wait = Wait::from_canonical(body).unwrap();
+        let moved: Vec<MailboxId> = wait
+            .pulls
+            .iter()
+            .filter(|pull| inner.boxes.get(&pull.mailbox).map_or(0, Vec::len) as u64 != pull.after)
+            .map(|pull| pull.mailbox)
+            .collect();
+        (!moved.is_empty()).then(|| {
+            let generation = inner.generation;
+            ok(Waited { generation, moved }.to_canonical())
+        })
+    }
+
+    /// Answers every wait at once and says that everything moved.
+    pub(super) fn cry_wolf(&self) {
+        self.inner().wolf = true;
+    }
+
     fn envelopes(&self) -> usize {
         self.inner().boxes.values().map(Vec::len).sum()
     }
@@ -129,8 +157,19 @@ impl Inner {
             "/v1/session" => self.open(&request.body),
             _ if !known => refuse(401, code::NO_SESSION),
             "/v1/exchange" => self.exchange(&request.body),
+            "/v1/wait" => self.wait(&request.body),
             _ => self.blob(request, path),
         }
+    }
+
+    fn wait(&self, body: &[u8]) -> HttpResponse {
+        let wait = Wait::from_canonical(body).unwrap();
+        let moved = wait.pulls.iter().filter(|_| self.wolf);
+        ok(Waited {
+            generation: self.generation,
+            moved: moved.map(|pull| pull.mailbox).collect(),
+        }
+        .to_canonical())
     }
 
     fn open(&mut self, body: &[u8]) -> HttpResponse {
@@ -187,19 +226,37 @@ impl Inner {
     }
 
     fn blob(&mut self, request: &HttpRequest, path: String) -> HttpResponse {
-        let held = self.blobs.get(&path);
+        let header = |name| {
+            let found = request.headers.iter().find(|(key, _)| *key == name);
+            found.map_or(0, |(_, value)| value.parse().unwrap())
+        };
+        let (held, total) = self.blobs.entry(path).or_default();
         match request.method {
-            Method::Put => {
-                self.blobs
-                    .entry(path)
-                    .or_default()
-                    .extend_from_slice(&request.body);
+            Method::Put if header("upload-offset") == held.len() => {
+                *total = header("upload-length");
+                held.extend_from_slice(&request.body);
                 ok(Vec::new())
             }
-            _ if held.is_none() => refuse(404, code::NOT_FOUND),
-            _ => ok(held.cloned().unwrap()),
+            Method::Put => refuse(409, code::INTERNAL),
+            _ if held.is_empty() || held.len() < *total => {
+                let mut missing = refuse(404, code::NOT_FOUND);
+                let offset = ("upload-offset".to_owned(), held.len().to_string());
+                missing.headers.push(offset);
+                missing
+            }
+            Method::Head => ok(Vec::new()),
+            _ => ok(ranged(held, request)),
         }
     }
+}
+
+/// The bytes a request asks for.
+fn ranged(held: &[u8], request: &HttpRequest) -> Vec<u8> {
+    let range = request.headers.iter().find(|(key, _)| *key == "range");
+    let range = range.unwrap().1.strip_prefix("bytes=").unwrap();
+    let (first, last) = range.split_once('-').unwrap();
+    let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+    held[first.min(held.len())..(last + 1).min(held.len())].to_vec()
 }
 
 impl Transport for FakeRelay {

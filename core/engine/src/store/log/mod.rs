@@ -1,14 +1,17 @@
 //! The log side of the database: chains, changes and epochs here, what went to and came from relays in `delivery`, what came in the
-//! background in `inbox`, what could not be merged in `quarantine`. Rows in, rows out: what they mean is decided by `sync`, `seal` and the vault.
+//! background in `inbox`, what is sent on in `lookup`, what could not be merged in `quarantine`. Rows in, rows out: what they
+//! mean is decided by `sync`, `seal` and the vault.
 //!
 //! Every function runs inside a transaction of its caller; none begins one.
 
 mod delivery;
 mod inbox;
+mod lookup;
 mod quarantine;
 
 pub use delivery::*;
 pub use inbox::*;
+pub use lookup::*;
 pub use quarantine::*;
 
 use crate::error::{Error, Result};

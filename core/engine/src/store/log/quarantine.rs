@@ -84,7 +84,7 @@ pub fn hold(conn: &Connection, mailbox: MailboxId, bytes: &[u8], reason: HeldFor
         return Ok(());
     }
     let held: u64 = conn
-        .prepare_cached("SELECT coalesce(sum(length(bytes)), 0) FROM quarantine")?
+        .prepare_cached("SELECT bytes FROM quarantine_size")?
         .query_row([], |row| row.get(0))?;
     if held + bytes.len() as u64 > MAX_QUARANTINE_BYTES {
         return Err(Error::TooLarge(
@@ -208,5 +208,27 @@ mod tests {
         }
         let counts = held_counts(&conn).unwrap();
         assert_eq!(counts, HeldFor::ALL.map(|reason| (reason, 1)));
+    }
+
+    /// The limit is compared with a number that is kept: summing up what is there made 16,000 invented envelopes cost 25 s.
+    #[test]
+    fn the_size_is_known_without_looking_at_all() {
+        let conn = database();
+        let size = || -> (u64, u64) {
+            conn.query_row(
+                "SELECT bytes, (SELECT coalesce(sum(length(bytes)), 0) FROM quarantine) FROM quarantine_size",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .unwrap()
+        };
+        assert_eq!(size(), (0, 0));
+        hold(&conn, BOX, b"one", HeldFor::Gap).unwrap();
+        hold(&conn, BOX, b"one", HeldFor::Fork).unwrap();
+        hold(&conn, BOX, b"three", HeldFor::Gap).unwrap();
+        assert_eq!(size(), (8, 8));
+        release(&conn, EnvelopeId::derive(b"one")).unwrap();
+        release(&conn, EnvelopeId::derive(b"two")).unwrap();
+        assert_eq!(size(), (5, 5));
     }
 }

@@ -115,3 +115,17 @@ CREATE TABLE quarantine (
     reason INTEGER NOT NULL,
     bytes BLOB NOT NULL
 );
+
+-- How many bytes are in quarantine: counted as they come and go, or every envelope a relay invents would cost a look at all
+-- before it.
+CREATE TABLE quarantine_size (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    bytes INTEGER NOT NULL
+);
+INSERT INTO quarantine_size VALUES (1, 0);
+CREATE TRIGGER quarantine_grows AFTER INSERT ON quarantine BEGIN
+    UPDATE quarantine_size SET bytes = bytes + length(new.bytes);
+END;
+CREATE TRIGGER quarantine_shrinks AFTER DELETE ON quarantine BEGIN
+    UPDATE quarantine_size SET bytes = bytes - length(old.bytes);
+END;
