@@ -9,7 +9,7 @@ use carnet_tests::commands::{Outcome, Running};
 use carnet_tests::devices::host_in;
 use carnet_tests::evil::{Evil, serve};
 use carnet_tests::paths::{program, scale, scratch};
-use carnet_tests::play::play_all;
+use carnet_tests::play::{Stage, play_all};
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn a_lying_relay_forges_nothing_and_loses_nothing() {
     play_all(
         scale("CARNET_SEED", 1),
         scale("CARNET_HOSTILE_SEEDS", 100),
-        true,
+        Stage::Lying,
     );
 }
 

@@ -389,8 +389,11 @@ mod background {
         let (_relay, old, new) = two_phones();
         let open = new.vault.unlocked().unwrap();
         let size = usize::try_from(log::MAX_INBOX_BYTES).unwrap() - 100;
-        open.write(|tx| log::put_inbox(tx, carnet_wire::MailboxId([9; 32]), &vec![0; size]))
-            .unwrap();
+        open.write(|tx| {
+            let relay = log::ensure_relay(tx, "filler")?.number;
+            log::put_inbox(tx, relay, carnet_wire::MailboxId([9; 32]), &vec![0; size])
+        })
+        .unwrap();
         old.import(10);
         old.sync().unwrap();
         new.import(11);

@@ -6,16 +6,22 @@
 //! relay) with `plan` (what to exchange), `steps` (merging, a quarter of a second at a time), `brake` (deadline and cancel) ·
 //! `relays` (several) · `inbox` (sync in the background) · `watch` · `paths` (what other paths share), `reseal` (for whoever
 //! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
-//! `transfers` (the same by the platform) · `pairing` · `types`.
+//! `transfers` (the same by the platform) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
+//! people see of it) · `pairing` · `types`.
 
 mod attachments;
 mod brake;
 #[cfg(test)]
 mod deadline_tests;
+mod detect;
 mod edit;
 #[cfg(test)]
 mod edit_tests;
 mod file;
+mod heal;
+#[cfg(test)]
+mod heal_tests;
+mod history;
 mod import;
 mod inbox;
 mod keyring;
@@ -59,7 +65,7 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::seal::DeviceKeys;
 use crate::store::{self, detail, log, rebuild, views};
 use brake::Brake;
-use carnet_wire::RecordId;
+use carnet_wire::{DeviceId, RecordId};
 use open::Unlocked;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -322,6 +328,28 @@ impl Vault {
     /// The relay this vault syncs with, once one was named.
     pub fn relay(&self) -> VaultResult<Option<String>> {
         Ok(self.unlocked()?.store.read(read_relay)?)
+    }
+
+    /// What was found wrong with what came, open findings first: what is missing, from whose device, since when.
+    pub fn findings(&self) -> VaultResult<Vec<Finding>> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        let found = open.store.read(|conn| history::findings(conn, &keyring))?;
+        Ok(found.into_iter().map(|(_, finding)| finding).collect())
+    }
+
+    /// The chains of one person or all: what each device wrote, when it was last heard of, what waits and why.
+    pub fn history(&self, record: Option<RecordId>) -> VaultResult<History> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| history::history(conn, &keyring, record))?)
+    }
+
+    /// Gives a device of the person another name, which all devices will show.
+    pub fn rename_device(&self, device: DeviceId, name: &str) -> VaultResult<()> {
+        Ok(history::rename_device(&*self.unlocked()?, device, name)?)
     }
 
     /// Pushes and pulls with `relay` (remembered; the remembered one when none is given) until all is exchanged or the
