@@ -64,6 +64,8 @@ fn measure(chosen: &[&str]) {
     if wanted("sync") {
         lines.extend(sync::lines(scratch.path()));
     }
+    // A missed target ends the process: the scratch folder lies in memory and would stay.
+    drop(scratch);
     print_table(&lines);
 }
 

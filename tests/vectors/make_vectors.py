@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 CORPUS = HERE.parent / "fuzz" / "corpus" / "envelope"
 ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 EXPECTED = {"ok", "malformed", "not-canonical", "too-large", "unknown-version", "signature", "unopened", "body",
-            "body-hash", "record", "fork", "gap"}
+            "body-hash", "record", "fork", "gap", "refused"}
 
 
 # ---- canonical CBOR -------------------------------------------------------------------------------------------------

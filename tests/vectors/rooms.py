@@ -117,9 +117,10 @@ def pairing(v):
         secrets = [v.label(f"{name} {kind}") for kind in ("read", "write", "retire")]
         derived = v.derive_epoch(secrets[0], record, v.compartment_id(record, name), [])
         epochs.append([name, [derived["epoch"], [], secrets]])
-    floor = sorted(v.label(f"floor {n}") for n in range(2))
+    floor = [[record, v.compartment_id(record, name), [[v.ANNE.device, v.ANNE.incarnation], seq]]
+             for name, seq in (("devices", 2), ("keyring", 300))]
     account_keys = v.cbor([1, 0, v.label("account kem")])
-    welcome = v.cbor([1, account, account_keys, epochs, floor])
+    welcome = v.cbor([1, account, account_keys, epochs, v.ANNE.device, floor])
     psk = v.hkdf(secret, "carnet/1 pairing psk")
     sender = Sender(ephemeral, v.label("pairing randomness", 64), b"carnet/1 pairing welcome\0" + transcript, psk,
                     b"carnet/1 pairing")
@@ -132,7 +133,7 @@ def pairing(v):
         "mailbox": meeting.mailbox, "epoch": meeting.epoch, "write_secret": meeting.secrets["write"],
         "retire_secret": meeting.secrets["retire"], "device": v.PAUL.device, "device_name": card[2], "kem": card[1],
         "transcript": transcript, "hello": meeting.seal(hello, "hello"), "account": account,
-        "account_keys": account_keys, "floor": floor, "epochs": [grant[0] for _, grant in epochs],
+        "account_keys": account_keys, "introducer": v.ANNE.device, "floor": v.cbor(floor), "epochs": [grant[0] for _, grant in epochs],
         "welcome_message": answer, "welcome": meeting.seal(answer, "welcome"), "mac": mac,
         "ack": meeting.seal(v.cbor([3, 1, mac]), "ack"),
     }
@@ -204,6 +205,8 @@ def operations(v):
     yield case("an epoch follows another", "ok", body(rotate), operations=1, record=record, account=account,
                kem_seed=kem_seed, epoch=later["epoch"], read_secret=later_secrets[0], write_secret=later_secrets[1],
                retire_secret=later_secrets[2], previous=first["epoch"], previous_secret=secrets[0])
+    yield case("a device gets another name", "ok", body([5, [v.PAUL.device, "T\u00e9l\u00e9phone bleu"]]), operations=1)
+    yield case("a name that would garble a terminal", "refused", body([5, [v.PAUL.device, "\x1b[2J"]]))
     yield case("version 2", "unknown-version", body(add, version=2))
     yield case("an operation of number 23", "unknown-version", body(add, [23, [v.label("what")]]))
     yield case("a later form of an operation", "unknown-version", body([1, [add[1][0]], 0]))

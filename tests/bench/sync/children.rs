@@ -1,7 +1,7 @@
 //! Carnet's side: what one phone does, each in a process of its own.
 
 use super::data;
-use super::phones::Phone;
+use super::phones::{Phone, Traffic};
 use crate::child::{tell, tell_cost, tell_disk};
 use carnet::record::ids::ResourceId;
 use carnet::vault::{Filter, NewEdit};
@@ -174,11 +174,18 @@ pub fn wire(folder: &Path, url: &str) {
     tell("one_resource", resource as f64);
     write(&a, &on, 7, BATCH as u64);
     let (report, batch) = a.sync();
-    assert_eq!(report.sent, 1, "fifty entries are one envelope");
-    tell(
-        "batch",
-        (batch.bytes() - idle.bytes()) as f64 / BATCH as f64,
+    assert_eq!(report.sent, 1, "fifty notes are one envelope");
+    let each = |traffic: Traffic| (traffic.bytes() - idle.bytes()) as f64 / BATCH as f64;
+    tell("batch", each(batch));
+    data::write_lines(
+        &file,
+        data::entries(41, BATCH as u64),
+        data::Entry::observation,
     );
+    import(&a, &file);
+    let (report, batch) = a.sync();
+    assert_eq!(report.sent, 1, "fifty resources are one envelope");
+    tell("batch_resources", each(batch));
     b.sync();
     round_trip(&a, &b, folder);
 }

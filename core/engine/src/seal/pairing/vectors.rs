@@ -62,16 +62,9 @@ fn the_new_phone_accepts_the_scripts_welcome() {
     let (welcome, ack) = new_phone.accept(&hex(&vector["welcome"])).unwrap();
     assert_eq!(welcome.account.0, fixed(&vector["account"]));
     assert_eq!(welcome.account_keys, hex(&vector["account_keys"]));
-    let floor: Vec<[u8; 32]> = vector["floor"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(fixed)
-        .collect();
-    assert_eq!(
-        welcome.floor.iter().map(|id| id.0).collect::<Vec<_>>(),
-        floor
-    );
+    assert_eq!(welcome.introducer.0, fixed(&vector["introducer"]));
+    assert_eq!(welcome.floor.to_canonical(), hex(&vector["floor"]));
+    assert_eq!(welcome.floor.len(), 2);
     let epochs = welcome.open_epochs().unwrap();
     let expected = vector["epochs"].as_array().unwrap();
     assert!(
