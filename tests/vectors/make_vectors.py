@@ -16,6 +16,8 @@ import struct
 import sys
 from pathlib import Path
 
+import ed25519_edges
+import rooms
 import zstandard
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 CORPUS = HERE.parent / "fuzz" / "corpus" / "envelope"
 ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 EXPECTED = {"ok", "malformed", "not-canonical", "too-large", "unknown-version", "signature", "unopened", "body",
-            "body-hash", "record", "fork", "gap"}
+            "body-hash", "record", "fork", "gap", "refused"}
 
 
 # ---- canonical CBOR -------------------------------------------------------------------------------------------------
@@ -614,6 +616,11 @@ FILES = {
     "sessions.json": ("What a mailbox key signs to open a session.", sessions),
     "messages.json": ("Bodies of requests and answers.", messages),
 }
+
+
+# The formats of the engine's rooms, and signatures for the published sets' folder.
+FILES |= rooms.make(sys.modules[__name__])
+FILES["standard/ed25519-edges.json"] = ("Ed25519 signatures on which implementations disagree.", ed25519_edges.cases)
 
 
 def plain_json(value):
