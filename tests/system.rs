@@ -4,6 +4,8 @@
 mod cli;
 #[path = "system/corpus.rs"]
 mod corpus;
+#[path = "system/deadline.rs"]
+mod deadline;
 #[path = "system/hostile.rs"]
 mod hostile;
 #[path = "system/paths.rs"]

@@ -5,6 +5,7 @@ pub mod chance;
 pub mod commands;
 pub mod devices;
 pub mod dice;
+pub mod evil;
 pub mod faults;
 pub mod generator;
 pub mod inprocess;

@@ -3,13 +3,17 @@
 //! ```text
 //! carnet-worker write VAULT ANCHORS NAME COUNT    COUNT write transactions, one in five a note; says `wrote N`
 //! carnet-worker full VAULT ANCHORS FILE           imports FILE; if that fails, reads all the same; says what happened
+//! carnet-worker sync VAULT ANCHORS RELAY SECONDS  syncs until the deadline; says what came of it, in what time and memory
 //! ```
 
 use carnet::Vault;
+use carnet::sync::HttpTransport;
 use carnet::vault::Filter;
 use carnet_tests::devices::host_in;
+use carnet_tests::measure::{own_peak_kib, own_resident_kib};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,7 +25,14 @@ fn main() {
         ["full", vault, anchors, file] => {
             full(Path::new(vault), Path::new(anchors), Path::new(file))
         }
-        _ => panic!("write VAULT ANCHORS NAME COUNT | full VAULT ANCHORS FILE"),
+        ["sync", vault, anchors, relay, seconds] => sync(
+            (Path::new(vault), Path::new(anchors)),
+            relay,
+            Duration::from_secs(seconds.parse().expect("seconds")),
+        ),
+        _ => panic!(
+            "write VAULT ANCHORS NAME COUNT | full VAULT ANCHORS FILE | sync VAULT ANCHORS RELAY SECONDS"
+        ),
     }
 }
 
@@ -84,4 +95,21 @@ fn full(vault: &Path, anchors: &Path, file: &Path) {
         .expect("one resource on a full disk");
     assert!(!detail.original.is_empty());
     println!("read {}", rows.len());
+}
+
+/// Whatever the relay does, the call ends and the process lives.
+fn sync((vault, anchors): (&Path, &Path), relay: &str, deadline: Duration) {
+    let mut host = host_in(anchors);
+    host.transport = Arc::new(HttpTransport::new(&[]).expect("a network"));
+    let vault = Vault::open(vault, host).expect("the vault opens");
+    // An exchange with nobody sets up what every sync needs.
+    let _ = vault.sync(Some("http://127.0.0.1:9"), None, None);
+    let (before, started) = (own_resident_kib(), Instant::now());
+    let outcome = match vault.sync(Some(relay), Some(deadline), None) {
+        Ok(report) => format!("{report:?}"),
+        Err(error) => format!("{error:?}"),
+    };
+    let grown = own_peak_kib().saturating_sub(before);
+    let took = started.elapsed().as_millis();
+    println!("{grown} KiB {took} ms {outcome}");
 }

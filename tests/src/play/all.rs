@@ -1,7 +1,7 @@
 //! Many plays on all processors, and what they cost.
 
 use super::family::Families;
-use super::{Costs, play};
+use super::{Costs, Stage, play};
 use crate::measure::own_cpu;
 use crate::paths::scratch;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
 
 /// Plays `seeds` seeds from `first` on; fails if one fails, after saying which. Needs a process whose chance is seeded.
-pub fn play_all(first: u64, seeds: u64, hostile: bool) {
+pub fn play_all(first: u64, seeds: u64, stage: Stage) {
     let scratch = scratch();
     let families = Families::make(scratch.path());
     let (next, failed) = (AtomicU64::new(first), AtomicU64::new(0));
@@ -20,7 +20,7 @@ pub fn play_all(first: u64, seeds: u64, hostile: bool) {
             if seed >= first + seeds || failed.load(Ordering::Relaxed) > 0 {
                 return;
             }
-            if play(&families, scratch.path(), (seed, hostile), &costs).is_err() {
+            if play(&families, scratch.path(), (seed, stage), &costs).is_err() {
                 eprintln!("FAILED: replay with CARNET_SEED={seed} CARNET_SEEDS=1");
                 failed.fetch_add(1, Ordering::Relaxed);
             }

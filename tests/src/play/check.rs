@@ -30,6 +30,9 @@ impl Play {
         self.phones
             .iter()
             .for_each(super::phone::SimPhone::clear_weather);
+        if self.rules.ends_without_relay {
+            return self.heal_by_meetings();
+        }
         let mut settled = vec![false; self.phones.len()];
         for _ in 0..ROUNDS {
             for at in 0..self.phones.len() {
@@ -64,7 +67,7 @@ impl Play {
     fn sync_well(&mut self, at: usize) -> (u64, u64) {
         let phone = &self.phones[at];
         let mut moved = (0, 0);
-        for relay in self.relays.iter().skip(usize::from(self.rules.hostile)) {
+        for relay in self.relays.iter().skip(usize::from(self.lies())) {
             let report = phone.sync(relay.url(), None);
             let report = report.expect("a sync in fair weather");
             assert!(report.complete, "a sync in fair weather ends: {report:?}");
@@ -92,11 +95,15 @@ impl Play {
             let vault = &phone.vault;
             let stats = vault.stats(None).expect("stats");
             // What a relay made up stays in quarantine, where a person can see it.
-            let held = match self.rules.hostile {
+            let held = match self.lies() {
                 true => 0,
                 false => stats.quarantined,
             };
-            let left = (stats.unsent, held);
+            let unsent = match self.rules.ends_without_relay {
+                true => 0,
+                false => stats.unsent,
+            };
+            let left = (unsent, held);
             assert_eq!(left, (0, 0), "{}: unsent, in quarantine", phone.name);
             let devices = vault.devices().expect("devices").into_iter();
             let devices: BTreeSet<_> = devices.map(|device| (device.id, device.name)).collect();

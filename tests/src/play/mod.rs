@@ -17,6 +17,7 @@ pub mod family;
 mod ledger;
 pub mod malice;
 mod moves;
+mod paths;
 pub mod phone;
 pub mod relay;
 
@@ -39,8 +40,21 @@ use std::sync::{Arc, Mutex};
 /// What the second relay is called.
 const SECOND_RELAY: &str = "https://other.test";
 const DAY: u64 = 86_400;
+/// Whether a phone sends again what a relay has lost and another phone wrote.
+const OTHERS_SEND: bool = false;
 /// Fifty years in milliseconds.
 const FIFTY_YEARS: i64 = 1_577_880_000_000;
+
+/// Where a play is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// All relays honest and in this process.
+    Honest,
+    /// The first relay lies; the second is honest, and met only in the end.
+    Lying,
+    /// Relays are programs, and requests go through sockets.
+    Http,
+}
 
 /// What a seed decides before the first step.
 #[derive(Debug, Clone)]
@@ -55,12 +69,17 @@ pub struct Rules {
     pub relays_put_back: bool,
     /// Seasons.
     pub seasons: u64,
-    /// Whether the first relay lies; the second is honest then, and met only in the end.
-    pub hostile: bool,
+    /// Where.
+    pub stage: Stage,
+    /// Whether phones find together in the end without a relay.
+    pub ends_without_relay: bool,
 }
 
 impl Rules {
-    fn draw(dice: &mut Dice) -> Self {
+    fn draw(stage: Stage, dice: &mut Dice) -> Self {
+        if stage == Stage::Lying {
+            return Self::draw_lying(dice);
+        }
         let phones = match dice.below(100) {
             0..45 => SIZES[0],
             45..80 => SIZES[1],
@@ -74,19 +93,21 @@ impl Rules {
             phones_put_back: accident < 20,
             relays_put_back: (20..35).contains(&accident),
             seasons: 2 + dice.below(2),
-            hostile: false,
+            stage,
+            ends_without_relay: dice.chance(12),
         }
     }
 
     /// A play against a lying relay.
-    fn draw_hostile(dice: &mut Dice) -> Self {
+    fn draw_lying(dice: &mut Dice) -> Self {
         Self {
             phones: SIZES[dice.below(3) as usize],
             relays: 2,
-            phones_put_back: dice.chance(10),
+            phones_put_back: OTHERS_SEND && dice.chance(10),
             relays_put_back: false,
-            hostile: true,
-            ..Self::draw(dice)
+            seasons: 2 + dice.below(2),
+            stage: Stage::Lying,
+            ends_without_relay: dice.chance(30),
         }
     }
 }
@@ -118,12 +139,9 @@ pub struct Play {
 
 impl Play {
     /// Copies a family and opens it.
-    pub fn start(families: &Families, folder: PathBuf, seed: u64, hostile: bool) -> Self {
+    pub fn start(families: &Families, folder: PathBuf, seed: u64, stage: Stage) -> Self {
         let mut dice = Dice::new(seed);
-        let rules = match hostile {
-            true => Rules::draw_hostile(&mut dice),
-            false => Rules::draw(&mut dice),
-        };
+        let rules = Rules::draw(stage, &mut dice);
         let family = families.of(rules.phones);
         copy_folder(&family.folder, &folder);
         let urls = [FIRST_RELAY, SECOND_RELAY];
@@ -139,7 +157,7 @@ impl Play {
         let phones: Vec<_> = (0..rules.phones)
             .map(|at| {
                 let mut paths = reachable(&relays);
-                if rules.hostile {
+                if stage == Stage::Lying {
                     let honest = Arc::clone(&paths[0].1);
                     let liar = Liar::new(honest, Arc::clone(&memory), seed * 8 + at as u64);
                     liars.push(Arc::new(liar));
@@ -223,7 +241,7 @@ impl Play {
                 }
             });
         }
-        if self.rules.hostile {
+        if self.lies() {
             let malice = Malice::draw(&mut self.dice);
             self.liars.iter().for_each(|liar| liar.set(malice));
             self.say(|| format!("{malice:?}"));
@@ -253,11 +271,16 @@ impl Play {
             return self.relay_copies.push((at, self.relays[at].copy()));
         }
         let (at, copy) = self.dice.pick(&self.relay_copies).clone();
-        let honest = self.dice.chance(50);
+        let honest = self.dice.chance(50) || !OTHERS_SEND;
         self.say(|| format!("relay {at} is put back, honest {honest}"));
         self.relays[at].put_back(&copy, honest);
         self.ledger.relay_put_back(at);
         self.settle_ledger();
+    }
+
+    /// Whether the first relay lies.
+    fn lies(&self) -> bool {
+        self.rules.stage == Stage::Lying
     }
 
     fn settle_ledger(&mut self) {
@@ -297,7 +320,7 @@ impl Drop for Play {
 pub fn play(
     families: &Families,
     below: &Path,
-    (seed, hostile): (u64, bool),
+    (seed, stage): (u64, Stage),
     costs: &Mutex<Costs>,
 ) -> Result<[u8; 32], ()> {
     let folder = below.join(format!("play-{seed}"));
@@ -305,7 +328,7 @@ pub fn play(
         chance::seed(seed);
         let mut costs_of_start = Costs::new();
         let mut play = check::timed(&mut costs_of_start, "open", || {
-            Play::start(families, folder, seed, hostile)
+            Play::start(families, folder, seed, stage)
         });
         play.costs = costs_of_start;
         play.run();

@@ -24,6 +24,9 @@ impl Play {
             52..55 => ("document", Self::import_document),
             55..57 => ("person", Self::add_person),
             57..60 => ("restart", |play, at| play.phones[at].reopen()),
+            60..66 => ("meeting", Self::meet),
+            66..69 => ("stick", Self::use_stick),
+            69..73 => ("background", Self::sync_background),
             _ => ("sync", Self::sync),
         };
         self.say(|| format!("{at} {name}"));
@@ -142,33 +145,38 @@ impl Play {
         self.ledger.corrected(at, on, field, &value);
     }
 
+    /// Any relay; the lying one where there is one.
+    pub(super) fn some_relay(&mut self) -> usize {
+        match self.lies() {
+            true => 0,
+            false => self.dice.below(self.relays.len() as u64) as usize,
+        }
+    }
+
     /// A sync with a relay, which may be cut at any of its looks at the clock.
     fn sync(&mut self, at: usize) {
         if self.away[at] {
             return;
         }
-        let relay = match self.rules.hostile {
-            true => 0,
-            false => self.dice.below(self.relays.len() as u64) as usize,
-        };
+        let relay = self.some_relay();
         let cut = self.dice.chance(20).then(|| self.dice.below(12) as i64);
         let stop = cut.map(|looks| StopAfter(AtomicI64::new(looks)));
         let url = self.relays[relay].url().to_owned();
         match self.phones[at].sync(&url, stop) {
-            Ok(report) if report.complete && !self.rules.hostile => {
+            Ok(report) if report.complete && !self.lies() => {
                 self.ledger.acknowledged(at, relay);
             }
             Ok(_) | Err(VaultError::Offline | VaultError::Cancelled) => {}
             // A question asked twice is answered the second time by: that challenge is used.
             Err(VaultError::RelayRefused(code::NO_SESSION)) => {}
             Err(VaultError::Bug(what)) => panic!("{}: {what}", self.phones[at].name),
-            Err(_) if self.rules.hostile => {}
+            Err(_) if self.lies() => {}
             Err(error) => panic!(
                 "a sync in bad weather on {}: {error:?}",
                 self.phones[at].name
             ),
         }
-        if self.rules.hostile {
+        if self.lies() {
             self.check_nothing_forged(at);
         }
     }

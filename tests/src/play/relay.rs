@@ -1,8 +1,12 @@
-//! A relay of a play: the real service in this process, which can be copied, put back from a copy and moved in time.
+//! A relay of a play, which can be copied and put back from a copy: the real service in this process, whose time can be
+//! moved, or the real program behind real sockets.
 
 use crate::inprocess::{InProcess, NEW_YEAR_SECONDS};
 use crate::paths::copy_folder;
+use crate::relays::{RelayProgram, free_address};
 use carnet::host::{HostError, HttpRequest, HttpResponse, Transport};
+use carnet::sync::HttpTransport;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -12,22 +16,42 @@ pub struct SimRelay {
     folder: PathBuf,
     url: String,
     seconds: Arc<AtomicU64>,
-    running: RwLock<Option<InProcess>>,
+    /// Where the program listens and how it is reached; none for a relay in this process.
+    outside: Option<(SocketAddr, HttpTransport)>,
+    running: RwLock<Option<Running>>,
     copies: Mutex<u64>,
 }
 
+enum Running {
+    Here(InProcess),
+    Outside { _program: RelayProgram },
+}
+
 impl SimRelay {
-    /// Opens the relay of this folder under this name.
+    /// Opens the relay of this folder under this name, in this process.
     pub fn open(folder: &Path, url: &str) -> Self {
-        let seconds = Arc::new(AtomicU64::new(NEW_YEAR_SECONDS));
-        let running = InProcess::open_as(folder, url, Arc::clone(&seconds));
-        Self {
+        Self::around(folder, url.to_owned(), None)
+    }
+
+    /// Starts the relay of this folder as a program.
+    pub fn start(folder: &Path) -> Self {
+        let address = free_address();
+        let transport = HttpTransport::new(&[]).expect("a network");
+        let url = format!("http://{address}");
+        Self::around(folder, url, Some((address, transport)))
+    }
+
+    fn around(folder: &Path, url: String, outside: Option<(SocketAddr, HttpTransport)>) -> Self {
+        let relay = Self {
             folder: folder.to_owned(),
-            url: url.to_owned(),
-            seconds,
-            running: RwLock::new(Some(running)),
+            url,
+            seconds: Arc::new(AtomicU64::new(NEW_YEAR_SECONDS)),
+            outside,
+            running: RwLock::new(None),
             copies: Mutex::new(0),
-        }
+        };
+        relay.while_stopped(|| ());
+        relay
     }
 
     /// What phones call it.
@@ -64,8 +88,15 @@ impl SimRelay {
         let mut running = self.running.write().expect("the relay");
         drop(running.take());
         work();
-        let opened = InProcess::open_as(&self.folder, &self.url, Arc::clone(&self.seconds));
-        *running = Some(opened);
+        *running = Some(match &self.outside {
+            Some((address, _)) => Running::Outside {
+                _program: RelayProgram::start_at(&self.folder, *address),
+            },
+            None => {
+                let seconds = Arc::clone(&self.seconds);
+                Running::Here(InProcess::open_as(&self.folder, &self.url, seconds))
+            }
+        });
     }
 }
 
@@ -78,6 +109,10 @@ fn begin_generation(folder: &Path) {
 impl Transport for SimRelay {
     fn send(&self, request: HttpRequest) -> Result<HttpResponse, HostError> {
         let running = self.running.read().expect("the relay");
-        running.as_ref().ok_or(HostError::Offline)?.send(request)
+        match (running.as_ref(), &self.outside) {
+            (Some(Running::Here(relay)), _) => relay.send(request),
+            (Some(Running::Outside { .. }), Some((_, transport))) => transport.send(request),
+            _ => Err(HostError::Offline),
+        }
     }
 }

@@ -24,6 +24,9 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the platform could not do what was asked", "le système n'a pas pu faire ce qui était demandé"),
     ("gap", "il manque des envois : ils seront redemandés"),
     ("fork", "deux histoires d'un même appareil se contredisent"),
+    ("the relay does not take what it lost", "le relais ne reprend pas ce qu'il a perdu"),
+    ("the relay holds something back", "le relais retient quelque chose"),
+    ("the relay was restored from a copy: everything is sent to it again", "le relais a été remis depuis une copie : ce qui lui manque lui est renvoyé"),
     ("relay rolled back", "le relais est revenu en arrière : ce qui manquait a été renvoyé"),
     // asked for, not there
     ("a relay: name one to sync with", "un relais : en nommer un avec --relay"),
@@ -55,6 +58,9 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the sync file goes on bringing keys: ask for another copy", "le fichier d'échange apporte sans fin des clés : en demander une autre copie"),
     ("relays: eight at most", "trop de relais : huit au plus"),
     ("a relay could not be synced with: the others have everything", "un relais n'a pas pu être joint : les autres ont tout"),
+    ("a device with this name or id", "aucun appareil n'a ce nom ou cet identifiant"),
+    ("the bytes of a change: a snapshot has it", "les octets d'un changement : un instantané les a"),
+    ("a change", "un changement"),
 
     // typed wrong
     ("a birth date is written YYYY, YYYY-MM or YYYY-MM-DD", "une date de naissance s'écrit AAAA, AAAA-MM ou AAAA-MM-JJ"),
@@ -119,6 +125,66 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("written for a newer FHIR release (R5 or later): kept as a document", "écrit pour une version plus récente de FHIR (R5 ou après) : gardé comme document"),
     ("written for an older FHIR release (DSTU2 or STU3): kept as a document", "écrit pour une version plus ancienne de FHIR (DSTU2 ou STU3) : gardé comme document"),
 
+    // what answers is not a relay, or a broken one
+    ("what answered is not a Carnet relay: check its address, or log in to this network first", "ce qui a répondu n'est pas un relais Carnet : vérifier son adresse, ou se connecter d'abord à ce réseau"),
+    ("the relay's numbers contradict each other", "les numéros du relais se contredisent"),
+    ("it is longer than what was asked for", "elle est plus longue que ce qui était demandé"),
+    ("the quarantine is full: this relay sends what no device of this record wrote", "la quarantaine est pleine : ce relais envoie ce qu'aucun appareil de ce dossier n'a écrit"),
+
+    // sync, as notices
+    ("the relay was restored from a copy: everything is sent to it again", "le relais a été remis d'une copie : tout lui est renvoyé"),
+    ("the relay holds something back", "le relais retient quelque chose"),
+    ("a document is not what its author said of it", "un document n'est pas ce que son auteur en a dit"),
+    ("unopenable", "un envoi ne s'ouvre pas : gardé en quarantaine"),
+    ("unknown", "un envoi vient d'une version plus récente : gardé en quarantaine"),
+    ("unauthorised", "un envoi vient d'un appareil qui n'a pas, ou pas encore, le droit d'écrire ici : gardé en quarantaine"),
+    ("refused", "un envoi enfreint une règle : gardé en quarantaine"),
+
+    // over a limit, or malformed
+    ("Automerge refuses a change of the patient layer", "une écriture ne s'applique pas"),
+    ("a change", "trop à la fois : la modification est trop longue"),
+    ("a change of the patient layer does not continue its past", "une écriture ne suit pas celles d'avant"),
+    ("a change, as one envelope", "trop à la fois pour un seul envoi"),
+    ("a field is display, when, value, unit, status, or a FHIR element path such as code.text", "un champ est display, when, value, unit, status, ou un chemin FHIR comme code.text"),
+    ("a key or message of the patient layer", "une clé ou un message d'une écriture est trop long"),
+    ("a name cannot be empty or hold control characters", "un nom ne peut être vide ni contenir de caractères de contrôle"),
+    ("a pairing message", "un message d'appairage est trop long"),
+    ("a public key is malformed", "une clé publique est mal formée"),
+    ("a value of the patient layer", "une valeur d'une écriture est trop longue"),
+    ("a welcome", "le message de bienvenue est trop long"),
+    ("a wrapped secret", "un secret enveloppé est trop long"),
+    ("actors of a change of the patient layer", "une écriture nomme trop d'auteurs"),
+    ("actors or heads of a shard", "une partie du dossier a trop d'auteurs ou de fins"),
+    ("an Automerge column is unknown", "une écriture a une colonne inconnue"),
+    ("an entry has this id already", "une entrée a déjà cet identifiant"),
+    ("bodies in one change", "trop de contenus dans une modification"),
+    ("bytes of a change of the patient layer", "une écriture est trop longue"),
+    ("changes that wait for a missing one", "trop d'écritures en attendent une qui manque"),
+    ("content of a shard", "une partie du dossier est trop grande"),
+    ("counters of the patient layer", "trop de compteurs dans une écriture"),
+    ("dependencies of a change of the patient layer", "une écriture suit trop d'autres à la fois"),
+    ("edits at once", "trop d'écritures à la fois"),
+    ("entries of a shard", "trop d'entrées dans une partie du dossier"),
+    ("lists are not part of the patient layer", "les listes n'ont pas leur place dans une écriture"),
+    ("logical time", "le temps logique est trop grand"),
+    ("not an Automerge document", "ce n'est pas un document Automerge"),
+    ("not one uncompressed Automerge change", "ce n'est pas une modification Automerge seule et non compressée"),
+    ("one import may name 100,000 files: import fewer at a time", "un import prend 100 000 fichiers au plus : en importer moins à la fois"),
+    ("only maps and scalars are part of the patient layer", "une écriture ne contient que des champs et des valeurs simples"),
+    ("operations of the patient layer", "trop d'opérations dans une écriture"),
+    ("the Automerge bytes are malformed", "les octets Automerge sont mal formés"),
+    ("the Automerge change is malformed", "la modification Automerge est mal formée"),
+    ("the Automerge document is malformed", "le document Automerge est mal formé"),
+    ("the change holds no operations", "la modification ne contient aucune opération"),
+    ("the history of a shard", "l'histoire d'une partie du dossier est trop longue"),
+    ("the name of a device", "le nom d'un appareil est trop long"),
+    ("the name of a device has control characters", "le nom d'un appareil contient des caractères de contrôle"),
+    ("the parents of an epoch", "une clé remplace trop d'autres clés"),
+    ("the relay's address is not an http or https URL", "l'adresse du relais n'est pas une URL http ou https"),
+    ("this folder already holds a vault", "ce répertoire tient déjà un coffre"),
+    ("values of the patient layer", "trop de valeurs dans une écriture"),
+    ("what was to be sealed", "ce qui devait être scellé est trop long"),
+
     // damage and the device
     ("a compartment", "un compartiment"),
     ("the key of this compartment", "la clé de ce compartiment"),
@@ -150,13 +216,17 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    /// The calls whose constant a person ends up reading: what they typed, asked for, paired or imported.
-    const READ_BY_PEOPLE: [&str; 5] = [
+    /// The calls whose constant a person ends up reading: what they typed, asked for, paired or imported, what is over a limit,
+    /// and what a relay answered.
+    const READ_BY_PEOPLE: [&str; 8] = [
         "NotFound(",
         "Ambiguous(",
         "Pairing(",
         "Refusal(",
         "InvalidInput(",
+        "Invalid(",
+        "TooLarge(",
+        "Garbled(",
     ];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

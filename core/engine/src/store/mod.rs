@@ -130,6 +130,19 @@ impl Store {
         Ok(())
     }
 
+    /// Whether no connection is inside a transaction.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        use rusqlite::TransactionState::None;
+        let idle = |connection: &Connection| {
+            connection
+                .transaction_state(rusqlite::DEFAULT_NAME)
+                .is_ok_and(|state| state == None)
+        };
+        let readers = unpoisoned(&self.readers);
+        idle(&unpoisoned(&self.writer)) && readers.iter().all(|reader| idle(&reader.connection))
+    }
+
     /// Moves the write-ahead log into the database as far as other processes allow.
     pub fn checkpoint(&self) -> Result<()> {
         let writer = unpoisoned(&self.writer);

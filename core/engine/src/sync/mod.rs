@@ -9,6 +9,8 @@ pub mod blobs;
 pub mod file;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(all(test, feature = "http"))]
+mod http_tests;
 pub mod session;
 pub mod stream;
 pub mod tcp;

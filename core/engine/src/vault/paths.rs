@@ -3,6 +3,7 @@
 //! Invariant: whatever carried an envelope, it goes through `merge::receive` and is trusted no more than what a relay gave.
 
 use super::brake::Brake;
+use super::detect;
 use super::merge::Received;
 use super::open::Unlocked;
 use super::steps::{self, Merger, Pace, Retry};
@@ -78,10 +79,10 @@ impl Intake {
     ) -> Result<usize> {
         let begun = Instant::now();
         let mut retry = self.retry.clone();
-        let most = self.pace.bytes();
+        let pace = &self.pace;
         let (count, size, merged, new) = open.write(|tx| {
-            let mut merger = Merger::begin(tx, open)?;
-            let (mut count, mut size, mut merged) = (0, 0, 0);
+            let mut merger = Merger::begin(tx, open, pace)?;
+            let (mut count, mut merged) = (0, 0);
             let mut new = Vec::new();
             for (mailbox, bytes) in envelopes {
                 let id = EnvelopeId::derive(bytes);
@@ -91,8 +92,8 @@ impl Intake {
                     Received::Held(reason) if !known => new.push((id, reason)),
                     Received::Held(_) | Received::Known => {}
                 }
-                (count, size) = (count + 1, size + bytes.len());
-                if size >= most || merger.is_over() {
+                count += 1;
+                if merger.is_over() {
                     break;
                 }
             }
@@ -100,6 +101,7 @@ impl Intake {
                 retry.begin();
             }
             merged += retry.run(&mut merger)?;
+            let size = merger.bytes();
             merger.finish()?;
             Ok((count, size, merged, new))
         })?;
@@ -191,6 +193,15 @@ pub fn notice(report: &mut SyncReport, word: &'static str) {
     if !report.notices.contains(&word) {
         report.notices.push(word);
     }
+}
+
+/// Ends a contact that exchanged everything: what is missing now is missing.
+pub fn conclude(open: &Unlocked, report: &mut SyncReport) -> Result<()> {
+    report.quarantined = quarantined(open)?;
+    if report.complete {
+        report.findings = detect::look(open)?;
+    }
+    Ok(())
 }
 
 /// How many envelopes are in quarantine.

@@ -1,18 +1,19 @@
 //! Merging in steps: each is one transaction that keeps rows and the cursor that covers them (INV-7), and is meant to last
 //! [`TARGET`], so that a sync stops soon after it is told to, and nobody else waits long for the database.
 //!
-//! What a byte of ciphertext costs to merge is not known before: an import is parsed and indexed, a page of notes costs
-//! next to nothing, a debug build is ten times slower. So a step takes as many bytes as the last ones say fit, and stops
+//! What a change costs to merge is not known before: an import is parsed and indexed, a page of notes costs next to nothing,
+//! a phone is ten times slower than a desk. So a step takes as many bytes, inflated, as the last ones say fit, and stops
 //! receiving when its time is up. One change is never split: honest ones are bounded when they are made.
 
 use super::SyncReport;
 use super::brake::Brake;
+use super::heal;
 use super::keyring::Keyring;
 use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
 use super::sync::Exchange;
 use crate::error::{Error, Result};
-use crate::store::log::{self, HeldFor};
+use crate::store::log::{self, HeldFor, Place, Runs};
 use carnet_wire::relay::{Entry, Pulled};
 use carnet_wire::{EnvelopeId, MailboxId};
 use rusqlite::Transaction;
@@ -24,16 +25,16 @@ use std::time::{Duration, Instant};
 const TARGET: Duration = Duration::from_millis(120);
 /// How long a step receives; the rest is for the views.
 const RECEIVING: Duration = Duration::from_millis(80);
-/// Envelope bytes of the first step, of the smallest and of the largest.
-const FIRST_STEP_BYTES: usize = 64 << 10;
-const MIN_STEP_BYTES: usize = 4 << 10;
-const MAX_STEP_BYTES: usize = 1 << 20;
+/// Bytes of the first step (what an import puts into one change), of the smallest and of the largest.
+const FIRST_STEP_BYTES: usize = 512 << 10;
+const MIN_STEP_BYTES: usize = 32 << 10;
+const MAX_STEP_BYTES: usize = 4 << 20;
 /// Envelopes in quarantine that are looked up together.
 const RETRY_BATCH: usize = 64;
 /// Setting: what waits in quarantine is to be tried again, because something was merged since.
 const RETRY: &str = "retry";
 
-/// How many bytes of envelopes a step takes, learned from how long steps took.
+/// How many bytes a step takes, learned from how long steps took.
 #[derive(Debug)]
 pub(super) struct Pace {
     bytes: usize,
@@ -48,22 +49,6 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How many bytes the next step takes.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Cuts the entries of one step: at least one.
-    fn cut<'e>(&self, entries: &'e [Entry]) -> &'e [Entry] {
-        let mut size = 0;
-        let fits = entries.iter().take_while(|entry| {
-            size += entry.envelope.len();
-            size <= self.bytes
-        });
-        let count = fits.count().max(1);
-        entries.get(..count).unwrap_or(entries)
-    }
-
     /// Learns that `bytes` took `elapsed`.
     pub fn learn(&mut self, bytes: usize, elapsed: Duration) {
         if elapsed > TARGET {
@@ -82,28 +67,47 @@ pub(super) struct Merger<'t> {
     keyring: Arc<Keyring>,
     key: &'t [u8; 32],
     unprojected: Unprojected,
-    until: Instant,
+    begun: Instant,
+    most: usize,
+    envelopes: usize,
 }
 
 impl<'t> Merger<'t> {
     /// Begins a step.
-    pub fn begin(tx: &'t Transaction<'t>, open: &'t Unlocked) -> Result<Self> {
+    pub fn begin(tx: &'t Transaction<'t>, open: &'t Unlocked, pace: &Pace) -> Result<Self> {
         Ok(Self {
             tx,
             keyring: open.keyring_in(tx)?,
             key: &open.database_key,
             unprojected: Unprojected::default(),
-            until: Instant::now() + RECEIVING,
+            begun: Instant::now(),
+            most: pace.bytes,
+            envelopes: 0,
         })
     }
 
-    /// Whether the step has received long enough.
+    /// Whether the step has received enough, or long enough.
     pub fn is_over(&self) -> bool {
-        Instant::now() >= self.until
+        self.bytes() >= self.most || self.begun.elapsed() >= RECEIVING
+    }
+
+    /// Bytes received: of envelopes, and of what they held.
+    pub fn bytes(&self) -> usize {
+        self.envelopes + self.unprojected.bytes()
     }
 
     /// Merges an envelope, or holds it.
     pub fn receive(&mut self, mailbox: MailboxId, bytes: &[u8]) -> Result<Received> {
+        Ok(self.receive_noting(mailbox, bytes)?.0)
+    }
+
+    /// The same, and says which change it was, where that can be told.
+    pub fn receive_noting(
+        &mut self,
+        mailbox: MailboxId,
+        bytes: &[u8],
+    ) -> Result<(Received, Option<Place>)> {
+        self.envelopes += bytes.len();
         let Self {
             tx,
             keyring,
@@ -194,8 +198,12 @@ impl Retry {
 #[derive(Debug, Default)]
 pub(super) struct Step {
     merged: u64,
+    /// Bytes that were received.
+    pub bytes: usize,
     /// Why something went to the quarantine.
     pub news: BTreeSet<&'static str>,
+    /// Which changes came, in which mailbox: who brought them has them.
+    pub places: Vec<(MailboxId, Place)>,
 }
 
 impl Step {
@@ -207,7 +215,9 @@ impl Step {
         bytes: &[u8],
     ) -> Result<bool> {
         let held = log::is_held(merger.tx, EnvelopeId::derive(bytes))?;
-        match merger.receive(mailbox, bytes)? {
+        let (received, place) = merger.receive_noting(mailbox, bytes)?;
+        self.places.extend(place.map(|place| (mailbox, place)));
+        match received {
             Received::Merged => self.merged += 1,
             Received::Known => {}
             Received::Held(reason) => {
@@ -218,12 +228,19 @@ impl Step {
         Ok(false)
     }
 
+    /// The changes that came in a mailbox.
+    pub fn runs(&self, mailbox: MailboxId) -> Runs {
+        let there = self.places.iter().filter(|(of, _)| *of == mailbox);
+        heal::runs(there.map(|(_, place)| place))
+    }
+
     /// Tries again what waits for what was merged, and shows all of it in the views.
     pub fn finish(&mut self, mut merger: Merger<'_>, retry: &mut Retry) -> Result<()> {
         if self.merged > 0 {
             retry.begin();
         }
         self.merged += retry.run(&mut merger)?;
+        self.bytes = merger.bytes();
         merger.finish()
     }
 
@@ -242,7 +259,6 @@ impl Step {
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     taken: usize,
-    bytes: usize,
     reached: u64,
     /// The number before the first one left out: where reading goes on, should anything be missing.
     hole: Option<u64>,
@@ -252,7 +268,6 @@ struct Reading {
 impl Reading {
     fn take(&mut self, entry: &Entry) {
         self.taken += 1;
-        self.bytes += entry.envelope.len();
         if entry.seq > self.reached + 1 {
             self.hole.get_or_insert(self.reached);
         }
@@ -281,10 +296,8 @@ impl Exchange<'_> {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(());
             }
-            let step = self.merge_step(mailbox, self.pace.cut(entries))?;
-            if step.gap && self.reread.insert(mailbox) {
-                self.reached.insert(mailbox, 0);
-                self.holes.remove(&mailbox);
+            let step = self.merge_step(mailbox, entries)?;
+            if step.gap && self.read_from_start(mailbox)? {
                 return Ok(());
             }
             entries = entries.get(step.taken..).unwrap_or_default();
@@ -295,18 +308,19 @@ impl Exchange<'_> {
                 self.pass_own(mailbox, reached, own)?;
             }
             self.drained.insert(mailbox);
+            self.read_to_end(mailbox)?;
         }
         Ok(())
     }
 
     /// Moves the cursor past what this exchange pushed right behind the head it read, so that it is not sent back. Where
     /// another device wrote in between, the numbers have a hole there and the next pull reads on from it.
-    fn pass_own(
+    pub(super) fn pass_own(
         &self,
         mailbox: MailboxId,
         mut reached: u64,
         own: &BTreeSet<(MailboxId, u64)>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let before = reached;
         while own.contains(&(mailbox, reached + 1)) {
             reached += 1;
@@ -314,7 +328,7 @@ impl Exchange<'_> {
         if reached > before {
             self.keep(|tx, relay| log::advance_cursor(tx, relay.number, mailbox, reached))?;
         }
-        Ok(())
+        Ok(reached)
     }
 
     fn merge_step(&mut self, mailbox: MailboxId, entries: &[Entry]) -> Result<Reading> {
@@ -324,12 +338,11 @@ impl Exchange<'_> {
             let mut step = Step::default();
             let mut reading = Reading {
                 taken: 0,
-                bytes: 0,
                 reached: self.reached.get(&mailbox).copied().unwrap_or(0),
                 hole: self.holes.get(&mailbox).copied(),
                 gap: false,
             };
-            let mut merger = Merger::begin(tx, self.open)?;
+            let mut merger = Merger::begin(tx, self.open, &self.pace)?;
             for entry in entries {
                 reading.gap |= step.receive(&mut merger, mailbox, &entry.envelope)?;
                 reading.take(entry);
@@ -338,6 +351,7 @@ impl Exchange<'_> {
                 }
             }
             step.finish(merger, &mut retry)?;
+            log::list(tx, relay.number, mailbox, &step.runs(mailbox))?;
             match reading.hole {
                 Some(hole) if log::has_gap(tx, mailbox)? => {
                     log::rewind_cursor(tx, relay.number, mailbox, hole)?;
@@ -347,9 +361,10 @@ impl Exchange<'_> {
             Ok((reading, step))
         })?;
         self.retry = retry;
-        self.pace.learn(reading.bytes, begun.elapsed());
+        self.pace.learn(step.bytes, begun.elapsed());
         self.reached.insert(mailbox, reading.reached);
         self.holes.extend(reading.hole.map(|hole| (mailbox, hole)));
+        self.healing.note(mailbox, &step.runs(mailbox));
         step.report(&mut self.report);
         Ok(reading)
     }
@@ -368,7 +383,7 @@ pub(super) fn finish_retries(
         }
         let mut after = retry.clone();
         report.received += open.write(|tx| {
-            let mut merger = Merger::begin(tx, open)?;
+            let mut merger = Merger::begin(tx, open, &Pace::default())?;
             let merged = after.run(&mut merger)?;
             merger.finish()?;
             Ok(merged)
@@ -391,22 +406,6 @@ pub(super) fn check_numbers(pulled: &Pulled) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn entries(sizes: &[usize]) -> Vec<Entry> {
-        let entry = |(seq, size): (u64, &usize)| Entry {
-            seq,
-            envelope: vec![0; *size],
-        };
-        (1..).zip(sizes).map(entry).collect()
-    }
-
-    #[test]
-    fn a_step_takes_what_fits_and_at_least_one() {
-        let pace = Pace { bytes: 100 };
-        assert_eq!(pace.cut(&entries(&[60, 40, 1])).len(), 2);
-        assert_eq!(pace.cut(&entries(&[500, 1])).len(), 1);
-        assert_eq!(pace.cut(&entries(&[])).len(), 0);
-    }
 
     #[test]
     fn slow_steps_shrink_and_quick_ones_grow_within_bounds() {

@@ -8,7 +8,7 @@ use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::{
     Challenge, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem, Pulled, Pushed,
-    Session, code,
+    Session, Wait, Waited, code,
 };
 use carnet_wire::{Canonical, Envelope, MailboxId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,6 +17,8 @@ use std::sync::atomic::AtomicI64;
 use tempfile::TempDir;
 
 pub(super) const URL: &str = "https://relay.test";
+/// Another relay, where a test has one.
+pub(super) const SECOND: &str = "https://second.test";
 const NOT_A_RELAY: &str =
     "what answered is not a Carnet relay: check its address, or log in to this network first";
 
@@ -33,11 +35,13 @@ struct Inner {
     boxes: BTreeMap<MailboxId, Vec<Vec<u8>>>,
     registered: BTreeSet<MailboxId>,
     tokens: BTreeSet<String>,
-    blobs: HashMap<String, Vec<u8>>,
+    blobs: HashMap<String, (Vec<u8>, usize)>,
     page: usize,
+    wolf: bool,
     refuse_push_from: Option<usize>,
     paths: Vec<String>,
     mischief: Option<Mischief>,
+    second: Option<Arc<FakeRelay>>,
 }
 
 impl FakeRelay {
@@ -50,9 +54,11 @@ impl FakeRelay {
                 tokens: BTreeSet::new(),
                 blobs: HashMap::new(),
                 page: 1_000,
+                wolf: false,
                 refuse_push_from: None,
                 paths: Vec::new(),
                 mischief: None,
+                second: None,
             }),
         })
     }
@@ -96,7 +102,51 @@ impl FakeRelay {
         });
     }
 
-    fn envelopes(&self) -> usize {
+    /// Changes what it holds.
+    pub(super) fn alter(&self, change: impl FnOnce(&mut BTreeMap<MailboxId, Vec<Vec<u8>>>)) {
+        change(&mut self.inner().boxes);
+    }
+
+    pub(super) fn set_generation(&self, generation: u64) {
+        self.inner().generation = generation;
+    }
+
+    pub(super) fn refuse_pushes(&self) {
+        self.inner().refuse_push_from = Some(0);
+    }
+
+    /// Answers for [`SECOND`], too, as another relay.
+    pub(super) fn with_second(&self, second: Arc<FakeRelay>) {
+        self.inner().second = Some(second);
+    }
+
+    /// How many envelopes an answer carries.
+    pub(super) fn page(&self, entries: usize) {
+        self.inner().page = entries;
+    }
+
+    /// The answer to a wait, once there is something to tell.
+    pub(super) fn news(&self, body: &[u8]) -> Option<HttpResponse> {
+        let inner = self.inner();
+        let wait = Wait::from_canonical(body).unwrap();
+        let moved: Vec<MailboxId> = wait
+            .pulls
+            .iter()
+            .filter(|pull| inner.boxes.get(&pull.mailbox).map_or(0, Vec::len) as u64 != pull.after)
+            .map(|pull| pull.mailbox)
+            .collect();
+        (!moved.is_empty()).then(|| {
+            let generation = inner.generation;
+            ok(Waited { generation, moved }.to_canonical())
+        })
+    }
+
+    /// Answers every wait at once and says that everything moved.
+    pub(super) fn cry_wolf(&self) {
+        self.inner().wolf = true;
+    }
+
+    pub(super) fn envelopes(&self) -> usize {
         self.inner().boxes.values().map(Vec::len).sum()
     }
 }
@@ -129,8 +179,19 @@ impl Inner {
             "/v1/session" => self.open(&request.body),
             _ if !known => refuse(401, code::NO_SESSION),
             "/v1/exchange" => self.exchange(&request.body),
+            "/v1/wait" => self.wait(&request.body),
             _ => self.blob(request, path),
         }
+    }
+
+    fn wait(&self, body: &[u8]) -> HttpResponse {
+        let wait = Wait::from_canonical(body).unwrap();
+        let moved = wait.pulls.iter().filter(|_| self.wolf);
+        ok(Waited {
+            generation: self.generation,
+            moved: moved.map(|pull| pull.mailbox).collect(),
+        }
+        .to_canonical())
     }
 
     fn open(&mut self, body: &[u8]) -> HttpResponse {
@@ -187,23 +248,46 @@ impl Inner {
     }
 
     fn blob(&mut self, request: &HttpRequest, path: String) -> HttpResponse {
-        let held = self.blobs.get(&path);
+        let header = |name| {
+            let found = request.headers.iter().find(|(key, _)| *key == name);
+            found.map_or(0, |(_, value)| value.parse().unwrap())
+        };
+        let (held, total) = self.blobs.entry(path).or_default();
         match request.method {
-            Method::Put => {
-                self.blobs
-                    .entry(path)
-                    .or_default()
-                    .extend_from_slice(&request.body);
+            Method::Put if header("upload-offset") == held.len() => {
+                *total = header("upload-length");
+                held.extend_from_slice(&request.body);
                 ok(Vec::new())
             }
-            _ if held.is_none() => refuse(404, code::NOT_FOUND),
-            _ => ok(held.cloned().unwrap()),
+            Method::Put => refuse(409, code::INTERNAL),
+            _ if held.is_empty() || held.len() < *total => {
+                let mut missing = refuse(404, code::NOT_FOUND);
+                let offset = ("upload-offset".to_owned(), held.len().to_string());
+                missing.headers.push(offset);
+                missing
+            }
+            Method::Head => ok(Vec::new()),
+            _ => ok(ranged(held, request)),
         }
     }
 }
 
+/// The bytes a request asks for.
+fn ranged(held: &[u8], request: &HttpRequest) -> Vec<u8> {
+    let range = request.headers.iter().find(|(key, _)| *key == "range");
+    let range = range.unwrap().1.strip_prefix("bytes=").unwrap();
+    let (first, last) = range.split_once('-').unwrap();
+    let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+    held[first.min(held.len())..(last + 1).min(held.len())].to_vec()
+}
+
 impl Transport for FakeRelay {
-    fn send(&self, request: HttpRequest) -> Outcome {
+    fn send(&self, mut request: HttpRequest) -> Outcome {
+        if let Some(path) = request.url.strip_prefix(SECOND) {
+            request.url = format!("{URL}{path}");
+            let second = self.inner().second.clone();
+            return second.unwrap().send(request);
+        }
         let mut inner = self.inner();
         let path = request.url.rsplit('/').next().unwrap().to_owned();
         inner.paths.push(path.clone());
@@ -274,14 +358,18 @@ impl Phone {
 
     /// A second phone of the person of `self`.
     pub(super) fn add(&self, relay: &Arc<FakeRelay>) -> Self {
+        self.add_named(relay, "Second")
+    }
+
+    pub(super) fn add_named(&self, relay: &Arc<FakeRelay>, name: &str) -> Self {
         let (folder, keys) = (TempDir::new().unwrap(), TestKeys::new(8));
         let path = folder.path().join("v");
         let (shown, typed) = std::sync::mpsc::channel();
         let vault = std::thread::scope(|scope| {
             let joining = scope.spawn(|| {
-                join(relay, &path, &keys, &mut |code| {
-                    shown.send(code.to_owned()).unwrap()
-                })
+                let wait = Duration::from_secs(10);
+                let mut announce = |code: &str| shown.send(code.to_owned()).unwrap();
+                Vault::join(&path, host(&keys, relay), name, URL, wait, &mut announce)
             });
             self.vault.pair(&typed.recv().unwrap()).unwrap();
             joining.join().unwrap().unwrap()
@@ -310,6 +398,15 @@ impl Phone {
         self.vault.sync(Some(URL), None, None)
     }
 
+    /// The findings that are open: their words, and how many changes are missing.
+    pub(super) fn open_findings(&self) -> Vec<(&'static str, u64)> {
+        let findings = self.vault.findings().unwrap().into_iter();
+        findings
+            .filter(|finding| finding.healed.is_none())
+            .map(|finding| (finding.kind.word(), finding.missing))
+            .collect()
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.vault.list(&Filter::default()).unwrap().len()
     }
@@ -327,7 +424,7 @@ impl Phone {
     }
 }
 
-fn same(one: &Phone, other: &Phone) {
+pub(super) fn same(one: &Phone, other: &Phone) {
     assert_eq!(
         one.vault.fingerprint().unwrap(),
         other.vault.fingerprint().unwrap()
@@ -337,7 +434,7 @@ fn same(one: &Phone, other: &Phone) {
 }
 
 /// Two phones that hold the same, and a relay.
-fn pair() -> (Arc<FakeRelay>, Phone, Phone) {
+pub(super) fn pair() -> (Arc<FakeRelay>, Phone, Phone) {
     let relay = FakeRelay::new();
     let old = Phone::found(&relay);
     old.import(1);
