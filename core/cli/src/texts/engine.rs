@@ -47,6 +47,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the address of the other device is HOST:PORT", "l'adresse de l'autre appareil s'écrit HÔTE:PORT"),
     ("this address cannot be listened on: it is taken, or not one of this device", "on ne peut pas attendre à cette adresse : elle est prise, ou n'est pas de cet appareil"),
     ("the sync file is damaged or cut short: what could be read was taken in, the file is as it was; ask for another copy", "le fichier d'échange est abîmé ou coupé : ce qui se lisait est pris, le fichier est comme il était ; en demander une autre copie"),
+    ("the sync file cannot be written: what it held was taken in, nothing was added", "le fichier d'échange ne peut pas être écrit : ce qu'il tenait est pris, rien n'a été ajouté"),
     ("this file is not a sync file", "ce fichier n'est pas un fichier d'échange"),
     ("a record of a sync file", "un élément du fichier d'échange est trop long"),
     ("another program is using the sync file: try again when it has finished", "un autre programme se sert du fichier d'échange : réessayer quand il a fini"),
