@@ -63,17 +63,15 @@ impl Play {
         }
     }
 
-    /// Sent and received.
+    /// Sent and received. Several relays are synced with together: what came by one is given to the others.
     fn sync_well(&mut self, at: usize) -> (u64, u64) {
-        let phone = &self.phones[at];
-        let mut moved = (0, 0);
-        for relay in self.relays.iter().skip(usize::from(self.lies())) {
-            let report = phone.sync(relay.url(), None);
-            let report = report.expect("a sync in fair weather");
-            assert!(report.complete, "a sync in fair weather ends: {report:?}");
-            moved = (moved.0 + report.sent, moved.1 + report.received);
-        }
-        moved
+        let vault = &self.phones[at].vault;
+        let honest = self.relays.iter().skip(usize::from(self.lies()));
+        let urls: Vec<String> = honest.map(|relay| relay.url().to_owned()).collect();
+        let report = vault.sync_relays(&urls, None, None);
+        let report = report.expect("a sync in fair weather");
+        assert!(report.complete, "a sync in fair weather ends: {report:?}");
+        (report.sent, report.received)
     }
 
     pub(super) fn check(&mut self) {
