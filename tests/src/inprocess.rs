@@ -3,9 +3,10 @@
 
 use carnet::host::{HostError, HttpRequest, HttpResponse, Method, Transport};
 use carnet_relay::blobs::{BlobPart, BlobRange, Progress};
-use carnet_relay::{Clock, RelayError, Service};
-use carnet_wire::relay::{Exchange, OpenSession, Problem, code};
+use carnet_relay::{Clock, Limits, RelayError, Service};
+use carnet_wire::relay::{Delete, Exchange, OpenSession, Problem, Retire, Wait, code};
 use carnet_wire::{BlobId, Canonical, MailboxId};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,9 @@ pub struct InProcess {
     seconds: Arc<AtomicU64>,
 }
 
+/// Everybody comes from this machine.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 type Answer = Result<HttpResponse, RelayError>;
 
 impl InProcess {
@@ -33,7 +37,12 @@ impl InProcess {
 
     /// A relay on this folder that devices call by another name, with a clock that may outlive it.
     pub fn open_as(data: &Path, origin: &str, seconds: Arc<AtomicU64>) -> Self {
-        let service = Service::open(data, Clock::manual(Arc::clone(&seconds))).expect("a relay");
+        let service = Service::open(
+            data,
+            Clock::manual(Arc::clone(&seconds)),
+            Limits::without_rates(),
+        )
+        .expect("a relay");
         Self {
             service,
             origin: origin.to_owned(),
@@ -41,9 +50,14 @@ impl InProcess {
         }
     }
 
-    /// Lets time pass at the relay: sessions and challenges run out.
+    /// Lets time pass at the relay: sessions and challenges run out, and what was retired goes with the next sweep.
     pub fn pass(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// What the relay does now and then.
+    pub fn sweep(&self) {
+        self.service.sweep().expect("a sweep");
     }
 
     fn answer(&self, request: &HttpRequest) -> Answer {
@@ -52,9 +66,9 @@ impl InProcess {
             (Method::Post, "/v1/challenge") => Ok(body(self.service.challenge()?.to_canonical())),
             (Method::Post, "/v1/session") => {
                 let open = OpenSession::from_canonical(&request.body)?;
-                let session = self
-                    .service
-                    .open_session(std::slice::from_ref(&self.origin), open)?;
+                let session =
+                    self.service
+                        .open_session(std::slice::from_ref(&self.origin), open, HERE)?;
                 Ok(body(session.to_canonical()))
             }
             (Method::Post, "/v1/exchange") => {
@@ -64,6 +78,22 @@ impl InProcess {
                         .exchange(&token(request)?, exchange)?
                         .to_canonical(),
                 ))
+            }
+            (Method::Post, "/v1/wait") => {
+                // Nobody else acts while a simulation waits: as things stand is all there will be.
+                let wait = Wait::from_canonical(&request.body)?;
+                let waited = self.service.wait_now(&token(request)?, &wait)?;
+                Ok(body(waited.to_canonical()))
+            }
+            (Method::Post, "/v1/retire") => {
+                let retire = Retire::from_canonical(&request.body)?;
+                let retired = self.service.retire(&token(request)?, retire)?;
+                Ok(body(retired.to_canonical()))
+            }
+            (Method::Post, "/v1/delete") => {
+                let Delete { mailbox } = Delete::from_canonical(&request.body)?;
+                let deleted = self.service.delete(&token(request)?, mailbox)?;
+                Ok(body(deleted.to_canonical()))
             }
             (method, path) => {
                 let (mailbox, blob) = blob_path(path).ok_or(RelayError::NOT_FOUND)?;
@@ -152,7 +182,8 @@ fn refusal(error: RelayError) -> HttpResponse {
         code::STALE_CHALLENGE => 410,
         code::CONFLICT | code::WRONG_OFFSET => 409,
         code::BUSY => 503,
-        code::FULL => 507,
+        code::FULL | code::QUOTA => 507,
+        code::RATE_LIMITED => 429,
         code::WRONG_HASH => 422,
         _ => 500,
     };

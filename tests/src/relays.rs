@@ -3,10 +3,10 @@
 
 use crate::paths::program;
 use carnet_wire::relay::{
-    Access, Challenge, Entry, Exchange, ExchangeReply, OpenSession, Proof, Pull, Pushed,
-    Registration, Session, session_bytes,
+    Access, Challenge, Delete, Deleted, Entry, Exchange, ExchangeReply, OpenSession, Proof, Pull,
+    Pushed, Registration, Retire, Retired, Session, session_bytes,
 };
-use carnet_wire::{Canonical, Envelope, EpochId, MailboxId};
+use carnet_wire::{Canonical, Envelope, EnvelopeId, EpochId, MailboxId};
 use ed25519_dalek::{Signer, SigningKey};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -41,6 +41,10 @@ impl RelayProgram {
             .arg("--data")
             .arg(data)
             .args(["--listen", &address.to_string()]);
+        // A test asks as often as it can.
+        for rate in ["--session-rate", "--network-rate", "--registration-rate"] {
+            command.args([rate, "0"]);
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -254,6 +258,7 @@ impl Keys {
         vec![
             proof(Access::Read, &self.read),
             proof(Access::Write, &self.write),
+            proof(Access::Retire, &self.retire),
         ]
     }
 
@@ -326,8 +331,7 @@ impl Client {
 
     /// Sends an exchange as it is.
     pub fn raw_exchange(&mut self, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
-        self.connection
-            .request("POST", "/v1/exchange", Some(&self.token), body)
+        self.post("/v1/exchange", body)
     }
 
     /// Pushes envelopes: one sequence number each.
@@ -369,6 +373,28 @@ impl Client {
                 return Ok(all);
             }
         }
+    }
+
+    /// Retires envelopes: how many the relay served until now.
+    pub fn retire(&mut self, mailbox: MailboxId, ids: Vec<EnvelopeId>) -> io::Result<u64> {
+        let retire = Retire {
+            mailbox,
+            ids,
+            blobs: Vec::new(),
+        };
+        let answer = self.post("/v1/retire", &retire.to_canonical())?;
+        decoded(answer).map(|retired: Retired| retired.retired)
+    }
+
+    /// Deletes a mailbox.
+    pub fn delete(&mut self, mailbox: MailboxId) -> io::Result<()> {
+        let answer = self.post("/v1/delete", &Delete { mailbox }.to_canonical())?;
+        decoded(answer).map(|_: Deleted| ())
+    }
+
+    fn post(&mut self, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        self.connection
+            .request("POST", path, Some(&self.token), body)
     }
 
     fn exchange(&mut self, exchange: &Exchange) -> io::Result<ExchangeReply> {

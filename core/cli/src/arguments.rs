@@ -58,6 +58,7 @@ pub enum Command {
     Export(Export),
     Device(DeviceCommand),
     Sync(Sync),
+    Log(Whose),
     Verify(Verify),
     Demo(Demo),
     Completions(Completions),
@@ -197,6 +198,7 @@ pub enum DeviceAction {
     List,
     Join(Join),
     Pair(Pair),
+    Rename(Rename),
 }
 
 #[derive(Debug, clap::Args)]
@@ -207,8 +209,16 @@ pub struct Join {
     pub device_name: Option<String>,
     #[arg(long, value_parser = duration, default_value = "10m", hide_default_value = true)]
     pub wait: Duration,
+    #[arg(long)]
+    pub no_qr: bool,
     #[command(flatten)]
     pub tls: Tls,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Rename {
+    pub device: String,
+    pub name: String,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,8 @@
 use crate::format::{display, timestamp};
 use crate::language::Language;
 use carnet::vault::{
-    Conflict, Correction, Detail, Device, FileReport, ImportReport, ListRow, Note, Person, Related,
-    Stats, SyncReport, VerifyReport, Version,
+    Chain, Conflict, Correction, Detail, Device, FileReport, Finding, History, ImportReport,
+    ListRow, LogHistory, Note, Person, Related, Severity, Stats, SyncReport, VerifyReport, Version,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -102,6 +102,7 @@ pub fn sync(report: &SyncReport) -> Value {
         "round_trips": report.round_trips,
         "complete": report.complete,
         "notices": report.notices,
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
 
@@ -112,6 +113,61 @@ pub fn verify(report: &VerifyReport) -> Value {
         "attachments": report.attachments,
         "views": report.views,
         "problems": report.problems,
+    })
+}
+
+/// What was found wrong, or was and is healed. `kind` and `severity` are stable words.
+pub fn finding(finding: &Finding) -> Value {
+    json!({
+        "kind": finding.kind.word(),
+        "severity": match finding.severity {
+            Severity::Notice => "notice",
+            Severity::Warning => "warning",
+            Severity::Alarm => "alarm",
+        },
+        "record": finding.record.map(|record| record.to_string()),
+        "compartment": finding.compartment,
+        "device": finding.device.map(|device| device.to_string()),
+        "device_name": finding.device_name,
+        "witness_name": finding.witness_name,
+        "relay": finding.relay,
+        "missing": finding.missing,
+        "first": finding.range.map(|(first, _)| first),
+        "last": finding.range.map(|(_, last)| last),
+        "since": timestamp(finding.since),
+        "healed": finding.healed.map(timestamp),
+    })
+}
+
+/// What each device wrote, and what was found wrong.
+pub fn history(history: &History) -> Value {
+    json!({
+        "logs": history.logs.iter().map(log).collect::<Vec<_>>(),
+        "findings": history.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn log(log: &LogHistory) -> Value {
+    json!({
+        "record": log.record.to_string(),
+        "person": log.person,
+        "compartment": log.compartment,
+        "chains": log.chains.iter().map(chain).collect::<Vec<_>>(),
+        "quarantine": log.held.iter().copied().collect::<BTreeMap<_, _>>(),
+    })
+}
+
+fn chain(chain: &Chain) -> Value {
+    json!({
+        "device": chain.device.to_string(),
+        "name": chain.name,
+        "this": chain.this,
+        "life": chain.life,
+        "changes": chain.changes,
+        "missing": chain.missing,
+        "heard": chain.heard.map(timestamp),
+        "forked": chain.forked,
+        "snapshots": chain.snapshots,
     })
 }
 
@@ -300,11 +356,31 @@ pub mod tests {
             notices: vec!["gap"],
             ..SyncReport::default()
         };
-        let expected = r#"{"sent":3,"received":0,"stored":0,"quarantined":0,"bytes_sent":0,"bytes_received":0,"round_trips":0,"complete":true,"notices":["gap"]}"#;
+        let expected = r#"{"sent":3,"received":0,"stored":0,"quarantined":0,"bytes_sent":0,"bytes_received":0,"round_trips":0,"complete":true,"notices":["gap"],"findings":[]}"#;
         assert_eq!(sync(&report).to_string(), expected);
         #[rustfmt::skip]
         let wanted = ["by_kind", "versions", "attachments", "notes", "bytes_on_disk", "unsent", "quarantined"];
         assert_eq!(keys(&stats(&Stats::default())), wanted);
+    }
+
+    #[test]
+    fn a_finding_has_its_keys_and_what_is_unknown_is_null() {
+        use carnet::vault::FindingKind;
+        let mut one = crate::findings::tests::finding(FindingKind::Gap, 3);
+        one.record = None;
+        let value = finding(&one);
+        #[rustfmt::skip]
+        let wanted = [
+            "kind", "severity", "record", "compartment", "device", "device_name", "witness_name", "relay", "missing",
+            "first", "last", "since", "healed",
+        ];
+        assert_eq!(keys(&value), wanted);
+        assert_eq!(
+            (&value["kind"], &value["severity"]),
+            (&json!("gap"), &json!("warning"))
+        );
+        assert!(value["record"].is_null() && value["healed"].is_null());
+        assert_eq!((&value["first"], &value["last"]), (&json!(4), &json!(6)));
     }
 
     #[test]

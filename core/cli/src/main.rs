@@ -9,6 +9,7 @@ mod commands;
 mod console;
 mod context;
 mod error;
+mod findings;
 mod format;
 mod help;
 mod json;
@@ -17,6 +18,7 @@ mod network;
 mod passphrase;
 mod passphrase_store;
 mod progress;
+mod qr;
 #[cfg(test)]
 mod samples;
 mod table;

@@ -44,6 +44,11 @@ impl Column {
     }
 }
 
+/// How many columns the terminal has, where there is one.
+pub fn terminal_width() -> Option<usize> {
+    Table::new().width().map(usize::from)
+}
+
 /// Prints a table. Columns that are empty in every row are left out.
 pub fn print(console: &mut Console, columns: &[Column], rows: &[Vec<String>]) -> CliResult {
     let width = console.terminal.then(|| Table::new().width()).flatten();

@@ -92,15 +92,14 @@ impl Blobs {
         Ok(Progress::Partial(arrived.unwrap_or(0)))
     }
 
-    /// Takes one part. A part of a blob that is whole already is harmless.
-    pub fn put(
+    /// Takes one part, from whoever has entered. A part of a blob that is whole already is harmless.
+    pub(crate) fn put(
         &self,
         mailbox: MailboxNumber,
         blob: BlobId,
         part: BlobPart<'_>,
     ) -> Result<Progress, RelayError> {
         let end = check_part(part)?;
-        let _alone = self.enter(mailbox, blob)?;
         match self.progress(mailbox, blob)? {
             Progress::Whole(length) => return Ok(Progress::Whole(length)),
             Progress::Partial(arrived) if arrived != part.offset => {
@@ -153,8 +152,15 @@ impl Blobs {
         }
     }
 
-    /// Drops uploads nobody continues.
-    pub fn sweep(&self, now: SystemTime) -> Result<(), RelayError> {
+    /// Deletes one blob.
+    pub(crate) fn remove(&self, mailbox: MailboxNumber, blob: BlobId) -> Result<(), RelayError> {
+        remove(&self.whole_path(mailbox, blob))?;
+        remove(&self.upload_path(mailbox, blob))
+    }
+
+    /// Drops uploads nobody continues, and says which.
+    pub fn sweep(&self, now: SystemTime) -> Result<Vec<(MailboxNumber, BlobId)>, RelayError> {
+        let mut dropped = Vec::new();
         for entry in fs::read_dir(&self.uploads)? {
             let entry = entry?;
             let Ok(modified) = entry.metadata().and_then(|meta| meta.modified()) else {
@@ -163,12 +169,13 @@ impl Blobs {
             };
             if now.duration_since(modified).unwrap_or_default() > ABANDONED {
                 remove(&entry.path())?;
+                dropped.extend(upload_name(&entry.file_name().to_string_lossy()));
             }
         }
-        Ok(())
+        Ok(dropped)
     }
 
-    /// A part that starts elsewhere than the file ends. The end may be the blob's: the relay stopped between the last part
+    /// A part that starts elsewhere than the file ends. More than there can be is thrown away. The end may be the blob's: the relay stopped between the last part
     /// and the rename, and the device, which got no answer, sends that part again.
     fn recover(
         &self,
@@ -177,6 +184,10 @@ impl Blobs {
         arrived: u64,
         total: u64,
     ) -> Result<Progress, RelayError> {
+        if arrived > total {
+            remove(&self.upload_path(mailbox, blob))?;
+            return Err(RelayError::WRONG_HASH);
+        }
         if arrived != total {
             return Err(RelayError::WRONG_OFFSET);
         }
@@ -236,7 +247,12 @@ impl Blobs {
         self.uploads.join(format!("{}-{blob}.part", mailbox.0))
     }
 
-    fn enter(&self, mailbox: MailboxNumber, blob: BlobId) -> Result<Alone<'_>, RelayError> {
+    /// Holds one blob alone until what is answered is dropped.
+    pub(crate) fn enter(
+        &self,
+        mailbox: MailboxNumber,
+        blob: BlobId,
+    ) -> Result<Alone<'_>, RelayError> {
         let key = (mailbox, blob);
         let entered = lock(&self.busy).insert(key);
         entered
@@ -246,7 +262,7 @@ impl Blobs {
 }
 
 /// The right to write one blob, given back when dropped.
-struct Alone<'a> {
+pub(crate) struct Alone<'a> {
     blobs: &'a Blobs,
     key: (MailboxNumber, BlobId),
 }
@@ -261,8 +277,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Which upload a file is.
+pub(crate) fn upload_name(name: &str) -> Option<(MailboxNumber, BlobId)> {
+    let (mailbox, blob) = name.strip_suffix(".part")?.split_once('-')?;
+    Some((
+        MailboxNumber(mailbox.parse().ok()?),
+        BlobId::from_hex(blob)?,
+    ))
+}
+
 /// Where the part ends, if its numbers are allowed.
-fn check_part(part: BlobPart<'_>) -> Result<u64, RelayError> {
+pub(crate) fn check_part(part: BlobPart<'_>) -> Result<u64, RelayError> {
     if part.total > limits::MAX_BLOB_BYTES || part.bytes.len() > limits::MAX_BLOB_PART_BYTES {
         return Err(RelayError::TOO_LARGE);
     }
@@ -287,7 +312,7 @@ fn remove(path: &Path) -> Result<(), RelayError> {
     }
 }
 
-fn hash(file: &mut File) -> Result<BlobId, RelayError> {
+pub(crate) fn hash(file: &mut File) -> Result<BlobId, RelayError> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; HASH_BUFFER];
     loop {

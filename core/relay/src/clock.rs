@@ -1,4 +1,4 @@
-//! Time, as the relay uses it: whole seconds, only to let challenges, sessions and pairing mailboxes run out.
+//! Time, as the relay uses it: whole seconds, only to let challenges, sessions, pairing mailboxes and what is retired run out.
 //!
 //! Invariant: it never runs backwards within one process, so what has expired stays expired. Nothing is ordered by it.
 
@@ -42,6 +42,16 @@ impl Clock {
         match &self.0 {
             Source::System { started, wall } => (*wall + started.elapsed()).as_secs(),
             Source::Manual(seconds) => seconds.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Microseconds since 1970: only for rates.
+    pub(crate) fn micros(&self) -> u64 {
+        match &self.0 {
+            Source::System { started, wall } => {
+                u64::try_from((*wall + started.elapsed()).as_micros()).unwrap_or(u64::MAX)
+            }
+            Source::Manual(_) => self.now().saturating_mul(1_000_000),
         }
     }
 }

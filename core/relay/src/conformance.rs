@@ -1,17 +1,31 @@
 //! What every [`Storage`] must do, run by the tests of each backend.
 //!
-//! [`check`] is given a way to open a storage by name: the same name again, after the first was closed, opens the same data.
-//! A backend that passes is one the relay can run on.
+//! [`check`] is given a [`Backend`]: a way to open a storage by name, and to see what a power cut would have left of one. A
+//! backend that passes is one the relay can run on; nothing of the relay relies on what is not checked here.
 
-use crate::storage::{Append, MailboxNumber, Page, Position, ReadLimit, Storage};
+mod blobs;
+mod model;
+mod quota;
+mod retire;
+
+use crate::storage::{
+    Append, BlobPlace, MailboxNumber, Moved, Page, Position, Quota, ReadLimit, Retirement, Storage,
+    UNUSED_SECONDS,
+};
 use crate::{Pending, RelayError};
 use carnet_wire::relay::{Entry, Registration};
-use carnet_wire::{EnvelopeId, MailboxId};
-use std::sync::Arc;
+use carnet_wire::{BlobId, EnvelopeId, MailboxId};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Opens the storage of a name.
-pub type Open<'a> = dyn FnMut(&str) -> Arc<dyn Storage> + 'a;
+/// What is checked.
+pub trait Backend {
+    /// Opens the storage of a name: a new one, or what the one of this name held when it was closed.
+    fn open(&mut self, name: &str, quota: Quota) -> Arc<dyn Storage>;
+
+    /// Makes `copy` the name of what a power cut at this moment would leave of `name`, which is open and goes on.
+    fn cut(&mut self, name: &str, copy: &str);
+}
 
 const NOW: u64 = 1_000;
 const EVERYTHING: ReadLimit = ReadLimit {
@@ -21,18 +35,30 @@ const EVERYTHING: ReadLimit = ReadLimit {
 const WRITERS: usize = 8;
 
 /// The whole suite.
-pub fn check(open: &mut Open<'_>) {
+pub fn check(backend: &mut dyn Backend) {
+    let open = &mut |name: &str| backend.open(name, Quota::NONE);
     numbers_are_gapless_and_a_repetition_takes_none(&*open("repetition"));
     mailboxes_are_apart(&*open("apart"));
     the_first_registration_holds(&*open("registration"));
     a_mailbox_ends(&*open("end"));
+    a_mailbox_nobody_uses_ends(&*open("unused"));
     an_id_is_free_after_its_end_and_nothing_is_inherited(&*open("reuse"));
     what_is_forgotten_is_gone(&*open("forget"));
+    what_is_deleted_is_gone_at_once(&*open("delete"));
     reads_are_ordered_and_bounded(&*open("read"));
     nothing_new_is_never_said_of_something_new(&*open("unmoved"));
     unknown_mailboxes_are_not_found(&*open("unknown"));
+    whoever_listens_is_told_before_the_answer(&*open("listen"));
     concurrent_writers_and_readers(&open("concurrent"), 1_000);
-    closing_keeps_everything(open);
+    retire::check(&mut |name| open(name));
+    blobs::check(&*open("blobs"));
+    quota::check(backend);
+    generations_are_random(backend);
+    closing_keeps_everything(backend);
+    a_power_cut_keeps_what_was_answered(backend);
+    for seed in 0..model::SEEDS {
+        model::follow(backend, seed);
+    }
 }
 
 /// Appends `count` envelopes to a new mailbox and returns its number.
@@ -206,6 +232,28 @@ fn a_mailbox_ends(storage: &dyn Storage) {
     assert_eq!(storage.expired(NOW + 60, 10), Ok(vec![mailbox]));
 }
 
+fn a_mailbox_nobody_uses_ends(storage: &dyn Storage) {
+    let unused = register(storage, registration(1));
+    let used = register(storage, registration(2));
+    let holds_blob = register(storage, registration(3));
+    assert_eq!(append(storage, used, "a"), Ok(1));
+    let blob = BlobPlace {
+        mailbox: holds_blob,
+        blob: BlobId([1; 32]),
+    };
+    assert_eq!(settle(storage.reserve(blob, 1, NOW)), Ok(()));
+    let end = NOW + UNUSED_SECONDS;
+    let there = |now| [1, 2, 3].map(|id| number(storage, MailboxId([id; 32]), now).is_some());
+    assert_eq!(there(end - 1), [true; 3]);
+    assert_eq!(there(end), [false, true, true]);
+    assert_eq!(there(u64::MAX >> 2), [false, true, true]);
+    assert_eq!(storage.expired(u64::MAX >> 2, 10), Ok(vec![unused]));
+    // Using one that was meant to end does not keep it.
+    let pairing = register(storage, pairing(4));
+    assert_eq!(append(storage, pairing, "a"), Ok(1));
+    assert_eq!(storage.expired(NOW + 60, 10), Ok(vec![pairing]));
+}
+
 fn an_id_is_free_after_its_end_and_nothing_is_inherited(storage: &dyn Storage) {
     let old = register(storage, pairing(1));
     assert_eq!(append(storage, old, "secret"), Ok(1));
@@ -236,6 +284,42 @@ fn what_is_forgotten_is_gone(storage: &dyn Storage) {
     let again = register(storage, pairing(1));
     assert_ne!(again, old);
     assert_eq!(append(storage, again, "a"), Ok(1));
+}
+
+fn what_is_deleted_is_gone_at_once(storage: &dyn Storage) {
+    let (gone, kept) = (
+        register(storage, registration(1)),
+        register(storage, registration(2)),
+    );
+    for mailbox in [gone, kept] {
+        assert_eq!(append(storage, mailbox, "a"), Ok(1));
+        assert_eq!(read(storage, mailbox, 1, EVERYTHING).head, 1);
+    }
+    let blob = BlobPlace {
+        mailbox: gone,
+        blob: BlobId([1; 32]),
+    };
+    assert_eq!(settle(storage.reserve(blob, 1, NOW)), Ok(()));
+    assert_eq!(settle(storage.delete(gone, NOW)), Ok(()));
+    let refused = RelayError::NOT_FOUND;
+    assert_eq!(number(storage, MailboxId([1; 32]), NOW), None);
+    assert_eq!(append(storage, gone, "b"), Err(refused));
+    assert_eq!(storage.heads(&[gone, kept], NOW), Ok(vec![None, Some(1)]));
+    let all = [Position {
+        mailbox: gone,
+        after: 1,
+    }];
+    assert_eq!(storage.unmoved(&all, NOW), None);
+    assert_eq!(storage.reserved(blob, NOW), Ok(None));
+    assert_eq!(settle(storage.reserve(blob, 1, NOW)), Err(refused));
+    assert_eq!(settle(storage.delete(gone, NOW)), Err(refused));
+    assert_eq!(storage.expired(NOW, 10), Ok(vec![gone]));
+    let again = register(storage, registration(1));
+    assert_ne!(again, gone);
+    assert_eq!(append(storage, again, "a"), Ok(1));
+    while settle(storage.forget(vec![gone])) != Ok(true) {}
+    assert_eq!(storage.expired(u64::MAX >> 2, 10), Ok(Vec::new()));
+    assert_eq!(storage.heads(&[again, kept], NOW), Ok(vec![Some(1); 2]));
 }
 
 fn reads_are_ordered_and_bounded(storage: &dyn Storage) {
@@ -308,8 +392,38 @@ fn unknown_mailboxes_are_not_found(storage: &dyn Storage) {
     );
 }
 
-fn closing_keeps_everything(open: &mut Open<'_>) {
-    let storage = open("close");
+fn whoever_listens_is_told_before_the_answer(storage: &dyn Storage) {
+    let told: Arc<Mutex<Vec<Moved>>> = Arc::default();
+    let telling = Arc::clone(&told);
+    storage.listen(Arc::new(move |moved| {
+        let mut told = telling.lock().unwrap_or_else(PoisonError::into_inner);
+        told.extend_from_slice(moved);
+    }));
+    let news = || std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+    let mailbox = register(storage, registration(1));
+    assert_eq!(news(), []);
+    let both = ["a", "b"].map(|text| envelope(mailbox, text)).to_vec();
+    assert_eq!(settle(storage.append(both, NOW)), Ok(vec![Ok(1), Ok(2)]));
+    assert_eq!(news(), [(mailbox, 2)]);
+    // Nothing moves by a repetition.
+    assert_eq!(append(storage, mailbox, "a"), Ok(1));
+    assert_eq!(news(), []);
+    assert_eq!(settle(storage.delete(mailbox, NOW)), Ok(()));
+    assert_eq!(news(), [(mailbox, u64::MAX)]);
+}
+
+fn generations_are_random(backend: &mut dyn Backend) {
+    let mut generation = |name: &str| {
+        let storage = backend.open(name, Quota::NONE);
+        storage.close();
+        storage.generation()
+    };
+    assert_eq!(generation("generation a"), generation("generation a"));
+    assert_ne!(generation("generation a"), generation("generation b"));
+}
+
+fn closing_keeps_everything(backend: &mut dyn Backend) {
+    let storage = backend.open("close", Quota::NONE);
     let (generation, mailbox) = (storage.generation(), fill(&*storage, 5));
     assert!(storage.is_healthy());
     storage.close();
@@ -320,10 +434,59 @@ fn closing_keeps_everything(open: &mut Open<'_>) {
             .is_err()
     );
     drop(storage);
-    let storage = open("close");
+    let storage = backend.open("close", Quota::NONE);
     assert_eq!(storage.generation(), generation);
     assert_eq!(read(&*storage, mailbox, 0, EVERYTHING).entries.len(), 5);
     assert_eq!(append(&*storage, mailbox, "next"), Ok(6));
+    assert!(storage.size().is_ok_and(|size| size > 0));
+}
+
+fn a_power_cut_keeps_what_was_answered(backend: &mut dyn Backend) {
+    let storage = backend.open("power", Quota::NONE);
+    let mailbox = fill(&*storage, 3);
+    let place = BlobPlace {
+        mailbox,
+        blob: BlobId([1; 32]),
+    };
+    let retirement = Retirement {
+        mailbox,
+        ids: vec![EnvelopeId::derive(b"0")],
+        blobs: Vec::new(),
+    };
+    type Step<'a> = (
+        &'a str,
+        &'a dyn Fn() -> bool,
+        &'a dyn Fn(&dyn Storage) -> bool,
+    );
+    let steps: [Step<'_>; 4] = [
+        (
+            "cut append",
+            &|| append(&*storage, mailbox, "answered") == Ok(4),
+            &|left| append(left, mailbox, "answered") == Ok(4),
+        ),
+        (
+            "cut reserve",
+            &|| settle(storage.reserve(place, 7, NOW)) == Ok(()),
+            &|left| left.reserved(place, NOW) == Ok(Some(7)),
+        ),
+        (
+            "cut retire",
+            &|| settle(storage.retire(retirement.clone(), NOW)) == Ok(1),
+            &|left| read(left, mailbox, 0, EVERYTHING).entries.len() == 3,
+        ),
+        (
+            "cut delete",
+            &|| settle(storage.delete(mailbox, NOW)) == Ok(()),
+            &|left| left.heads(&[mailbox], NOW) == Ok(vec![None]),
+        ),
+    ];
+    for (name, act, holds) in steps {
+        assert!(act(), "{name}");
+        backend.cut("power", name);
+        let left = backend.open(name, Quota::NONE);
+        assert!(holds(&*left), "{name}: an answer is lost");
+        left.close();
+    }
 }
 
 /// Eight writers append `each` envelopes to one mailbox while as many readers follow it: every reader must see 1, 2, 3 …

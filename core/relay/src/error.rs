@@ -10,6 +10,8 @@ use carnet_wire::relay::code;
 const RETRY_BUSY_SECONDS: u32 = 1;
 /// Seconds after which trying again makes sense when an operator has to free disk space.
 const RETRY_FULL_SECONDS: u32 = 300;
+/// Seconds after which trying again makes sense when an owner has to retire something first, or an operator to allow more.
+const RETRY_QUOTA_SECONDS: u32 = 3_600;
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +72,18 @@ impl RelayError {
         title: "the relay's disk is full",
         retry_after: Some(RETRY_FULL_SECONDS),
     };
+    /// Too many requests by this session or from this network.
+    pub const RATE_LIMITED: Self = Self {
+        code: code::RATE_LIMITED,
+        title: "too many requests",
+        retry_after: Some(RETRY_BUSY_SECONDS),
+    };
+    /// The mailbox holds as much as it may.
+    pub const QUOTA: Self = Self {
+        code: code::QUOTA,
+        title: "the mailbox holds as much as this relay keeps for one",
+        retry_after: Some(RETRY_QUOTA_SECONDS),
+    };
     /// A failure inside the relay.
     pub const INTERNAL: Self = Self::new(code::INTERNAL, "the relay failed");
     /// The upload offset is not where the blob ends.
@@ -82,6 +96,16 @@ impl RelayError {
             code,
             title,
             retry_after: None,
+        }
+    }
+}
+
+impl RelayError {
+    /// The same, with the seconds after which it makes sense to try again.
+    pub(crate) const fn after(self, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
         }
     }
 }
@@ -125,6 +149,9 @@ pub enum StartError {
     /// The data directory cannot be created, read or written.
     #[error("the data directory cannot be used ({0})")]
     Data(std::io::ErrorKind),
+    /// A backup into the directory it is made of.
+    #[error("a backup needs a directory of its own")]
+    SameDirectory,
     /// Another process serves this data directory.
     #[error("another relay is running on this data directory")]
     AlreadyRunning,
@@ -140,6 +167,9 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on this address ({0})")]
     Listen(std::io::ErrorKind),
+    /// `--client-address-header` is no name of a header.
+    #[error("the header of the client's address is no name of a header")]
+    ClientHeader,
     /// `--public-url` is not `http(s)://host[:port]`.
     #[error("the public URL must be http(s)://host[:port] without a path")]
     PublicUrl,

@@ -4,6 +4,10 @@
 //! memory reserved; nothing of a request is logged or repeated. Work that blocks runs on threads for it, and work once handed
 //! over is not undone by a client that hangs up.
 
+mod wait;
+
+pub(crate) use wait::{Parked, Parking};
+
 use crate::blobs::{BlobBytes, BlobPart, BlobRange, Progress};
 use crate::origin::Origin;
 use crate::{RelayError, Service};
@@ -18,9 +22,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use carnet_wire::relay::{Exchange, OpenSession, Problem, code};
+use carnet_wire::relay::{Delete, Exchange, OpenSession, Problem, Retire, code};
 use carnet_wire::{BlobId, Canonical, MailboxId, limits};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,6 +39,10 @@ const MAX_REQUESTS: usize = 1_024;
 const MAX_BODIES_KIB: usize = 256 << 10;
 /// Longest body of a session request: the most mailboxes and proofs it may name.
 const MAX_SESSION_BYTES: usize = 512 << 10;
+/// Longest body of a retirement: the most ids and blobs it may name, 34 bytes each.
+const MAX_RETIRE_BYTES: usize = 2 * limits::MAX_RETIRED * 34 + 64;
+/// Longest body that only names one mailbox.
+const MAX_NAME_BYTES: usize = 64;
 /// Longest exchange that is decoded and hashed on the thread that drives the network.
 const INLINE_BYTES: usize = 32 << 10;
 const CBOR: HeaderValue = HeaderValue::from_static("application/cbor");
@@ -47,22 +55,32 @@ pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) stopping: Arc<AtomicBool>,
     origin: Arc<Origin>,
+    /// Where a trusted proxy says whom it stands for.
+    client_header: Option<HeaderName>,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
 }
 
-/// The local address a request's connection arrived at.
+/// The two ends of a request's connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LocalAddress(pub(crate) SocketAddr);
+pub(crate) struct Ends {
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: SocketAddr,
+}
 
 type Answer = Result<Response, RelayError>;
 
 impl App {
-    pub(crate) fn new(service: Arc<Service>, origin: Origin) -> Self {
+    pub(crate) fn new(
+        service: Arc<Service>,
+        origin: Origin,
+        client_header: Option<HeaderName>,
+    ) -> Self {
         Self {
             service,
             stopping: Arc::default(),
             origin: Arc::new(origin),
+            client_header,
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             bodies: Arc::new(Semaphore::new(MAX_BODIES_KIB)),
         }
@@ -75,8 +93,12 @@ impl App {
             .route("/v1/challenge", post(challenge))
             .route("/v1/session", post(session))
             .route("/v1/exchange", post(exchange))
+            .route("/v1/retire", post(retire))
+            .route("/v1/delete", post(delete))
             .route("/v1/blobs/{mailbox}/{blob}", blob)
             .route_layer(from_fn_with_state(self.clone(), guard))
+            // Outside the guard: whoever waits works on nothing, and there are many of them.
+            .route("/v1/wait", post(wait::wait))
             .route("/healthz", get(async || StatusCode::OK))
             .route("/readyz", get(ready))
             .fallback(async || RelayError::NOT_FOUND)
@@ -84,6 +106,33 @@ impl App {
             // `App::body` sets the limit of each path; this is the ceiling above all of them.
             .layer(DefaultBodyLimit::max(limits::MAX_EXCHANGE_BYTES))
             .with_state(self)
+    }
+
+    /// The paths for the operator, on an address of their own.
+    pub(crate) fn operators(self) -> Router {
+        Router::new()
+            .route("/metrics", get(metrics))
+            .route("/healthz", get(async || StatusCode::OK))
+            .route("/readyz", get(ready))
+            .with_state(self)
+    }
+
+    /// Counts a request against the network it comes from.
+    fn count(&self, request: &Request) -> Result<(), RelayError> {
+        self.service.count_request(self.client(request)?)
+    }
+
+    /// Whose request it is. The last name in the header is the one the proxy wrote; those before it are the client's to make up.
+    fn client(&self, request: &Request) -> Result<IpAddr, RelayError> {
+        let ends = request.extensions().get::<Ends>();
+        let peer = ends.ok_or(RelayError::INTERNAL)?.peer.ip();
+        let named = self
+            .client_header
+            .as_ref()
+            .and_then(|name| request.headers().get_all(name).iter().next_back())
+            .and_then(|value| value.to_str().ok()?.rsplit(',').next())
+            .and_then(|last| last.trim().parse().ok());
+        Ok(named.unwrap_or(peer))
     }
 
     /// Reads a body of at most `limit` bytes. The permit keeps its memory accounted for.
@@ -129,6 +178,7 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Answer {
 }
 
 async fn limited(app: &App, request: Request, next: Next) -> Answer {
+    app.count(&request)?;
     let _permit = app.requests.try_acquire().map_err(|_| RelayError::BUSY)?;
     tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))
         .await
@@ -143,22 +193,28 @@ async fn ready(State(app): State<App>) -> Answer {
     }
 }
 
+async fn metrics(State(app): State<App>) -> Response {
+    let text = app.service.metrics().text().into_bytes();
+    typed(text, HeaderValue::from_static("text/plain; version=0.0.4"))
+}
+
 async fn challenge(State(app): State<App>) -> Answer {
     Ok(cbor(app.service.challenge()?.to_canonical()))
 }
 
 async fn session(
     State(app): State<App>,
-    Extension(LocalAddress(local)): Extension<LocalAddress>,
+    Extension(Ends { local, .. }): Extension<Ends>,
     request: Request,
 ) -> Answer {
+    let from = app.client(&request)?;
     let (body, permit) = app.body(request, MAX_SESSION_BYTES).await?;
     blocking(move || {
         let _permit = permit;
         let request = OpenSession::from_canonical(&body)?;
         let session = app
             .service
-            .open_session(&app.origin.accepted(local), request)?;
+            .open_session(&app.origin.accepted(local), request, from)?;
         Ok(cbor(session.to_canonical()))
     })
     .await
@@ -171,7 +227,7 @@ async fn exchange(State(app): State<App>, request: Request) -> Answer {
     if body.len() > INLINE_BYTES {
         return blocking(move || {
             let _permit = permit;
-            let reply = app.service.exchange(&token, decode_exchange(&body)?)?;
+            let reply = app.service.exchange_in(&session, decode_exchange(&body)?)?;
             Ok(cbor(reply.to_canonical()))
         })
         .await;
@@ -207,6 +263,29 @@ fn decode_exchange(body: &[u8]) -> Result<Exchange, RelayError> {
     }
 }
 
+async fn retire(State(app): State<App>, request: Request) -> Answer {
+    let session = app.service.session(&bearer(request.headers())?)?;
+    let (body, permit) = app.body(request, MAX_RETIRE_BYTES).await?;
+    blocking(move || {
+        let _permit = permit;
+        let retire = Retire::from_canonical(&body)?;
+        let retired = app.service.retire_in(&session, retire)?;
+        Ok(cbor(retired.to_canonical()))
+    })
+    .await
+}
+
+async fn delete(State(app): State<App>, request: Request) -> Answer {
+    let session = app.service.session(&bearer(request.headers())?)?;
+    let (body, _permit) = app.body(request, MAX_NAME_BYTES).await?;
+    let Delete { mailbox } = Delete::from_canonical(&body)?;
+    blocking(move || {
+        let deleted = app.service.delete_in(&session, mailbox)?;
+        Ok(cbor(deleted.to_canonical()))
+    })
+    .await
+}
+
 async fn head_blob(
     State(app): State<App>,
     Path(path): Path<(String, String)>,
@@ -235,7 +314,7 @@ async fn put_blob(
     let token = bearer(request.headers())?;
     let (mailbox, blob) = blob_path(&path)?;
     let (offset_at, total) = upload_numbers(request.headers())?;
-    app.service.session(&token)?;
+    let session = app.service.session(&token)?;
     let (bytes, permit) = app.body(request, limits::MAX_BLOB_PART_BYTES).await?;
     blocking(move || {
         let _permit = permit;
@@ -244,7 +323,7 @@ async fn put_blob(
             total,
             bytes: &bytes,
         };
-        let progress = app.service.put_blob_part(&token, mailbox, blob, part)?;
+        let progress = app.service.put_part_in(&session, mailbox, blob, part)?;
         Ok(offset(progress))
     })
     .await
@@ -419,7 +498,8 @@ fn status(error: RelayError) -> StatusCode {
         code::STALE_CHALLENGE => StatusCode::GONE,
         code::CONFLICT | code::WRONG_OFFSET => StatusCode::CONFLICT,
         code::BUSY => StatusCode::SERVICE_UNAVAILABLE,
-        code::FULL => StatusCode::INSUFFICIENT_STORAGE,
+        code::FULL | code::QUOTA => StatusCode::INSUFFICIENT_STORAGE,
+        code::RATE_LIMITED => StatusCode::TOO_MANY_REQUESTS,
         code::WRONG_HASH => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

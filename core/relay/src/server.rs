@@ -4,28 +4,30 @@
 //! connection idle or stops reading is cut off. HTTP/1.1 only: TLS and HTTP/2 are a proxy's in front of it, and
 //! a protocol not spoken here is one that cannot be abused here.
 
-use crate::http::{App, LocalAddress, REQUEST_TIMEOUT};
+use crate::http::{App, Ends, Parked, Parking, REQUEST_TIMEOUT};
+use crate::metrics::Metrics;
 use crate::origin::Origin;
-use crate::{Clock, Service, StartError};
+use crate::{Clock, Limits, Service, StartError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::HeaderName;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
-/// Most connections at a time; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 4_096;
 /// How long the headers of a request may take, and how long a connection may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// After this a connection is closed once its request is answered.
@@ -50,12 +52,33 @@ pub struct RelayConfig {
     pub listen: SocketAddr,
     /// The origin devices reach it by, if it is not the address itself.
     pub public_url: Option<String>,
+    /// The address operators read metrics at, if they do.
+    pub metrics: Option<SocketAddr>,
+    /// The header in which a proxy in front says whom it stands for. Without a proxy it must be none: anybody could write it.
+    pub client_header: Option<String>,
+    /// What is allowed.
+    pub limits: Limits,
+}
+
+impl RelayConfig {
+    /// A relay with everything as usual.
+    pub fn new(data: PathBuf, listen: SocketAddr) -> Self {
+        Self {
+            data,
+            listen,
+            public_url: None,
+            metrics: None,
+            client_header: None,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// A relay that listens and is ready to run.
 pub struct Relay {
     listener: TcpListener,
     address: SocketAddr,
+    metrics: Option<TcpListener>,
     app: App,
 }
 
@@ -75,16 +98,25 @@ impl Relay {
             Some(url) => Origin::from_public_url(url)?,
             None => Origin::LocalAddress,
         };
-        let open = move || Service::open(&config.data, Clock::system());
+        let client_header = config.client_header.as_deref().map(HeaderName::try_from);
+        let client_header = client_header
+            .transpose()
+            .map_err(|_| StartError::ClientHeader)?;
+        let open = move || Service::open(&config.data, Clock::system(), config.limits);
         let service = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| StartError::Database(crate::RelayError::INTERNAL))??;
         let listen = |error: std::io::Error| StartError::Listen(error.kind());
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let metrics = match config.metrics {
+            Some(address) => Some(TcpListener::bind(address).await.map_err(listen)?),
+            None => None,
+        };
         Ok(Self {
             address: listener.local_addr().map_err(listen)?,
             listener,
-            app: App::new(Arc::new(service), origin),
+            metrics,
+            app: App::new(Arc::new(service), origin, client_header),
         })
     }
 
@@ -93,23 +125,30 @@ impl Relay {
         self.address
     }
 
+    /// Where operators read metrics.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
+    }
+
     /// What it serves.
     pub fn service(&self) -> Arc<Service> {
         Arc::clone(&self.app.service)
     }
 
-    /// Serves until `shutdown`, then stops within ten seconds: not ready, no new connections, requests under way answered,
-    /// accepted writes written.
+    /// Serves until `shutdown`, then stops within ten seconds: not ready, no new connections, whoever waits answered, requests under
+    /// way answered, accepted writes written and moved into the database's own file.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(());
         let router = self.app.clone().router();
         let mut connections = JoinSet::new();
         tokio::select! {
             () = shutdown => {}
-            () = accept(self.listener, router, &mut connections, stopped) => {}
+            () = accept(self.listener, &self.app, router, &mut connections, stopped) => {}
             () = sweep(Arc::clone(&self.app.service)) => {}
+            () = operators(self.metrics, self.app.clone()) => {}
         }
         self.app.stopping.store(true, Ordering::Relaxed);
+        self.app.service.stop_waiting();
         drop(stop);
         let drained = async { while connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(DRAIN, drained).await;
@@ -124,16 +163,20 @@ impl Relay {
 /// Takes connections for ever. Dropping it closes the listener.
 async fn accept(
     listener: TcpListener,
+    app: &App,
     router: Router,
     connections: &mut JoinSet<()>,
     stopped: watch::Receiver<()>,
 ) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let most = app.service.limits().connections;
+    let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    let metrics = app.service.metrics();
     // The semaphore is never closed, so this ends only by being dropped.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let serving = connection(stream, router.clone(), stopped.clone(), place);
+            Ok((stream, peer)) => {
+                let place = Place::new(place, metrics);
+                let serving = connection(stream, peer, router.clone(), stopped.clone(), place);
                 connections.spawn(serving);
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -142,36 +185,101 @@ async fn accept(
     }
 }
 
+/// A connection's place among all, given up when dropped.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    metrics: Arc<Metrics>,
+}
+
+impl Place {
+    fn new(permit: OwnedSemaphorePermit, metrics: &Arc<Metrics>) -> Self {
+        metrics.connections.add(1);
+        Self {
+            _permit: permit,
+            metrics: Arc::clone(metrics),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.metrics.connections.sub(1);
+    }
+}
+
+/// One connection to its end. Between two spans of serving it may be parked, and then costs little more than its socket.
 async fn connection(
-    stream: TcpStream,
+    mut stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
-    mut stopped: watch::Receiver<()>,
-    _place: OwnedSemaphorePermit,
+    stopped: watch::Receiver<()>,
+    _place: Place,
 ) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
     // Answers are written whole; waiting for more to put in a packet only delays them.
     let _ = stream.set_nodelay(true);
+    let ends = Ends { local, peer };
+    let end = Instant::now() + CONNECTION_AGE;
+    loop {
+        // Boxed, and gone while the connection is parked: buffers, parser and request together are ten times what is left.
+        let serving = Box::pin(span(stream, ends, router.clone(), stopped.clone(), end));
+        let Some((parked, waits)) = serving.await else {
+            return;
+        };
+        let is_last = stopped.has_changed().unwrap_or(true) || Instant::now() >= end;
+        match waits.answer(parked, is_last).await {
+            Some(kept) if !stopped.has_changed().unwrap_or(true) => stream = kept,
+            _ => return,
+        }
+    }
+}
+
+/// Serves requests until the connection ends, or until one of them is to wait.
+async fn span(
+    stream: TcpStream,
+    ends: Ends,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+    end: Instant,
+) -> Option<(TcpStream, Parked)> {
+    let parking: Arc<Parking> = Arc::default();
+    let offered = Arc::clone(&parking);
     let answer = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(LocalAddress(local));
+        request.extensions_mut().insert(ends);
+        request.extensions_mut().insert(Arc::clone(&offered));
         router.clone().oneshot(request)
     });
-    let serving = http1::Builder::new()
+    let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), answer);
-    let mut serving = std::pin::pin!(serving);
-    tokio::select! {
-        _ = serving.as_mut() => return,
-        _ = stopped.changed() => {}
-        () = tokio::time::sleep(CONNECTION_AGE) => {}
-    }
-    serving.as_mut().graceful_shutdown();
-    // Whoever does not read its answer is not waited for.
-    let _ = tokio::time::timeout(REQUEST_TIMEOUT, serving).await;
+    let waits = tokio::select! {
+        _ = &mut serving => return None,
+        waits = parking.parked() => Some(waits),
+        _ = stopped.changed() => None,
+        () = tokio::time::sleep_until(end) => None,
+    };
+    let waits = match waits {
+        Some(waits) => waits,
+        None => {
+            Pin::new(&mut serving).graceful_shutdown();
+            tokio::select! {
+                // Whoever does not read its answer is not waited for.
+                _ = tokio::time::timeout(REQUEST_TIMEOUT, &mut serving) => return None,
+                waits = parking.parked() => waits,
+            }
+        }
+    };
+    let parts = serving.into_parts();
+    // What a client sent beyond its request would be lost: nobody pipelines behind a wait.
+    parts
+        .read_buf
+        .is_empty()
+        .then(|| (parts.io.into_inner(), waits))
 }
 
 /// Deletes what has ended, for ever.
@@ -179,10 +287,21 @@ async fn sweep(service: Arc<Service>) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
     loop {
         tick.tick().await;
-        let service = Arc::clone(&service);
+        let sweeping = Arc::clone(&service);
         // A sweep that fails has deleted what it could; the next one goes on.
-        let _ = tokio::task::spawn_blocking(move || service.sweep()).await;
+        let swept = tokio::task::spawn_blocking(move || sweeping.sweep()).await;
+        if !matches!(swept, Ok(Ok(()))) {
+            service.metrics().sweep_failures.add(1);
+        }
     }
+}
+
+/// Answers operators for ever.
+async fn operators(listener: Option<TcpListener>, app: App) {
+    if let Some(listener) = listener {
+        let _ = axum::serve(listener, app.operators()).await;
+    }
+    std::future::pending().await
 }
 
 #[cfg(test)]
@@ -190,15 +309,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::{Instant, timeout};
+    use tokio::time::timeout;
 
     async fn relay() -> (tempfile::TempDir, Relay) {
         let folder = tempfile::tempdir().unwrap();
-        let config = RelayConfig {
-            data: folder.path().to_owned(),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            public_url: None,
-        };
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let config = RelayConfig::new(folder.path().to_owned(), listen);
         (folder, Relay::bind(config).await.unwrap())
     }
 
@@ -268,11 +384,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_served_is_an_error_of_its_kind() {
         let (folder, relay) = relay().await;
-        let taken = RelayConfig {
-            data: folder.path().join("other"),
-            listen: relay.local_addr(),
-            public_url: None,
-        };
+        let taken = RelayConfig::new(folder.path().join("other"), relay.local_addr());
         let error = Relay::bind(taken.clone()).await.err();
         assert_eq!(
             error,

@@ -1,29 +1,40 @@
-//! What the relay does, without HTTP: sessions, exchanges, blobs. The server is a thin skin over it, and a simulation calls
+//! What the relay does, without HTTP: sessions, exchanges, waiting, blobs, upkeep. The server is a thin skin over it, and a simulation calls
 //! it directly.
 //!
 //! Invariant: nothing reaches a mailbox without a session that holds its key, and sessions hold mailbox *numbers*, so that a
 //! right to a mailbox that ended is no right to one that took its id. It reads the outer frame of an envelope for its
 //! mailbox, and never its ciphertext.
 
-use crate::blobs::{BlobBytes, BlobPart, BlobRange, Blobs, Progress};
+mod blobs;
+mod upkeep;
+mod wait;
+
+pub use upkeep::RETIRED_SECONDS;
+
+use crate::blobs::Blobs;
+use crate::metrics::Metrics;
+use crate::rates::{Networks, Rate};
 use crate::sessions::{Grants, SESSION_SECONDS, Sessions};
 use crate::sqlite::SqliteStorage;
 use crate::storage::{
-    Append, Appended, Mailbox, MailboxNumber, Page, Position, ReadLimit, Storage,
+    Append, Appended, Mailbox, MailboxNumber, Page, Position, Quota, ReadLimit, Storage,
 };
 use crate::{Clock, Pending, RelayError, StartError};
 use carnet_wire::relay::{
     Access, Challenge, Exchange, ExchangeReply, OpenSession, Proof, Pull, Pulled, Pushed,
     Registration, Session, session_bytes,
 };
-use carnet_wire::{BlobId, Envelope, EnvelopeId, MailboxId, limits};
+use carnet_wire::{Envelope, EnvelopeId, MailboxId, limits};
 use ed25519_dalek::{Signature, VerifyingKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, TryLockError};
+use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
+use wait::Hub;
+pub(crate) use wait::Waiting;
 
 /// Most envelopes in one answer.
 const MAX_REPLY_ENTRIES: usize = 32_768;
@@ -33,10 +44,49 @@ const REPLY_FRAME_BYTES: usize = MAX_REPLY_ENTRIES * 16 + 2_000 * 64;
 const MAX_REPLY_BYTES: usize = limits::MAX_EXCHANGE_BYTES - REPLY_FRAME_BYTES;
 /// Keys of a mailbox, so proofs per mailbox of a session.
 const KEYS: usize = 3;
-/// Mailboxes one sweep looks at.
-const SWEEP_MAILBOXES: usize = 100;
-/// Seconds between the end of a mailbox and its deletion: longer than any request that began before the end.
-const SWEEP_GRACE_SECONDS: u64 = 300;
+
+/// What the operator allows. A rate of none is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For one mailbox.
+    pub quota: Quota,
+    /// Requests of one session.
+    pub session_rate: Rate,
+    /// Requests from one network.
+    pub network_rate: Rate,
+    /// Mailboxes registered from one network.
+    pub registration_rate: Rate,
+    /// Clients waiting at a time.
+    pub waiters: usize,
+    /// Connections at a time.
+    pub connections: usize,
+}
+
+impl Limits {
+    /// No rates: for simulations, whose clock stands still, and for measuring.
+    pub fn without_rates() -> Self {
+        Self {
+            session_rate: Rate::NONE,
+            network_rate: Rate::NONE,
+            registration_rate: Rate::NONE,
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            quota: Quota::default(),
+            session_rate: Rate::per_second(50, 1_000),
+            // A hospital or a mobile carrier may stand behind one network.
+            network_rate: Rate::per_second(500, 10_000),
+            registration_rate: Rate::per_hour(3_600, 5_000),
+            waiters: 50_000,
+            connections: 60_000,
+        }
+    }
+}
 
 /// A relay without its network.
 pub struct Service {
@@ -44,24 +94,68 @@ pub struct Service {
     blobs: Blobs,
     sessions: Sessions,
     clock: Clock,
+    limits: Limits,
+    networks: Networks,
+    registrations: Networks,
+    hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+    data: PathBuf,
     /// Held for as long as the data directory is served.
     _lock: File,
 }
 
 impl Service {
     /// Opens a data directory on the embedded database, creating it if needed. Blocks.
-    pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
+    pub fn open(data: &Path, clock: Clock, limits: Limits) -> Result<Self, StartError> {
         DirBuilder::new().recursive(true).mode(0o700).create(data)?;
         sync_ancestors(data)?;
         let lock = lock(data)?;
-        let storage = Arc::new(SqliteStorage::open(&data.join("relay.db"))?);
+        let metrics: Arc<Metrics> = Arc::default();
+        let file = data.join(crate::sqlite::FILE);
+        let storage = Arc::new(SqliteStorage::open(
+            &file,
+            limits.quota,
+            Arc::clone(&metrics),
+        )?);
+        let hub = Arc::new(Hub::new(limits.waiters));
+        let told = Arc::clone(&hub);
+        storage.listen(Arc::new(move |moved| told.tell(moved)));
         Ok(Self {
             storage,
             blobs: Blobs::open(data)?,
             sessions: Sessions::default(),
             clock,
+            limits,
+            networks: Networks::new(limits.network_rate),
+            registrations: Networks::new(limits.registration_rate),
+            hub,
+            metrics,
+            data: data.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// What is counted for the operator.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// What the operator allows.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Counts one request from this address.
+    pub(crate) fn count_request(&self, from: IpAddr) -> Result<(), RelayError> {
+        let taken = self.networks.take(from, 1, self.clock.micros());
+        self.counted(taken)
+    }
+
+    fn counted(&self, taken: Result<(), RelayError>) -> Result<(), RelayError> {
+        if taken.is_err() {
+            self.metrics.rate_refusals.add(1);
+        }
+        taken
     }
 
     /// Draws a challenge.
@@ -69,11 +163,13 @@ impl Service {
         self.sessions.make_challenge(self.clock.now())
     }
 
-    /// Registers mailboxes and opens a session for every proof that holds. `origins` are the relay's own. Blocks.
+    /// Registers mailboxes and opens a session for every proof that holds. `origins` are the relay's own, `from` is who asks.
+    /// Blocks.
     pub fn open_session(
         &self,
         origins: &[String],
         request: OpenSession,
+        from: IpAddr,
     ) -> Result<Session, RelayError> {
         let now = self.clock.now();
         check_session_limits(&request)?;
@@ -83,9 +179,13 @@ impl Service {
         }
         let unknown = self.unregistered(&request.register, now)?;
         if !unknown.is_empty() {
+            let count = unknown.len() as u64;
+            let taken = self.registrations.take(from, count, self.clock.micros());
+            self.counted(taken)?;
             self.storage.register(unknown, now)?.wait()?;
         }
         let (grants, refused) = self.check_proofs(&request, now)?;
+        self.metrics.sessions.add(1);
         Ok(Session {
             token: self.sessions.make_session(grants, now)?,
             expires_in: SESSION_SECONDS,
@@ -141,19 +241,27 @@ impl Service {
         token: &[u8; 32],
         exchange: Exchange,
     ) -> Result<ExchangeReply, RelayError> {
-        let session = self.session(token)?;
+        self.exchange_in(&*self.session(token)?, exchange)
+    }
+
+    pub(crate) fn exchange_in(
+        &self,
+        session: &Grants,
+        exchange: Exchange,
+    ) -> Result<ExchangeReply, RelayError> {
         let Exchange {
             push,
             pull,
             max_bytes,
         } = exchange;
-        let pulled = self.pull(&session, &pull, max_bytes)?;
-        let pushed = self.push(&session, push)?.wait()?;
+        let pulled = self.pull(session, &pull, max_bytes)?;
+        let pushed = self.push(session, push)?.wait()?;
         Ok(self.reply(pushed, pulled))
     }
 
     /// Puts an answer together. The pull was read first: a device does not get back what it has just pushed.
     pub(crate) fn reply(&self, pushed: Vec<Pushed>, pulled: Vec<Pulled>) -> ExchangeReply {
+        self.count(&pushed, &pulled);
         ExchangeReply {
             generation: self.storage.generation(),
             pushed,
@@ -161,9 +269,26 @@ impl Service {
         }
     }
 
-    /// The rights of a token.
+    fn count(&self, pushed: &[Pushed], pulled: &[Pulled]) {
+        let stored = |it: &&Pushed| matches!(it, Pushed::Stored(_));
+        let over = |it: &&Pushed| **it == Pushed::Refused(RelayError::QUOTA.code);
+        let metrics = &self.metrics;
+        metrics
+            .appended
+            .add(pushed.iter().filter(stored).count() as u64);
+        metrics
+            .quota_refusals
+            .add(pushed.iter().filter(over).count() as u64);
+        let entries = pulled.iter().flat_map(|it| &it.entries);
+        let bytes: usize = entries.map(|entry| entry.envelope.len()).sum();
+        metrics.read_bytes.add(bytes as u64);
+    }
+
+    /// The rights of a token, and one request of its session counted.
     pub(crate) fn session(&self, token: &[u8; 32]) -> Result<Arc<Grants>, RelayError> {
-        self.sessions.find(token, self.clock.now())
+        let session = self.sessions.find(token, self.clock.now())?;
+        self.counted(session.count(self.limits.session_rate, self.clock.micros()))?;
+        Ok(session)
     }
 
     /// Hands the pushed envelopes to the storage. Does not block; what it accepted will be written.
@@ -251,75 +376,19 @@ impl Service {
         self.storage.read(&positions, limit, self.clock.now())
     }
 
-    /// How much of a blob has arrived: for those who read it and those who write it. Blocks.
-    pub fn blob_head(
-        &self,
-        token: &[u8; 32],
-        mailbox: MailboxId,
-        blob: BlobId,
-    ) -> Result<Progress, RelayError> {
-        let session = self.session(token)?;
-        let number = session
-            .number(mailbox, Access::Write)
-            .or_else(|_| session.number(mailbox, Access::Read))?;
-        self.check_lives(mailbox, number)?;
-        self.blobs.progress(number, blob)
-    }
-
-    /// Takes one part of a blob. Blocks.
-    pub fn put_blob_part(
-        &self,
-        token: &[u8; 32],
-        mailbox: MailboxId,
-        blob: BlobId,
-        part: BlobPart<'_>,
-    ) -> Result<Progress, RelayError> {
-        let number = self.session(token)?.number(mailbox, Access::Write)?;
-        self.check_lives(mailbox, number)?;
-        self.blobs.put(number, blob, part)
-    }
-
-    /// Reads some bytes of a whole blob. Blocks.
-    pub fn get_blob_range(
-        &self,
-        token: &[u8; 32],
-        mailbox: MailboxId,
-        blob: BlobId,
-        range: BlobRange,
-    ) -> Result<BlobBytes, RelayError> {
-        let number = self.session(token)?.number(mailbox, Access::Read)?;
-        self.check_lives(mailbox, number)?;
-        self.blobs.read(number, blob, range)
-    }
-
-    /// A right may outlive its mailbox.
-    fn check_lives(&self, mailbox: MailboxId, number: MailboxNumber) -> Result<(), RelayError> {
-        let found = self.storage.mailboxes(&[mailbox], self.clock.now())?;
-        let lives = found.into_iter().flatten().any(|it| it.number == number);
-        lives.then_some(()).ok_or(RelayError::NOT_FOUND)
-    }
-
-    /// Deletes what has ended: some mailboxes, and uploads nobody continues. Call it now and then. Blocks.
-    pub fn sweep(&self) -> Result<(), RelayError> {
-        let before = self.clock.now().saturating_sub(SWEEP_GRACE_SECONDS);
-        let ended = self.storage.expired(before, SWEEP_MAILBOXES)?;
-        // Files first: once the rows are gone nothing would lead to them.
-        for mailbox in &ended {
-            self.blobs.forget(*mailbox)?;
-        }
-        if !ended.is_empty() {
-            self.storage.forget(ended)?.wait()?;
-        }
-        self.blobs.sweep(SystemTime::now())
-    }
-
     /// Whether writes are being served.
     pub fn is_healthy(&self) -> bool {
         self.storage.is_healthy()
     }
 
+    /// Answers whoever waits for news; nobody waits any more.
+    pub fn stop_waiting(&self) {
+        self.hub.close();
+    }
+
     /// Finishes accepted writes and refuses new ones. Blocks.
     pub fn close(&self) {
+        self.hub.close();
         self.storage.close();
     }
 }
@@ -341,7 +410,7 @@ fn sync_ancestors(data: &Path) -> Result<(), StartError> {
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 
 /// Two relays on one directory would each believe the uploads to be theirs alone.
-fn lock(data: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(data: &Path) -> Result<File, StartError> {
     let lock = File::create(data.join("relay.lock"))?;
     let end = Instant::now() + LOCK_WAIT;
     loop {
@@ -475,3 +544,5 @@ fn merge(refusals: Vec<Option<RelayError>>, stored: Appended) -> Vec<Pushed> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upkeep_tests;

@@ -5,6 +5,7 @@
 //! only as its hash, so that neither the time of a lookup nor a memory dump gives one away.
 
 use crate::RelayError;
+use crate::rates::{Bucket, Rate};
 use crate::storage::MailboxNumber;
 use carnet_wire::MailboxId;
 use carnet_wire::relay::{Access, Challenge};
@@ -27,25 +28,37 @@ pub(crate) fn make_random<const N: usize>() -> Result<[u8; N], RelayError> {
     Ok(bytes)
 }
 
-/// What one session may do: sorted, as most sessions hold few mailboxes.
+/// What one session may do, and how often.
 #[derive(Debug)]
-pub struct Grants(Vec<(MailboxId, Access, MailboxNumber)>);
+pub struct Grants {
+    /// Sorted, as most sessions hold few mailboxes.
+    rights: Vec<(MailboxId, Access, MailboxNumber)>,
+    bucket: Bucket,
+}
 
 impl Grants {
     /// Collects what was proved.
-    pub fn new(mut grants: Vec<(MailboxId, Access, MailboxNumber)>) -> Self {
-        grants.sort_unstable();
-        grants.dedup();
-        Self(grants)
+    pub fn new(mut rights: Vec<(MailboxId, Access, MailboxNumber)>) -> Self {
+        rights.sort_unstable();
+        rights.dedup();
+        Self {
+            rights,
+            bucket: Bucket::default(),
+        }
+    }
+
+    /// Counts one request.
+    pub(crate) fn count(&self, rate: Rate, now: u64) -> Result<(), RelayError> {
+        self.bucket.take(rate, now)
     }
 
     /// The number of the mailbox if the session holds this key of it.
     pub fn number(&self, mailbox: MailboxId, access: Access) -> Result<MailboxNumber, RelayError> {
         let key = (mailbox, access);
-        self.0
+        self.rights
             .binary_search_by_key(&key, |(mailbox, access, _)| (*mailbox, *access))
             .ok()
-            .and_then(|index| self.0.get(index))
+            .and_then(|index| self.rights.get(index))
             .map(|(_, _, number)| *number)
             .ok_or(RelayError::FORBIDDEN)
     }
@@ -89,7 +102,7 @@ impl Sessions {
     /// Opens a session and returns its token.
     pub fn make_session(&self, grants: Grants, now: u64) -> Result<[u8; 32], RelayError> {
         let token = make_random()?;
-        let weight = grants.0.len().max(1);
+        let weight = grants.rights.len().max(1);
         lock(&self.open).insert(hash(&token), Arc::new(grants), weight, now);
         Ok(token)
     }

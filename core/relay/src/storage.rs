@@ -4,19 +4,53 @@
 //! * the sequence numbers of a mailbox are 1, 2, 3 … without a gap, in the order in which envelopes become visible, so that
 //!   whoever has read up to `n` can never meet a new envelope at or below `n`;
 //! * an envelope is answered for only when it is durable (**INV-7**);
-//! * the same envelope sent again answers its first number and takes none;
-//! * one refused item fails no other item.
+//! * the same envelope sent again answers its first number and takes none, retired or not;
+//! * one refused item fails no other item;
+//! * what is retired is not served and can be brought back until it is purged, and the envelope at the head is served until
+//!   another one takes the head, so that a cursor always gets there;
+//! * a mailbox never keeps more than its [`Quota`].
 //!
 //! A backend knows bytes, ids and public keys. It has no clock, and it does not know what an envelope is.
 
 use crate::{Pending, RelayError};
 use carnet_wire::relay::{Entry, Registration};
-use carnet_wire::{EnvelopeId, MailboxId};
+use carnet_wire::{BlobId, EnvelopeId, MailboxId};
+use std::sync::Arc;
 
 /// A mailbox as the storage numbers it. Never used again, not even when the same id is registered anew after it expired:
 /// what was granted or stored for the old one does not reach the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailboxNumber(pub i64);
+
+/// Seconds a mailbox that asked to be kept is kept before anything was stored in it: a registration costs nothing, so nothing is
+/// kept for ever for a registration.
+pub const UNUSED_SECONDS: u64 = 30 * 86_400;
+
+/// The most one mailbox may keep. What is retired counts until it is purged; numbers once given count as objects for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes of envelopes and blobs.
+    pub bytes: u64,
+    /// Envelopes ever stored, and blobs kept.
+    pub objects: u64,
+}
+
+impl Quota {
+    /// As much as fits the disk.
+    pub const NONE: Self = Self {
+        bytes: u64::MAX,
+        objects: u64::MAX,
+    };
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            bytes: 8 << 30,
+            objects: 1_000_000,
+        }
+    }
+}
 
 /// What is known of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +106,32 @@ pub struct ReadLimit {
 /// One answer per envelope, in order: its sequence number, or why it was not stored.
 pub type Appended = Vec<Result<u64, RelayError>>;
 
+/// What an owner wants taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retirement {
+    /// Where.
+    pub mailbox: MailboxNumber,
+    /// Envelopes; unknown ones are passed over.
+    pub ids: Vec<EnvelopeId>,
+    /// Blobs; unknown ones are passed over.
+    pub blobs: Vec<BlobId>,
+}
+
+/// One blob, where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobPlace {
+    /// Which mailbox.
+    pub mailbox: MailboxNumber,
+    /// Which blob.
+    pub blob: BlobId,
+}
+
+/// A mailbox that moved, and its head now. A deleted one has the greatest number for a head.
+pub type Moved = (MailboxNumber, u64);
+
+/// Told of what moved after it is durable and before it is answered. Must not block.
+pub type Listener = Arc<dyn Fn(&[Moved]) + Send + Sync>;
+
 /// A database that keeps mailboxes. `now` is in seconds since 1970; a mailbox whose end is at or before it is not there.
 pub trait Storage: Send + Sync {
     /// Drawn at random when the database was made, and again when it was restored from a backup.
@@ -107,6 +167,46 @@ pub trait Storage: Send + Sync {
 
     /// Deletes what these mailboxes hold, and the mailboxes: a bounded amount of work per call, `true` once nothing is left.
     fn forget(&self, mailboxes: Vec<MailboxNumber>) -> Result<Pending<bool>, RelayError>;
+
+    /// The heads of mailboxes, in order; none for one that is not there. Blocks.
+    fn heads(&self, mailboxes: &[MailboxNumber], now: u64) -> Result<Vec<Option<u64>>, RelayError>;
+
+    /// Whom to tell of mailboxes that move. The first listener stays.
+    fn listen(&self, listener: Listener);
+
+    /// Stops serving envelopes and blobs, and answers how many were served until now.
+    fn retire(&self, retirement: Retirement, now: u64) -> Result<Pending<u64>, RelayError>;
+
+    /// Serves again what of a mailbox was retired at or after `since` and not purged: the operator's way back. Answers how many.
+    fn bring_back(&self, mailbox: MailboxNumber, since: u64) -> Result<Pending<u64>, RelayError>;
+
+    /// Lets go of the bytes of envelopes retired at or before `before`: a bounded amount of work per call, `true` once
+    /// nothing is left. Their ids and numbers stay known.
+    fn purge(&self, before: u64) -> Result<Pending<bool>, RelayError>;
+
+    /// Ends a mailbox now: from here on it is not there, and [`Storage::expired`] names it.
+    fn delete(&self, mailbox: MailboxNumber, now: u64) -> Result<Pending<()>, RelayError>;
+
+    /// Counts a blob of this size against the quota before any of it is kept. One that is counted already, whatever its size,
+    /// is not counted again; a retired one is served again.
+    fn reserve(&self, blob: BlobPlace, size: u64, now: u64) -> Result<Pending<()>, RelayError>;
+
+    /// What is reserved for a blob of a mailbox that is there; none if nothing is or it was retired. Blocks.
+    fn reserved(&self, blob: BlobPlace, now: u64) -> Result<Option<u64>, RelayError>;
+
+    /// Some blobs retired at or before `before`, at most `limit`. Blocks.
+    fn retired_blobs(&self, before: u64, limit: usize) -> Result<Vec<BlobPlace>, RelayError>;
+
+    /// Gives back what was reserved for a blob whose bytes are gone. With `retired_before`, only if it was retired at or
+    /// before then; answers whether nothing is reserved for it any more.
+    fn release(
+        &self,
+        blob: BlobPlace,
+        retired_before: Option<u64>,
+    ) -> Result<Pending<bool>, RelayError>;
+
+    /// Bytes of the database, for the operator. Blocks.
+    fn size(&self) -> Result<u64, RelayError>;
 
     /// Whether writes are being served.
     fn is_healthy(&self) -> bool;

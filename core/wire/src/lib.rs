@@ -37,10 +37,14 @@
 //!
 //! **INV-9: a gap, a fork, a rollback or an omission by the relay is detected at the next contact with any honest witness,
 //! reported, and healed by the devices.** A missing change leaves a gap in its author's numbers, or a change by another
-//! author lists in `seen` what has not come. Two different changes of one author with one number are a fork: two
-//! signed headers that anybody can check, and the chain stops before the fork. A relay put back from a backup shows a new
-//! [`relay::ExchangeReply::generation`], or a `head` below a device's cursor: the device then reads that mailbox from the
-//! start and sends again what it wrote itself and the relay lost.
+//! author lists in `seen` what has not come. Two different changes of one author with one number are a fork, and so is a
+//! change whose `prev` is not the one before it: two signed headers that anybody can check. The chain stops where the fork
+//! is found: what contradicts it and all that follows is kept and not merged; a device that finds its own chain forked goes
+//! on under a new incarnation. A relay put back from a backup shows a new [`relay::ExchangeReply::generation`], or a `head`
+//! below a device's cursor: the device then reads its mailboxes from the start. Whatever a relay that was read to its end
+//! does not list, any device that has it sends there again, sealed anew under the current epoch, its own changes and
+//! others': a change keeps its [`ChangeId`], so who has it knows it again. A device that sees a change of another author rest
+//! on changes that name one it lacks sends that one again even if the relay lists it.
 //!
 //! # The layers
 //! ```text

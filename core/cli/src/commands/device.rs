@@ -2,18 +2,22 @@
 
 use super::init::device_name;
 use super::person::short;
-use crate::arguments::{DeviceAction, Join, Pair};
+use crate::arguments::{DeviceAction, Join, Pair, Rename};
 use crate::console::Console;
 use crate::context::Context;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, Exit};
 use crate::format::clean;
 use crate::json;
 use crate::network::https;
+use crate::qr;
 use crate::table::{self, Column};
-use crate::texts::message;
+use crate::texts::{finding as texts, message};
 use carnet::Vault;
 use carnet::vault::Device;
 use serde_json::{Value, json};
+
+/// Fewest digits by which a device may be named.
+const MIN_PREFIX: usize = 4;
 
 /// Runs one of its actions.
 pub fn run(action: &DeviceAction, context: &mut Context) -> CliResult {
@@ -21,6 +25,7 @@ pub fn run(action: &DeviceAction, context: &mut Context) -> CliResult {
         DeviceAction::List => list(context),
         DeviceAction::Join(arguments) => join(arguments, context),
         DeviceAction::Pair(arguments) => pair(arguments, context),
+        DeviceAction::Rename(arguments) => rename(arguments, context),
     }
 }
 
@@ -66,7 +71,8 @@ fn join(arguments: &Join, context: &mut Context) -> CliResult {
     let folder = folder.to_path_buf();
     let console = &mut context.console;
     let mut shown = Ok(());
-    let mut announce = |code: &str| shown = show_code(console, code);
+    let with_qr = !arguments.no_qr;
+    let mut announce = |code: &str| shown = show_code(console, code, with_qr);
     let joined = Vault::join(
         &folder,
         host,
@@ -88,15 +94,69 @@ fn joined_json(vault: &Vault) -> CliResult<Value> {
 }
 
 /// Shown at once: the other device waits for it. For programs it is the first line, on one line whatever the terminal.
-fn show_code(console: &mut Console, code: &str) -> CliResult {
+fn show_code(console: &mut Console, code: &str, with_qr: bool) -> CliResult {
     if console.json {
         console.line(&json!({ "code": code }).to_string())?;
     } else {
         console.say(message::JOIN_CODE, &[])?;
         console.heading(&format!("  carnet device pair {code}"))?;
+        if with_qr {
+            show_qr(console, code)?;
+        }
         console.say(message::JOIN_WAIT, &[])?;
     }
     console.flush()
+}
+
+/// Only for people at a terminal that is wide enough.
+fn show_qr(console: &mut Console, code: &str) -> CliResult {
+    let width = console.terminal.then(table::terminal_width).flatten();
+    let Some(lines) = width.and_then(|width| qr::lines(code, width, console.style)) else {
+        return Ok(());
+    };
+    console.say(texts::OR_SCAN, &[])?;
+    lines.iter().try_for_each(|line| console.line(line))
+}
+
+fn rename(arguments: &Rename, context: &mut Context) -> CliResult {
+    let vault = context.open()?;
+    let devices = vault.devices()?;
+    let device = named(&devices, &arguments.device)?;
+    vault.rename_device(device.id, arguments.name.trim())?;
+    let renamed = vault.devices()?;
+    let renamed = renamed.iter().find(|known| known.id == device.id);
+    match (context.console.json, renamed) {
+        (true, Some(renamed)) => context.console.json(&json::device(renamed)),
+        _ => {
+            let name = clean(arguments.name.trim());
+            let names = [clean(&device.name), name];
+            context
+                .console
+                .say(texts::RENAMED, &names.each_ref().map(String::as_str))
+        }
+    }
+}
+
+/// The device meant: by its name, or by the beginning of its id.
+fn named<'a>(devices: &'a [Device], typed: &str) -> CliResult<&'a Device> {
+    let typed = typed.trim();
+    let id = typed.to_lowercase();
+    let matches: [&dyn Fn(&Device) -> bool; 3] = [
+        &|device| device.name == typed,
+        &|device| device.name.to_lowercase() == id,
+        &|device| id.len() >= MIN_PREFIX && device.id.to_string().starts_with(&id),
+    ];
+    for matching in matches {
+        let mut found = devices.iter().filter(|device| matching(device));
+        match (found.next(), found.next()) {
+            (Some(device), None) => return Ok(device),
+            (Some(_), Some(_)) => {
+                return Err(CliError::said(Exit::Invalid, texts::WHICH_DEVICE, &[]));
+            }
+            _ => {}
+        }
+    }
+    Err(CliError::said(Exit::NotFound, texts::UNKNOWN_NAME, &[]))
 }
 
 fn pair(arguments: &Pair, context: &mut Context) -> CliResult {
@@ -123,15 +183,35 @@ mod tests {
         let (mut console, printed) = console(Language::Fr);
         console.json = true;
         console.terminal = true;
-        show_code(&mut console, "ABCD-EFGH").unwrap();
+        show_code(&mut console, "ABCD-EFGH", true).unwrap();
         assert_eq!(printed.text(), "{\"code\":\"ABCD-EFGH\"}\n");
     }
 
     #[test]
     fn people_get_the_command_to_type() {
         let (mut console, printed) = console(Language::Fr);
-        show_code(&mut console, "ABCD-EFGH").unwrap();
+        show_code(&mut console, "ABCD-EFGH", true).unwrap();
         assert!(printed.text().contains("carnet device pair ABCD-EFGH"));
+        // No terminal, no drawing: a log is not scanned.
+        assert!(!printed.text().contains('█'));
+    }
+
+    #[test]
+    fn a_device_is_meant_by_its_name_or_by_its_id() {
+        let device = |n, name: &str| Device {
+            id: samples::device(n),
+            name: name.to_owned(),
+            this: false,
+        };
+        let devices = [device(1, "Mum"), device(2, "Tablet"), device(3, "tablet")];
+        let found = |typed: &str| named(&devices, typed).map(|device| device.id).ok();
+        assert_eq!(found("mum"), Some(samples::device(1)));
+        assert_eq!(found("Tablet"), Some(samples::device(2)));
+        assert_eq!(found("TABLET"), None);
+        assert_eq!(found("030303"), Some(samples::device(3)));
+        assert_eq!(found("0303"), Some(samples::device(3)));
+        assert_eq!(found("030"), None);
+        assert_eq!(found("Dad"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod edit;
 mod export;
 mod import;
 mod init;
+mod log;
 mod person;
 mod show;
 mod sync;
@@ -35,6 +36,7 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Device(arguments) => device::run(&arguments.action, context),
         Command::Sync(arguments) => sync::run(&arguments, context),
+        Command::Log(arguments) => log::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
         Command::Demo(arguments) => demo::run(&arguments, &mut context.console),
         Command::Completions(arguments) => tools::completions(&arguments, &mut context.console),

@@ -4,6 +4,7 @@ use crate::arguments::Sync;
 use crate::console::Console;
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Exit};
+use crate::findings;
 use crate::format::{duration, integer, size};
 use crate::json;
 use crate::language::Text;
@@ -13,6 +14,16 @@ use carnet::vault::{SyncReport, WatchEvent};
 use carnet::{Vault, VaultError};
 use std::cell::RefCell;
 use std::path::Path;
+
+/// Notices that come with a finding.
+const TOLD: [&str; 6] = [
+    "gap",
+    "fork",
+    "unopenable",
+    "relay rolled back",
+    "the relay was restored from a copy: everything is sent to it again",
+    "the relay holds something back",
+];
 
 /// Exchanges by the path that was named: relays, another device, a file.
 pub fn run(arguments: &Sync, context: &mut Context) -> CliResult {
@@ -203,7 +214,14 @@ fn print_rest(console: &mut Console, report: &SyncReport) -> CliResult {
             &[&integer(report.quarantined, language)],
         )?;
     }
-    for notice in &report.notices {
+    findings::print(console, &report.findings, false)?;
+    // What a finding says in full is not said twice.
+    let told = !report.findings.is_empty();
+    let notices = report
+        .notices
+        .iter()
+        .filter(|word| !(told && TOLD.contains(word)));
+    for notice in notices {
         console.say(message::SYNC_NOTICE, &[engine::translate(notice, language)])?;
     }
     match report.complete {
@@ -218,6 +236,7 @@ mod tests {
     use super::*;
     use crate::console::tests::console;
     use crate::language::Language;
+    use carnet::vault::FindingKind;
 
     #[test]
     fn a_file_and_a_device_are_told_in_their_own_words() {
@@ -260,5 +279,11 @@ mod tests {
         for part in ["quarantaine", "il manque des envois", "relancer"] {
             assert!(printed.text().contains(part), "{part}");
         }
+        let said = printed.text().len();
+        report.findings = vec![findings::tests::finding(FindingKind::Gap, 2)];
+        print(&mut console, &report).unwrap();
+        let text = printed.text().split_off(said);
+        assert!(text.contains("2 changements de « Téléphone de Maman"));
+        assert!(!text.contains("il manque des envois"));
     }
 }

@@ -24,6 +24,9 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the platform could not do what was asked", "le système n'a pas pu faire ce qui était demandé"),
     ("gap", "il manque des envois : ils seront redemandés"),
     ("fork", "deux histoires d'un même appareil se contredisent"),
+    ("the relay does not take what it lost", "le relais ne reprend pas ce qu'il a perdu"),
+    ("the relay holds something back", "le relais retient quelque chose"),
+    ("the relay was restored from a copy: everything is sent to it again", "le relais a été remis depuis une copie : ce qui lui manque lui est renvoyé"),
     ("relay rolled back", "le relais est revenu en arrière : ce qui manquait a été renvoyé"),
     // asked for, not there
     ("a relay: name one to sync with", "un relais : en nommer un avec --relay"),
@@ -54,6 +57,9 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the sync file goes on bringing keys: ask for another copy", "le fichier d'échange apporte sans fin des clés : en demander une autre copie"),
     ("relays: eight at most", "trop de relais : huit au plus"),
     ("a relay could not be synced with: the others have everything", "un relais n'a pas pu être joint : les autres ont tout"),
+    ("a device with this name or id", "aucun appareil n'a ce nom ou cet identifiant"),
+    ("the bytes of a change: a snapshot has it", "les octets d'un changement : un instantané les a"),
+    ("a change", "un changement"),
 
     // typed wrong
     ("a birth date is written YYYY, YYYY-MM or YYYY-MM-DD", "une date de naissance s'écrit AAAA, AAAA-MM ou AAAA-MM-JJ"),

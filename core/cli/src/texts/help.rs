@@ -69,6 +69,8 @@ const ABOUT: &[(&str, Text)] = &[
     ("device list", text("Liste vos appareils", "List your devices")),
     ("device join", text("Sur le nouvel appareil : affiche un code et attend que l'ancien le reçoive", "On the new device: show a code and wait until the old one has been given it")),
     ("device pair", text("Sur l'ancien appareil : accepte le code affiché par le nouveau", "On the old device: accept the code shown by the new one")),
+    ("device rename", text("Donne un autre nom à l'un de vos appareils, partout", "Give one of your devices another name, everywhere")),
+    ("log", text("Ce que chaque appareil a écrit, ce qui manque, ce qui attend, ce qui ne va pas", "What each device wrote, what is missing, what waits, what is wrong")),
     ("sync", text("Échange avec vos autres appareils : par un relais qui ne peut rien lire, directement, ou par un fichier", "Exchange with your other devices: through a relay that can read nothing, directly, or by a file")),
     ("verify", text("Vérifie la base, les signatures et chaque document", "Check the database, the signatures and every document")),
     ("demo", text("Montre tout en moins de dix secondes : deux téléphones, un relais, un dossier inventé", "Show everything in less than ten seconds: two phones, one relay, an invented record")),
@@ -113,6 +115,8 @@ const AFTER: &[(&str, Text)] = &[
     ("sync", text(
         "Les relais nommés sont retenus, à la place de ceux d'avant ; sans nom, tous ceux retenus servent.\nUn fichier se confie à n'importe qui : seuls vos appareils le lisent.\n\nExemples :\n  $ carnet sync --relay https://relais.exemple.fr\n  $ carnet sync --deadline 25s --json\n  $ carnet sync --listen                  puis sur l'autre : carnet sync --peer ADRESSE\n  $ carnet sync --file /media/cle/famille.carnet-sync",
         "The relays named are remembered, in place of those before; without a name all remembered ones serve.\nA file may be handed to anybody: only your devices can read it.\n\nExamples:\n  $ carnet sync --relay https://relay.example.org\n  $ carnet sync --deadline 25s --json\n  $ carnet sync --listen                  then on the other: carnet sync --peer ADDRESS\n  $ carnet sync --file /media/stick/family.carnet-sync")),
+    ("device rename", text("Exemple :\n  $ carnet device rename Second \"Tablette de Maman\"", "Example:\n  $ carnet device rename Second \"Mum's tablet\"")),
+    ("log", text("Exemples :\n  $ carnet log\n  $ carnet log --person \"Lou Martin\" --json", "Examples:\n  $ carnet log\n  $ carnet log --person \"Lou Martin\" --json")),
     ("completions", text("Exemple :\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet", "Example:\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet")),
 ];
 
@@ -208,6 +212,10 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("device join:relay", URL, text("Le relais que vos appareils utilisent", "The relay your devices use")),
     ("device join:device_name", PERSON, DEVICE_NAME),
     ("device join:wait", DURATION, text("Attend l'ancien appareil au plus ce temps (10m)", "Wait for the old device at most this long (10m)")),
+    ("device join:no_qr", FLAG, text("Sans code QR", "No QR code")),
+    ("device rename:device", text("APPAREIL", "DEVICE"), text("Son nom actuel, ou le début de son identifiant", "Its present name, or the beginning of its id")),
+    ("device rename:name", PERSON, text("Son nouveau nom", "Its new name")),
+    ("log:person", PERSON, OF_ONE),
     ("device join:tls_root", FILE, TLS_ROOT),
     ("device pair:code", text("CODE", "CODE"), text("Le code affiché par le nouvel appareil", "The code shown by the new device")),
     ("device pair:tls_root", FILE, TLS_ROOT),

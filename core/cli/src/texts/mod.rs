@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod engine;
+pub mod finding;
 pub mod help;
 pub mod message;
 pub mod names;
@@ -25,7 +26,7 @@ mod tests {
 
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
-        for table in [message::ALL, usage::ALL, demo::ALL] {
+        for table in [message::ALL, usage::ALL, demo::ALL, finding::ALL] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }
         for plural in message::PLURALS {
@@ -34,6 +35,7 @@ mod tests {
         }
         all.extend(help::texts());
         all.extend(names::texts());
+        all.extend(finding::texts());
         all
     }
 

@@ -109,6 +109,9 @@ fn apply(
             roster.found_record(change, *account, kem, device)
         }
         Operation::MintEpoch { .. } => mint_epoch(roster, past, change, operation),
+        Operation::RenameDevice { device, name } => {
+            rename_device(roster, past, change, *device, name)
+        }
     }
 }
 
@@ -148,6 +151,25 @@ fn add_device(
     require_place(change, DEVICES)?;
     require_device(roster, past, change, DeviceRight::AddDevice)?;
     roster.add_device(change, AccountId(change.record.0), device)
+}
+
+/// Any device of the account may name any other that its change knew of.
+fn rename_device(
+    roster: &mut Roster,
+    past: &Past<'_>,
+    change: &SignedOperations,
+    device: DeviceId,
+    name: &str,
+) -> Result<(), Refusal> {
+    require_place(change, DEVICES)?;
+    require_device(roster, past, change, DeviceRight::Write)?;
+    let account = AccountId(change.record.0);
+    let known = roster.device(account, device);
+    if !known.is_some_and(|known| past.holds_any(&known.causes)) {
+        return Err(Refusal::NotAuthorised);
+    }
+    roster.rename_device(account, device, name);
+    Ok(())
 }
 
 fn mint_epoch(

@@ -7,13 +7,14 @@
 //!           | [2, [record: bstr32, EpochGrant]]                                         KnowRecord
 //!           | [3, [nonce: bstr32, account: bstr32, kem: bstr1216, DeviceCard]]          FoundRecord
 //!           | [4, [compartment: bstr16, name: tstr, epoch: bstr32, [parent: bstr32], [Wrap], previous: bstr]]   MintEpoch
+//!           | [5, [device: bstr32, name: tstr]]                                         RenameDevice
 //! Wrap      = [account: bstr32, sealed: bstr]
 //! AccountId = BLAKE3 derive_key("carnet/1 account-id", canonical FoundAccount)
 //! RecordId  = BLAKE3 derive_key("carnet/1 record-id", canonical FoundRecord)
 //! sealed    = HPKE to the account's key, info "carnet/1 epoch\0" ‖ record ‖ compartment ‖ epoch ‖ account, of canonical EpochSecrets
 //! ```
 //! `previous` is left out when there is none. An account is a record too, `RecordId(account)`, with two compartments: `devices`
-//! (FoundAccount, AddDevice; co-members will read it to check devices) and `keyring` (KnowRecord; only the account's own devices
+//! (FoundAccount, AddDevice, RenameDevice; co-members will read it to check devices) and `keyring` (KnowRecord; only the account's own devices
 //! read it). A record's operations lie in its compartment `roster`.
 //!
 //! A list with an operation of an unknown number or a later version is **unknown as a whole**: it is stored, reported and
@@ -22,9 +23,11 @@
 use crate::error::{Error, Result};
 use crate::seal::{
     AccountKeys, DeviceCard, Epoch, EpochGrant, EpochSecrets, MAX_PARENT_EPOCHS,
-    WRAP_OVERHEAD_BYTES, check_kem_public, wrap,
+    WRAP_OVERHEAD_BYTES, check_device_name, check_kem_public, wrap,
 };
-use carnet_wire::{AccountId, Canonical, CompartmentId, EpochId, RecordId, WireError, limits};
+use carnet_wire::{
+    AccountId, Canonical, CompartmentId, DeviceId, EpochId, RecordId, WireError, limits,
+};
 use core::fmt;
 use minicbor::{Decode, Decoder, Encode};
 
@@ -46,7 +49,7 @@ const MAX_WRAP_BYTES: usize = WRAP_OVERHEAD_BYTES + 128;
 /// Longest sealed list of previous epochs.
 const MAX_PREVIOUS_BYTES: usize = 64 << 10;
 /// The number of the last operation this build knows.
-const LAST_OPERATION: u32 = 4;
+const LAST_OPERATION: u32 = 5;
 
 /// One sentence about an account or a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -123,6 +126,16 @@ pub enum Operation {
         #[n(5)]
         #[cbor(with = "minicbor::bytes")]
         previous: Option<Vec<u8>>,
+    },
+    /// A device of the account gets another name. Names are only shown; the last in the order of the fold counts.
+    #[n(5)]
+    RenameDevice {
+        /// Which device.
+        #[n(0)]
+        device: DeviceId,
+        /// Its new name.
+        #[n(1)]
+        name: String,
     },
 }
 
@@ -250,6 +263,7 @@ impl Operation {
                 device.check()
             }
             Self::AddDevice { device } => device.check(),
+            Self::RenameDevice { name, .. } => check_device_name(name),
             Self::KnowRecord { roster, .. } => check_sorted(&roster.parents, MAX_PARENT_EPOCHS),
             Self::MintEpoch {
                 name,

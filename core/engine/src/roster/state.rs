@@ -218,6 +218,13 @@ impl Roster {
         Ok(())
     }
 
+    pub(super) fn rename_device(&mut self, account: AccountId, device: DeviceId, name: &str) {
+        let account = self.accounts.get_mut(&account);
+        if let Some(known) = account.and_then(|known| known.devices.get_mut(&device)) {
+            name.clone_into(&mut known.card.name);
+        }
+    }
+
     pub(super) fn know_record(&mut self, account: AccountId, record: RecordId, grant: &EpochGrant) {
         let Some(known) = self.accounts.get_mut(&account) else {
             return;

@@ -245,6 +245,76 @@ fn a_device_added_twice_may_rely_on_either() {
     assert_eq!(roster.heads().len(), 2);
 }
 
+fn rename(
+    account: AccountId,
+    by: usize,
+    device: usize,
+    name: &str,
+    after: &[ChangeId],
+) -> SignedOperations {
+    let operation = Operation::RenameDevice {
+        device: card(device).id,
+        name: name.to_owned(),
+    };
+    signed(RecordId(account.0), DEVICES, by, after, &[operation])
+}
+
+#[test]
+fn any_device_names_any_other_it_knows_and_the_last_name_counts() {
+    let (account, founding) = found_account(0);
+    let second = add(account, 0, 1, &[founding.id]);
+    let by_other = rename(account, 0, 1, "Mum's phone", &[second.id]);
+    let later = rename(account, 1, 1, "Mum's tablet", &[by_other.id]);
+    let all = [founding, second, by_other, later];
+    let name = |roster: &Roster, device: usize| {
+        roster
+            .device(account, card(device).id)
+            .unwrap()
+            .card
+            .name
+            .clone()
+    };
+    let roster = fold(&all);
+    assert_eq!(roster.refused(), []);
+    assert_eq!(name(&roster, 1), "Mum's tablet");
+    assert_eq!(name(&roster, 0), card(0).name);
+    // Two at a time: everybody shows the same one, whatever the order they came in.
+    let one = rename(account, 0, 0, "one", &[all[1].id]);
+    let two = rename(account, 1, 0, "two", &[all[1].id]);
+    let there = fold(&[&all[..], &[one.clone(), two.clone()]].concat());
+    let back = fold(&[&[two, one], &all[..]].concat());
+    assert_eq!(there, back);
+    assert_ne!(name(&there, 0), card(0).name);
+}
+
+#[test]
+fn strangers_and_sheets_of_paper_rename_nothing_and_nobody_renames_what_they_do_not_know() {
+    let (account, founding) = found_account(0);
+    let sheet = DeviceCard {
+        kind: DeviceKind::Recovery,
+        ..card(3)
+    };
+    let sheet = Operation::AddDevice { device: sheet };
+    let sheet = signed(RecordId(account.0), DEVICES, 0, &[founding.id], &[sheet]);
+    let refused = [
+        rename(account, 5, 0, "stranger", &[founding.id]),
+        rename(account, 3, 0, "paper", &[sheet.id]),
+        rename(account, 0, 7, "nobody", &[founding.id]),
+        // Added, but not in the past of this change.
+        rename(account, 0, 3, "too early", &[founding.id]),
+    ];
+    let roster = fold(&[&[founding, sheet], &refused[..]].concat());
+    for change in &refused {
+        assert_eq!(refusal(&roster, change), Some(Refusal::NotAuthorised));
+    }
+    let long = "x".repeat(257);
+    for name in [long.as_str(), "a\u{1b}[2J"] {
+        let device = card(0).id;
+        let name = name.to_owned();
+        assert!(Operations::to_body(&[Operation::RenameDevice { device, name }]).is_err());
+    }
+}
+
 #[test]
 fn a_device_cannot_be_added_again_with_another_key() {
     let (account, founding) = found_account(0);
@@ -531,10 +601,10 @@ fn lists_of_later_versions_and_unknown_operations_are_unknown_as_a_whole() {
         Operations::from_body(&known).unwrap(),
         Operations::Known(_)
     ));
-    // [1, [AddDevice, [5, []]]]
+    // [1, [AddDevice, [6, []]]]
     let mut with_later = known.clone();
     with_later[2] = 0x82;
-    with_later.extend_from_slice(&[0x82, 0x05, 0x80]);
+    with_later.extend_from_slice(&[0x82, 0x06, 0x80]);
     let mut later_version = known.clone();
     later_version[1] = 2;
     for body in [with_later, later_version] {

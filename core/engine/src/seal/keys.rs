@@ -50,17 +50,23 @@ pub struct DeviceCard {
 impl DeviceCard {
     /// Refuses a card whose keys are malformed or whose name is over its limit or could garble a terminal.
     pub fn check(&self) -> Result<()> {
-        if self.name.len() > limits::MAX_NAME_BYTES {
-            return Err(Error::TooLarge("the name of a device"));
-        }
-        if self.name.chars().any(char::is_control) {
-            return Err(Error::Invalid(
-                "the name of a device has control characters",
-            ));
-        }
+        check_device_name(&self.name)?;
         check_kem_public(&self.kem)?;
         read_verifying_key(self.id).map(|_| ())
     }
+}
+
+/// Refuses a name that is over its limit or could garble a terminal.
+pub(crate) fn check_device_name(name: &str) -> Result<()> {
+    if name.len() > limits::MAX_NAME_BYTES {
+        return Err(Error::TooLarge("the name of a device"));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::Invalid(
+            "the name of a device has control characters",
+        ));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for DeviceCard {

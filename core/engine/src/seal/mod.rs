@@ -33,8 +33,8 @@ pub use attachment::{CHUNK_BYTES, Sealed, derive_attachment_id, open_attachment,
 pub use body::{pack_body, unpack_body};
 pub use envelope::{Opened, Signed, open, seal, sign_header};
 pub use epoch::{Epoch, EpochGrant, EpochSecrets, MAX_PARENT_EPOCHS};
-pub(crate) use keys::verify;
 pub use keys::{AccountKeys, DeviceCard, DeviceKeys, DeviceKind};
+pub(crate) use keys::{check_device_name, verify};
 pub use passphrase::{Cost, unwrap_with_passphrase, wrap_with_passphrase};
 pub(crate) use secret::{open_bytes, seal_bytes};
 pub use secret::{open_secret, seal_secret};

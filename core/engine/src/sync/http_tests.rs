@@ -1,6 +1,6 @@
 //! Servers that are slow, endless or silent, over a real socket: a request stops when it is told, and keeps its limits.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use super::HttpTransport;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method, Transport};

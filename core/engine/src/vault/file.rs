@@ -47,7 +47,7 @@ pub fn sync(open: &Unlocked, path: &Path, brake: &Brake<'_>) -> Result<SyncRepor
         match visit.exchange(&place, &mut original) {
             Ok(true) => {
                 original.keep();
-                visit.report.quarantined = paths::quarantined(open)?;
+                paths::conclude(open, &mut visit.report)?;
                 return Ok(visit.report);
             }
             Ok(false) => {}

@@ -5,15 +5,16 @@
 //! checked when it is merged, exactly as if it had come then.
 
 use super::brake::Brake;
+use super::heal;
 use super::open::Unlocked;
 use super::steps::{self, Merger, Pace, Retry};
 use super::sync::Exchange;
 use super::{Phase, SyncReport};
 use crate::error::Result;
-use crate::store::log::{self, HeldFor};
+use crate::store::log::{self, HeldFor, Runs};
 use carnet_wire::MailboxId;
 use carnet_wire::relay::{Entry, Pulled};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Bytes stored in one transaction.
@@ -66,11 +67,14 @@ impl Exchange<'_> {
             if bytes + size as u64 > log::MAX_INBOX_BYTES {
                 return Ok(None);
             }
+            let mut own = Vec::new();
             for entry in step {
-                if !log::is_own(tx, entry.id())? {
-                    log::put_inbox(tx, mailbox, &entry.envelope)?;
+                match log::own_place(tx, entry.id())? {
+                    Some(place) => own.push(place),
+                    None => log::put_inbox(tx, relay.number, mailbox, &entry.envelope)?,
                 }
             }
+            log::list(tx, relay.number, mailbox, &heal::runs(&own))?;
             log::advance_cursor(tx, relay.number, mailbox, last.seq)?;
             Ok(Some(log::inbox_size(tx)?.0 - before))
         })?;
@@ -130,15 +134,24 @@ fn merge_step(
         let mut step = steps::Step::default();
         let mut merger = Merger::begin(tx, open, pace)?;
         let mut gaps = BTreeSet::new();
+        let mut lists: BTreeMap<(i64, MailboxId), Runs> = BTreeMap::new();
         for incoming in log::inbox(tx, READ_BYTES)? {
             let gap = step.receive(&mut merger, incoming.mailbox, &incoming.bytes)?;
             gaps.extend(gap.then_some(incoming.mailbox));
+            // What came from this relay, it holds.
+            if let Some((mailbox, place)) = step.places.pop() {
+                let list = lists.entry((incoming.relay, mailbox)).or_default();
+                list.add(place.author, place.seq, place.seq);
+            }
             log::take_inbox(tx, incoming.row)?;
             if merger.is_over() {
                 break;
             }
         }
         step.finish(merger, &mut after)?;
+        for ((relay, mailbox), runs) in &lists {
+            log::list(tx, *relay, *mailbox, runs)?;
+        }
         for mailbox in gaps {
             if log::has_gap(tx, mailbox)? {
                 log::rewind_all(tx, mailbox)?;

@@ -9,8 +9,8 @@ use crate::roster::{self, DEVICES, KEYRING, ROSTER, Roster, SignedOperations};
 use crate::seal::{self, AccountKeys, DeviceKeys, Epoch, EpochSecrets, Opened};
 use crate::store::log::{self, Log, StoredChange};
 use carnet_wire::{
-    AccountId, Author, Canonical, CompartmentId, EpochId, Header, Incarnation, MailboxId, RecordId,
-    kind,
+    AccountId, Author, Canonical, CompartmentId, DeviceId, EpochId, Header, Incarnation, MailboxId,
+    RecordId, kind,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -118,6 +118,18 @@ impl Keyring {
                 this: *id == self.author.device,
             })
             .collect()
+    }
+
+    /// The name of a device, of whatever account it is known in.
+    pub fn name_of(&self, device: DeviceId) -> Option<String> {
+        let known = |roster: &Roster| {
+            roster
+                .accounts()
+                .find_map(|(_, account)| account.devices.get(&device))
+                .map(|known| known.card.name.clone())
+        };
+        let own = self.roster(self.account_record()).and_then(known);
+        own.or_else(|| self.rosters.values().find_map(known))
     }
 
     /// The name this device was given.

@@ -5,12 +5,13 @@
 //! signature over its hash holds:
 //! envelope → epoch → AEAD → signature → chain → authorisation → content.
 
+use super::detect;
 use super::keyring::{self, Keyring};
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
 use crate::seal::{self, Epoch, Opened};
-use crate::store::log::{self, HeldFor, StoredChange};
+use crate::store::log::{self, HeldFor, Place, StoredChange};
 use crate::store::{Projection, project_all};
 use carnet_wire::{
     Author, Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind,
@@ -88,7 +89,8 @@ impl Unprojected {
     }
 }
 
-/// Merges one envelope, or holds it. `keyring` is loaded again inside when operations arrive.
+/// Merges one envelope, or holds it, and says which change it was, where that can be told: who brought it has it.
+/// `keyring` is loaded again inside when operations arrive.
 pub fn receive(
     tx: &Transaction<'_>,
     keyring: &mut Arc<Keyring>,
@@ -96,16 +98,29 @@ pub fn receive(
     unprojected: &mut Unprojected,
     mailbox: MailboxId,
     bytes: &[u8],
-) -> Result<Received> {
+) -> Result<(Received, Option<Place>)> {
     let id = EnvelopeId::derive(bytes);
-    if log::is_own(tx, id)? {
-        return Ok(Received::Known);
+    if let Some(place) = log::own_place(tx, id)? {
+        return Ok((Received::Known, Some(place)));
     }
-    let received = match try_merge(tx, keyring, unprojected, mailbox, bytes)? {
+    let Some((log, opened)) = open(keyring, mailbox, bytes)? else {
+        log::hold(tx, mailbox, bytes, HeldFor::Unopenable, None)?;
+        return Ok((Received::Held(HeldFor::Unopenable), None));
+    };
+    let place = Place {
+        log,
+        author: opened.header.author,
+        seq: opened.header.seq,
+    };
+    let received = match try_merge(tx, keyring, unprojected, log, opened)? {
         Outcome::Merged { operations } => {
             log::release(tx, id)?;
             if operations {
                 absorb_operations(tx, keyring, key)?;
+            }
+            // This device did not write it in this life: it is a copy, or was put back from one, and nobody noticed.
+            if place.author == keyring.author {
+                leave_life(tx, keyring, key)?;
             }
             Received::Merged
         }
@@ -114,11 +129,26 @@ pub fn receive(
             Received::Known
         }
         Outcome::Held(reason) => {
-            log::hold(tx, mailbox, bytes, reason)?;
+            log::hold(tx, mailbox, bytes, reason, Some(&place))?;
+            if reason == HeldFor::Fork && place.author == keyring.author {
+                leave_life(tx, keyring, key)?;
+            }
             Received::Held(reason)
         }
     };
-    Ok(received)
+    // Another history of a chain is not the change this device has at that place.
+    let told = received != Received::Held(HeldFor::Fork) && i64::try_from(place.seq).is_ok();
+    Ok((received, told.then_some(place)))
+}
+
+/// Another copy of this device writes as this device does: what it writes from now on goes into a chain of its own, under
+/// an actor of its own, which others accept.
+fn leave_life(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) -> Result<()> {
+    keyring::begin_incarnation(tx)?;
+    keyring::count_operations(tx)?;
+    detect::note_copy(tx)?;
+    *keyring = Arc::new(Keyring::load(tx, key)?);
+    Ok(())
 }
 
 enum Outcome {
@@ -131,21 +161,22 @@ fn try_merge(
     tx: &Transaction<'_>,
     keyring: &Keyring,
     unprojected: &mut Unprojected,
-    mailbox: MailboxId,
-    bytes: &[u8],
+    log: i64,
+    opened: Opened,
 ) -> Result<Outcome> {
-    let Some((log, opened)) = open(keyring, mailbox, bytes)? else {
-        return Ok(Outcome::Held(HeldFor::Unopenable));
-    };
     if log::has_change(tx, opened.id)? {
         return Ok(Outcome::Known);
     }
     let (seq, tip) = log::position(tx, log, &opened.header.author)?;
     let header = &opened.header;
+    if log::is_forked(tx, log, &header.author)? {
+        return Ok(Outcome::Held(HeldFor::Fork));
+    }
     if header.seq > seq + 1 {
         return Ok(Outcome::Held(HeldFor::Gap));
     }
     if header.seq <= seq || header.prev != tip {
+        keep_proof(tx, log, opened)?;
         return Ok(Outcome::Held(HeldFor::Fork));
     }
     if header.lamport > MAX_LAMPORT {
@@ -159,6 +190,27 @@ fn try_merge(
         kind::OPERATIONS => merge_operations(tx, log, opened),
         _ => Ok(Outcome::Held(HeldFor::Unknown)),
     }
+}
+
+/// Keeps both signed headers: the one this device followed and the one that contradicts it. Where a snapshot replaced the
+/// first there is no proof, only what is held.
+fn keep_proof(tx: &Transaction<'_>, log: i64, opened: Opened) -> Result<()> {
+    let author = opened.header.author;
+    let (tip, _) = log::position(tx, log, &author)?;
+    let at = opened.header.seq.min(tip);
+    let Some((number, _)) = log::change_at(tx, log, &author, at)? else {
+        return Ok(());
+    };
+    let Some(kept) = log::change(tx, number)?.filter(|kept| !kept.header.is_empty()) else {
+        return Ok(());
+    };
+    let place = Place {
+        log,
+        author,
+        seq: at,
+    };
+    log::keep_fork(tx, &place, &kept, &stored(log, opened))?;
+    Ok(())
 }
 
 /// Opens an envelope with the epoch of the mailbox it lay in; `None` when it cannot be opened.

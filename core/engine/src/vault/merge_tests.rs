@@ -14,7 +14,8 @@ use crate::store::log::HeldFor;
 use automerge::transaction::Transactable;
 use automerge::{ActorId, AutoCommit, ROOT};
 use carnet_wire::{
-    Author, BlobId, Canonical, ChangeId, CompartmentId, Header, Incarnation, Inner, RecordId, kind,
+    Author, BlobId, Canonical, ChangeId, CompartmentId, Header, Incarnation, Inner, RecordId, Seen,
+    kind,
 };
 
 /// One author who signs whatever a test wants.
@@ -27,6 +28,7 @@ struct Forger {
     prev: ChangeId,
     lamport: u64,
     kind: u8,
+    seen: Vec<Seen>,
 }
 
 impl Forger {
@@ -51,6 +53,7 @@ impl Forger {
             prev: ChangeId([0; 32]),
             lamport: 50,
             kind: kind::CHANGE,
+            seen: Vec::new(),
         }
     }
 
@@ -77,7 +80,7 @@ impl Forger {
             author: self.author(),
             seq: self.seq,
             prev: self.prev,
-            seen: Vec::new(),
+            seen: self.seen.clone(),
             frontier: self.frontier(epoch.record),
             lamport: self.lamport,
             kind: self.kind,
@@ -167,18 +170,46 @@ fn a_change_of_another_life_merges() {
     assert!(held(&phone).is_empty());
 }
 
+/// Both headers of the one proof hold for whoever knows the device's public key, and contradict each other.
+fn proven_fork(phone: &Phone) -> u64 {
+    let open = phone.vault.unlocked().unwrap();
+    let [proof] = open.store.read(log::forks).unwrap().try_into().unwrap();
+    let headers = [&proof.one, &proof.other].map(|(bytes, signature)| {
+        let header = Header::from_bytes(bytes).unwrap();
+        let signed = carnet_wire::signed_bytes(bytes);
+        seal::verify(header.author.device, &signed, signature).unwrap();
+        header
+    });
+    let at = log::fork_point(&headers[0], &headers[1]).unwrap();
+    assert_eq!(at, proof.place.seq);
+    at
+}
+
 #[test]
-fn a_fork_is_held_and_the_chain_goes_on_from_the_first() {
+fn a_fork_is_proven_told_and_the_chain_stops_there() {
     let (relay, phone) = start();
     let mut forger = Forger::of(&phone, GENERAL);
-    let (_, other) = forger.forge(&resource(3).to_canonical());
     relay.push(&forger.write(&resource(2).to_canonical()));
-    relay.push(&other);
+    let (_, other) = forger.forge(&resource(3).to_canonical());
     relay.push(&forger.write(&resource(4).to_canonical()));
+    relay.push(&other);
+    relay.push(&forger.write(&resource(5).to_canonical()));
     let report = phone.sync().unwrap();
     assert_eq!(report.notices, ["fork"]);
-    assert_eq!((held(&phone), phone.rows()), (vec![(HeldFor::Fork, 1)], 3));
+    assert_eq!((held(&phone), phone.rows()), (vec![(HeldFor::Fork, 2)], 3));
+    assert_eq!(proven_fork(&phone), 2);
+    let [finding] = report.findings.try_into().unwrap();
+    assert_eq!(
+        (finding.kind, finding.range),
+        (FindingKind::Fork, Some((2, 2)))
+    );
+    assert_eq!(finding.device_name.as_deref(), Some("First"));
     others_still_merge(&relay, &phone);
+    // It stays: two signatures stay two signatures.
+    assert_eq!(phone.open_findings(), [("fork", 0)]);
+    let history = phone.vault.history(None).unwrap();
+    let chains = history.logs.iter().flat_map(|log| &log.chains);
+    assert_eq!(chains.filter(|chain| chain.forked).count(), 1);
 }
 
 #[test]
@@ -190,6 +221,31 @@ fn a_wrong_predecessor_is_a_fork() {
     relay.push(&forger.write(&resource(3).to_canonical()));
     phone.sync().unwrap();
     assert_eq!((held(&phone), phone.rows()), (vec![(HeldFor::Fork, 1)], 2));
+    assert_eq!(proven_fork(&phone), 1);
+    others_still_merge(&relay, &phone);
+}
+
+#[test]
+fn a_member_who_lists_what_never_was_is_named_and_costs_one_reading() {
+    let (relay, phone) = start();
+    let mut liar = Forger::of(&phone, GENERAL);
+    let author = |byte: u8| Author {
+        device: carnet_wire::DeviceId([byte; 32]),
+        incarnation: Incarnation([byte; 8]),
+    };
+    liar.seen = vec![Seen {
+        author: author(1),
+        seq: u64::MAX,
+    }];
+    relay.push(&liar.write(&resource(2).to_canonical()));
+    let [finding] = phone.sync().unwrap().findings.try_into().unwrap();
+    assert_eq!(finding.kind, FindingKind::Omission);
+    assert_eq!(finding.device_name, None);
+    assert_eq!(finding.witness_name.as_deref(), Some("First"));
+    assert_eq!(finding.missing, i64::MAX as u64);
+    let before = phone.bytes();
+    assert_eq!(phone.sync().unwrap().round_trips, 1);
+    assert!(before == phone.bytes(), "an idle sync wrote");
     others_still_merge(&relay, &phone);
 }
 

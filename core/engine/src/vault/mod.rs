@@ -2,14 +2,24 @@
 //!
 //! Rooms behind it do one thing each and know nothing of one another; here they meet. What each file holds:
 //! `open` (create, open, lock, the anchor) · `keyring` (keys and rosters while unlocked) · `write` (sign, chain, seal,
-//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from a relay) · `reseal` (for whoever sends changes on) · `paths` (what paths share) · `peer`, `meet` (direct exchange) · `file` (sync files) · `relays` (several) · `sync` · `attachments` (their bytes) · `pairing` · `types`.
+//! project) · `verify` · `persons` · `import` · `edit` · `merge` (what comes from another side) · `sync` (one exchange with a
+//! relay) with `plan` (what to exchange), `steps` (merging, a quarter of a second at a time), `brake` (deadline and cancel) ·
+//! `relays` (several) · `inbox` (sync in the background) · `watch` · `paths` (what other paths share), `reseal` (for whoever
+//! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
+//! `transfers` (the same by the platform) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
+//! people see of it) · `pairing` · `types`.
 
 mod attachments;
 mod brake;
 #[cfg(test)]
 mod deadline_tests;
+mod detect;
 mod edit;
 mod file;
+mod heal;
+#[cfg(test)]
+mod heal_tests;
+mod history;
 mod import;
 mod inbox;
 mod keyring;
@@ -53,7 +63,7 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::seal::DeviceKeys;
 use crate::store::{self, detail, log, rebuild, views};
 use brake::Brake;
-use carnet_wire::RecordId;
+use carnet_wire::{DeviceId, RecordId};
 use open::Unlocked;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -318,6 +328,28 @@ impl Vault {
         Ok(self.unlocked()?.store.read(read_relay)?)
     }
 
+    /// What was found wrong with what came, open findings first: what is missing, from whose device, since when.
+    pub fn findings(&self) -> VaultResult<Vec<Finding>> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        let found = open.store.read(|conn| history::findings(conn, &keyring))?;
+        Ok(found.into_iter().map(|(_, finding)| finding).collect())
+    }
+
+    /// The chains of one person or all: what each device wrote, when it was last heard of, what waits and why.
+    pub fn history(&self, record: Option<RecordId>) -> VaultResult<History> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| history::history(conn, &keyring, record))?)
+    }
+
+    /// Gives a device of the person another name, which all devices will show.
+    pub fn rename_device(&self, device: DeviceId, name: &str) -> VaultResult<()> {
+        Ok(history::rename_device(&*self.unlocked()?, device, name)?)
+    }
+
     /// Pushes and pulls with `relay` (remembered; the remembered one when none is given) until all is exchanged or the
     /// deadline has passed.
     pub fn sync(
@@ -361,10 +393,17 @@ impl Vault {
         observer: Option<&dyn Observer>,
     ) -> VaultResult<SyncReport> {
         let brake = Brake::new(deadline, observer);
-        self.exchange(relay, &|open, url| {
+        let work = |open: &Unlocked, url: &str| {
             let exchange = Exchange::new(open, &*self.host.transport, url)?;
             exchange.in_background().run(&brake)
-        })
+        };
+        if relay.is_some() {
+            return self.exchange(relay, &work);
+        }
+        let open = self.unlocked()?;
+        Ok(relays::sync_all(&open, &[], &brake, &|url| {
+            work(&open, url)
+        })?)
     }
 
     /// Merges what [`Vault::sync_background`] stored, until all of it is merged or the deadline has passed. Costs one query
@@ -381,7 +420,7 @@ impl Vault {
     }
 
     /// Syncs with a relay again and again: when it has news, when this vault was written (by any process), or after a pause
-    /// where it failed. Returns when `observer` says stop, or with a failure that waiting does not mend; `event` is told what
+    /// where it failed. Of several relays the first is waited for, and the others asked each time. Returns when `observer` says stop, or with a failure that waiting does not mend; `event` is told what
     /// happens. Locking the vault ends it too.
     pub fn watch(
         &self,
@@ -392,7 +431,10 @@ impl Vault {
         let named = relay.map(|url| url.trim_end_matches('/').to_owned());
         watch::watch(
             &|| self.unlocked(),
-            &|| self.sync(relay, None, Some(observer)),
+            &|| match relay {
+                Some(_) => self.sync(relay, None, Some(observer)),
+                None => self.sync_relays(&[], None, Some(observer)),
+            },
             &*self.host.transport,
             &|open| match &named {
                 Some(url) => Ok(url.clone()),

@@ -10,10 +10,11 @@
 use super::keyring::{self, Keyring};
 use super::{Host, OpenWarning};
 use crate::error::{Error, Result};
-use crate::host::KeyStore;
+use crate::host::{Clock, KeyStore};
 use crate::seal;
 use crate::store::Store;
 use crate::store::anchor::{Anchor, AnchorPace};
+use crate::store::log::{self, FindingKind, Found};
 use crate::store::meta::{self, VaultId};
 use rusqlite::{Connection, Transaction};
 use std::fs::{self, File};
@@ -35,6 +36,8 @@ pub struct Unlocked {
     pub store: Store,
     /// The key of the database.
     pub database_key: Zeroizing<[u8; 32]>,
+    /// For what people read.
+    pub clock: Arc<dyn Clock>,
     key_store: Arc<dyn KeyStore>,
     keyring: Mutex<Option<Arc<Keyring>>>,
     pace: Mutex<AnchorPace>,
@@ -76,6 +79,7 @@ impl Unlocked {
         Self {
             store,
             database_key,
+            clock: host.clock.clone(),
             key_store: host.key_store.clone(),
             keyring: Mutex::new(None),
             pace: Mutex::new(AnchorPace::new(0)),
@@ -147,7 +151,15 @@ impl Unlocked {
             Anchor::Missing | Anchor::Forged => OpenWarning::AnchorMissing,
             Anchor::RolledBack => OpenWarning::RolledBack,
         };
-        self.store.write(|tx| keyring::begin_incarnation(tx))?;
+        self.store.write(|tx| {
+            keyring::begin_incarnation(tx)?;
+            if warning == OpenWarning::RolledBack {
+                let device = Keyring::load(tx, &self.database_key)?.author.device;
+                let found = Found::of_device(FindingKind::DeviceRestored, device);
+                log::open_finding(tx, &found, self.clock.now())?;
+            }
+            Ok(())
+        })?;
         let (vault, writes) = self.position()?;
         self.store_anchor(vault, writes)?;
         Ok(Some(warning))

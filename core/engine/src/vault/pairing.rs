@@ -12,7 +12,8 @@
 //! ── syncs until it sees itself among the devices, then everything else
 //! ```
 //! The old phone adds nothing before the new one has proved that it opened the welcome; the new phone keeps nothing
-//! before it has seen itself added. Either may die at any point: a new code starts over.
+//! before it has seen itself added. Either may die at any point: a new code starts over. The welcome carries how far the old
+//! phone has merged every chain: a relay that gives the new one less is found out (`detect`).
 
 use super::Device;
 use super::brake::Brake;
@@ -22,12 +23,12 @@ use super::sync::{Exchange, RELAY};
 use super::write;
 use crate::error::{Error, Result};
 use crate::host::Transport;
-use crate::roster::{DEVICES, KEYRING, Operation, Roster};
+use crate::roster::{DEVICES, KEYRING, Operation};
 use crate::seal::pairing::{
-    Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch,
+    FloorChain, Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch,
 };
 use crate::seal::{AccountKeys, DeviceCard, DeviceKeys, Epoch};
-use crate::store::log::{self, Outgoing};
+use crate::store::log::{self, Floor, Outgoing};
 use crate::sync::session::{Action, Plan, Session};
 use carnet_wire::relay::{Pull, Pushed, code};
 use rusqlite::{Connection, Transaction};
@@ -232,6 +233,15 @@ pub fn adopt(
     for (name, epoch) in welcome.open_epochs()? {
         keyring::keep_epoch(tx, &epoch, &name)?;
     }
+    for chain in &welcome.floor {
+        let floor = Floor {
+            record: chain.record,
+            compartment: chain.compartment,
+            seen: chain.seen,
+            witness: welcome.introducer,
+        };
+        log::set_floor(tx, &floor)?;
+    }
     Ok(())
 }
 
@@ -295,18 +305,31 @@ fn make_welcome(open: &Unlocked) -> Result<Welcome> {
     open.store.read(|conn| {
         let keyring = open.keyring_in(conn)?;
         let given = [DEVICES, KEYRING].map(|name| give_epoch(conn, &keyring, name));
-        let floor = keyring
-            .roster(keyring.account_record())
-            .map(Roster::heads)
-            .unwrap_or_default();
         let epochs = given.into_iter().collect::<Result<_>>()?;
         Ok(Welcome::new(
             keyring.account,
             &keyring.account_keys.to_bytes(),
             epochs,
-            floor,
+            keyring.author.device,
+            give_floor(conn)?,
         ))
     })
+}
+
+/// How far this phone has merged everything: the account and the rosters, made first, come first. Its own changes that no
+/// relay has yet are pushed when the new phone is added.
+fn give_floor(conn: &Connection) -> Result<Vec<FloorChain>> {
+    let mut floor = Vec::new();
+    for log in log::logs(conn)? {
+        for seen in log::version_vector(conn, log.number, None)? {
+            floor.push(FloorChain {
+                record: log.record,
+                compartment: log.compartment,
+                seen,
+            });
+        }
+    }
+    Ok(floor)
 }
 
 fn give_epoch(conn: &Connection, keyring: &Keyring, name: &str) -> Result<WelcomeEpoch> {

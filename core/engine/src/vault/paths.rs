@@ -3,6 +3,7 @@
 //! Invariant: whatever carried an envelope, it goes through `merge::receive` and is trusted no more than what a relay gave.
 
 use super::brake::Brake;
+use super::detect;
 use super::merge::Received;
 use super::open::Unlocked;
 use super::steps::{self, Merger, Pace, Retry};
@@ -192,6 +193,15 @@ pub fn notice(report: &mut SyncReport, word: &'static str) {
     if !report.notices.contains(&word) {
         report.notices.push(word);
     }
+}
+
+/// Ends a contact that exchanged everything: what is missing now is missing.
+pub fn conclude(open: &Unlocked, report: &mut SyncReport) -> Result<()> {
+    report.quarantined = quarantined(open)?;
+    if report.complete {
+        report.findings = detect::look(open)?;
+    }
+    Ok(())
 }
 
 /// How many envelopes are in quarantine.

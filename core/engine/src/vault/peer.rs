@@ -139,7 +139,7 @@ impl Meeting {
     pub(super) fn reported(&self) -> Result<SyncReport> {
         let mut report = self.report.clone();
         report.complete = self.over && self.known;
-        report.quarantined = paths::quarantined(&self.open)?;
+        paths::conclude(&self.open, &mut report)?;
         if !report.complete {
             paths::notice(&mut report, CUT_OFF);
         }

@@ -13,8 +13,16 @@ use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Exchange<'_> {
-    /// The next exchange: empty when all is done.
+    /// The next exchange; when everything was exchanged, what heals. Empty when all is done.
     pub(super) fn plan(&mut self) -> Result<Plan> {
+        let plan = self.plan_exchange()?;
+        match plan.push.is_empty() && plan.pull.is_empty() && !self.background {
+            true => self.follow_up(),
+            false => Ok(plan),
+        }
+    }
+
+    fn plan_exchange(&mut self) -> Result<Plan> {
         let keyring = self.open.keyring()?;
         let relay = self.relay()?;
         let plan = self.open.store.read(|conn| {
@@ -36,8 +44,11 @@ impl Exchange<'_> {
             pull.truncate(limits::MAX_MAILBOXES);
             Ok(Plan { push, pull })
         })?;
-        let asked = plan.pull.iter().map(|pull| (pull.mailbox, pull.after));
-        self.reached.extend(asked);
+        for pull in &plan.pull {
+            if self.reached.insert(pull.mailbox, pull.after).is_none() && pull.after == 0 {
+                self.healing.from_start.insert(pull.mailbox);
+            }
+        }
         Ok(plan)
     }
 

@@ -7,12 +7,13 @@
 
 use super::SyncReport;
 use super::brake::Brake;
+use super::heal;
 use super::keyring::Keyring;
 use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
 use super::sync::Exchange;
 use crate::error::{Error, Result};
-use crate::store::log::{self, HeldFor};
+use crate::store::log::{self, HeldFor, Place, Runs};
 use carnet_wire::relay::{Entry, Pulled};
 use carnet_wire::{EnvelopeId, MailboxId};
 use rusqlite::Transaction;
@@ -97,6 +98,15 @@ impl<'t> Merger<'t> {
 
     /// Merges an envelope, or holds it.
     pub fn receive(&mut self, mailbox: MailboxId, bytes: &[u8]) -> Result<Received> {
+        Ok(self.receive_noting(mailbox, bytes)?.0)
+    }
+
+    /// The same, and says which change it was, where that can be told.
+    pub fn receive_noting(
+        &mut self,
+        mailbox: MailboxId,
+        bytes: &[u8],
+    ) -> Result<(Received, Option<Place>)> {
         self.envelopes += bytes.len();
         let Self {
             tx,
@@ -192,6 +202,8 @@ pub(super) struct Step {
     pub bytes: usize,
     /// Why something went to the quarantine.
     pub news: BTreeSet<&'static str>,
+    /// Which changes came, in which mailbox: who brought them has them.
+    pub places: Vec<(MailboxId, Place)>,
 }
 
 impl Step {
@@ -203,7 +215,9 @@ impl Step {
         bytes: &[u8],
     ) -> Result<bool> {
         let held = log::is_held(merger.tx, EnvelopeId::derive(bytes))?;
-        match merger.receive(mailbox, bytes)? {
+        let (received, place) = merger.receive_noting(mailbox, bytes)?;
+        self.places.extend(place.map(|place| (mailbox, place)));
+        match received {
             Received::Merged => self.merged += 1,
             Received::Known => {}
             Received::Held(reason) => {
@@ -212,6 +226,12 @@ impl Step {
             }
         }
         Ok(false)
+    }
+
+    /// The changes that came in a mailbox.
+    pub fn runs(&self, mailbox: MailboxId) -> Runs {
+        let there = self.places.iter().filter(|(of, _)| *of == mailbox);
+        heal::runs(there.map(|(_, place)| place))
     }
 
     /// Tries again what waits for what was merged, and shows all of it in the views.
@@ -277,9 +297,7 @@ impl Exchange<'_> {
                 return Ok(());
             }
             let step = self.merge_step(mailbox, entries)?;
-            if step.gap && self.reread.insert(mailbox) {
-                self.reached.insert(mailbox, 0);
-                self.holes.remove(&mailbox);
+            if step.gap && self.read_from_start(mailbox)? {
                 return Ok(());
             }
             entries = entries.get(step.taken..).unwrap_or_default();
@@ -290,18 +308,19 @@ impl Exchange<'_> {
                 self.pass_own(mailbox, reached, own)?;
             }
             self.drained.insert(mailbox);
+            self.read_to_end(mailbox)?;
         }
         Ok(())
     }
 
     /// Moves the cursor past what this exchange pushed right behind the head it read, so that it is not sent back. Where
     /// another device wrote in between, the numbers have a hole there and the next pull reads on from it.
-    fn pass_own(
+    pub(super) fn pass_own(
         &self,
         mailbox: MailboxId,
         mut reached: u64,
         own: &BTreeSet<(MailboxId, u64)>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let before = reached;
         while own.contains(&(mailbox, reached + 1)) {
             reached += 1;
@@ -309,7 +328,7 @@ impl Exchange<'_> {
         if reached > before {
             self.keep(|tx, relay| log::advance_cursor(tx, relay.number, mailbox, reached))?;
         }
-        Ok(())
+        Ok(reached)
     }
 
     fn merge_step(&mut self, mailbox: MailboxId, entries: &[Entry]) -> Result<Reading> {
@@ -332,6 +351,7 @@ impl Exchange<'_> {
                 }
             }
             step.finish(merger, &mut retry)?;
+            log::list(tx, relay.number, mailbox, &step.runs(mailbox))?;
             match reading.hole {
                 Some(hole) if log::has_gap(tx, mailbox)? => {
                     log::rewind_cursor(tx, relay.number, mailbox, hole)?;
@@ -344,6 +364,7 @@ impl Exchange<'_> {
         self.pace.learn(step.bytes, begun.elapsed());
         self.reached.insert(mailbox, reading.reached);
         self.holes.extend(reading.hole.map(|hole| (mailbox, hole)));
+        self.healing.note(mailbox, &step.runs(mailbox));
         step.report(&mut self.report);
         Ok(reading)
     }

@@ -2,6 +2,7 @@
 //! held while a request is under way.
 
 use super::brake::{Brake, Sent};
+use super::heal::{self, Healing};
 use super::inbox;
 use super::open::Unlocked;
 use super::plan::covered;
@@ -10,7 +11,7 @@ use super::{Phase, SyncReport};
 use crate::error::{Error, Result};
 use crate::host::Transport;
 use crate::seal::Epoch;
-use crate::store::log::{self, RelayState};
+use crate::store::log::{self, FindingKind, Found, RelayState};
 use crate::sync::session::{self, Action, Answer, Session};
 use carnet_wire::MailboxId;
 use carnet_wire::relay::{Pushed, code};
@@ -47,6 +48,8 @@ pub struct Exchange<'a> {
     pub(super) pace: Pace,
     /// What waits in quarantine and is to be tried again.
     pub(super) retry: Retry,
+    /// What is learned of what the relay holds, and sent again.
+    pub(super) healing: Healing,
     pub(super) report: SyncReport,
 }
 
@@ -73,6 +76,7 @@ impl<'a> Exchange<'a> {
             background: false,
             pace: Pace::default(),
             retry: Retry::load(open)?,
+            healing: Healing::default(),
             report: SyncReport::default(),
         })
     }
@@ -85,6 +89,7 @@ impl<'a> Exchange<'a> {
 
     /// Runs until everything is exchanged or the brake acts.
     pub fn run(mut self, brake: &Brake<'_>) -> Result<SyncReport> {
+        self.look_at_findings()?;
         let mut session = self.session()?;
         let outcome = self.drive(&mut session, brake);
         self.report.round_trips += session.round_trips;
@@ -95,8 +100,12 @@ impl<'a> Exchange<'a> {
             return Err(refusal(code));
         }
         if self.report.complete && !self.background {
+            self.conclude()?;
+        }
+        if self.report.complete && !self.background {
             self.report.complete = self.transfer_attachments(brake)?;
         }
+        self.tell()?;
         self.report.quarantined = self
             .open
             .store
@@ -194,6 +203,9 @@ impl<'a> Exchange<'a> {
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
     fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
         let known: BTreeSet<MailboxId> = self.mailboxes()?;
+        if self.refuses_healing(&answer) {
+            return Ok(Vec::new());
+        }
         self.forget_if_refused(&answer)?;
         if let Some(code) = wholly_refused(&answer) {
             return Err(refusal(code));
@@ -206,13 +218,21 @@ impl<'a> Exchange<'a> {
         if self.is_behind(&answer) {
             self.notice("relay rolled back");
             if !self.restarted {
-                self.keep(|tx, relay| log::start_over(tx, relay.number))?;
+                let found = Found::of_relay(FindingKind::RelayRolledBack, &self.url);
+                let now = self.open.clock.now();
+                self.keep(|tx, relay| {
+                    log::open_finding(tx, &found, now)?;
+                    log::start_over(tx, relay.number)
+                })?;
                 self.start_over()?;
                 return Ok(Vec::new());
             }
         }
         let before = self.progress();
         let own = self.acknowledge(&answer.pushed)?;
+        if answer.pulled.is_empty() {
+            self.pass_sent(&own)?;
+        }
         for pulled in answer.pulled {
             if brake.check(self.report.sent + self.report.received)? {
                 return Ok(Vec::new());
@@ -243,8 +263,13 @@ impl<'a> Exchange<'a> {
         if session.is_none() && self.relay()?.generation == Some(generation) {
             return Ok(false);
         }
+        let found = Found::of_relay(FindingKind::RelayRestored, &self.url);
+        let now = self.open.clock.now();
         self.keep(|tx, relay| {
             let restored = log::set_generation(tx, relay, generation)?;
+            if restored {
+                log::open_finding(tx, &found, now)?;
+            }
             if let Some(session) = &session {
                 let session = session.as_ref().map(|(token, covers)| (token, covers));
                 log::set_session(tx, relay.number, session)?;
@@ -263,6 +288,7 @@ impl<'a> Exchange<'a> {
         self.drained.clear();
         self.reached.clear();
         self.holes.clear();
+        self.healing.start_over();
         Ok(())
     }
 
@@ -291,6 +317,7 @@ impl<'a> Exchange<'a> {
         if asked.iter().any(|mailbox| !self.drained.contains(mailbox)) {
             self.starved = true;
             self.drained.extend(asked);
+            self.healing.withheld = true;
             self.notice("the relay holds something back");
         }
     }
@@ -318,11 +345,13 @@ impl<'a> Exchange<'a> {
         pushed: &[(log::Outgoing, Pushed)],
     ) -> Result<BTreeSet<(MailboxId, u64)>> {
         let mut last = None;
+        let mut stored = Vec::new();
         let mut places = BTreeSet::new();
         for (outgoing, outcome) in pushed {
             match outcome {
                 Pushed::Stored(seq) => {
-                    last = Some(outgoing.outbox);
+                    last = Some(outgoing.outbox).max(last);
+                    stored.push((outgoing.outbox, outgoing.mailbox));
                     places.insert((outgoing.mailbox, *seq));
                 }
                 Pushed::Refused(code) => {
@@ -333,7 +362,13 @@ impl<'a> Exchange<'a> {
             self.report.sent += 1;
         }
         if let Some(outbox) = last {
-            self.keep(|tx, relay| log::acknowledge(tx, relay.number, outbox))?;
+            let stored = self.stored_places(&stored)?;
+            self.keep(|tx, relay| {
+                log::acknowledge(tx, relay.number, outbox)?;
+                stored.iter().try_for_each(|(mailbox, place)| {
+                    log::list(tx, relay.number, *mailbox, &heal::runs([place]))
+                })
+            })?;
         }
         Ok(places)
     }

@@ -17,6 +17,8 @@ use std::sync::atomic::AtomicI64;
 use tempfile::TempDir;
 
 pub(super) const URL: &str = "https://relay.test";
+/// Another relay, where a test has one.
+pub(super) const SECOND: &str = "https://second.test";
 const NOT_A_RELAY: &str =
     "what answered is not a Carnet relay: check its address, or log in to this network first";
 
@@ -39,6 +41,7 @@ struct Inner {
     refuse_push_from: Option<usize>,
     paths: Vec<String>,
     mischief: Option<Mischief>,
+    second: Option<Arc<FakeRelay>>,
 }
 
 impl FakeRelay {
@@ -55,6 +58,7 @@ impl FakeRelay {
                 refuse_push_from: None,
                 paths: Vec::new(),
                 mischief: None,
+                second: None,
             }),
         })
     }
@@ -98,6 +102,24 @@ impl FakeRelay {
         });
     }
 
+    /// Changes what it holds.
+    pub(super) fn alter(&self, change: impl FnOnce(&mut BTreeMap<MailboxId, Vec<Vec<u8>>>)) {
+        change(&mut self.inner().boxes);
+    }
+
+    pub(super) fn set_generation(&self, generation: u64) {
+        self.inner().generation = generation;
+    }
+
+    pub(super) fn refuse_pushes(&self) {
+        self.inner().refuse_push_from = Some(0);
+    }
+
+    /// Answers for [`SECOND`], too, as another relay.
+    pub(super) fn with_second(&self, second: Arc<FakeRelay>) {
+        self.inner().second = Some(second);
+    }
+
     /// How many envelopes an answer carries.
     pub(super) fn page(&self, entries: usize) {
         self.inner().page = entries;
@@ -124,7 +146,7 @@ impl FakeRelay {
         self.inner().wolf = true;
     }
 
-    fn envelopes(&self) -> usize {
+    pub(super) fn envelopes(&self) -> usize {
         self.inner().boxes.values().map(Vec::len).sum()
     }
 }
@@ -260,7 +282,12 @@ fn ranged(held: &[u8], request: &HttpRequest) -> Vec<u8> {
 }
 
 impl Transport for FakeRelay {
-    fn send(&self, request: HttpRequest) -> Outcome {
+    fn send(&self, mut request: HttpRequest) -> Outcome {
+        if let Some(path) = request.url.strip_prefix(SECOND) {
+            request.url = format!("{URL}{path}");
+            let second = self.inner().second.clone();
+            return second.unwrap().send(request);
+        }
         let mut inner = self.inner();
         let path = request.url.rsplit('/').next().unwrap().to_owned();
         inner.paths.push(path.clone());
@@ -331,14 +358,18 @@ impl Phone {
 
     /// A second phone of the person of `self`.
     pub(super) fn add(&self, relay: &Arc<FakeRelay>) -> Self {
+        self.add_named(relay, "Second")
+    }
+
+    pub(super) fn add_named(&self, relay: &Arc<FakeRelay>, name: &str) -> Self {
         let (folder, keys) = (TempDir::new().unwrap(), TestKeys::new(8));
         let path = folder.path().join("v");
         let (shown, typed) = std::sync::mpsc::channel();
         let vault = std::thread::scope(|scope| {
             let joining = scope.spawn(|| {
-                join(relay, &path, &keys, &mut |code| {
-                    shown.send(code.to_owned()).unwrap()
-                })
+                let wait = Duration::from_secs(10);
+                let mut announce = |code: &str| shown.send(code.to_owned()).unwrap();
+                Vault::join(&path, host(&keys, relay), name, URL, wait, &mut announce)
             });
             self.vault.pair(&typed.recv().unwrap()).unwrap();
             joining.join().unwrap().unwrap()
@@ -367,6 +398,15 @@ impl Phone {
         self.vault.sync(Some(URL), None, None)
     }
 
+    /// The findings that are open: their words, and how many changes are missing.
+    pub(super) fn open_findings(&self) -> Vec<(&'static str, u64)> {
+        let findings = self.vault.findings().unwrap().into_iter();
+        findings
+            .filter(|finding| finding.healed.is_none())
+            .map(|finding| (finding.kind.word(), finding.missing))
+            .collect()
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.vault.list(&Filter::default()).unwrap().len()
     }
@@ -384,7 +424,7 @@ impl Phone {
     }
 }
 
-fn same(one: &Phone, other: &Phone) {
+pub(super) fn same(one: &Phone, other: &Phone) {
     assert_eq!(
         one.vault.fingerprint().unwrap(),
         other.vault.fingerprint().unwrap()
@@ -394,7 +434,7 @@ fn same(one: &Phone, other: &Phone) {
 }
 
 /// Two phones that hold the same, and a relay.
-fn pair() -> (Arc<FakeRelay>, Phone, Phone) {
+pub(super) fn pair() -> (Arc<FakeRelay>, Phone, Phone) {
     let relay = FakeRelay::new();
     let old = Phone::found(&relay);
     old.import(1);

@@ -1,6 +1,7 @@
 //! What crosses the vault's door: plain values, flat enough for a phone's bindings.
 
 pub use crate::handover::ExportFormat;
+pub use crate::store::log::{FindingKind, Severity};
 
 use crate::record::ids::ResourceId;
 use carnet_wire::{DeviceId, RecordId};
@@ -157,6 +158,8 @@ pub struct SyncReport {
     pub complete: bool,
     /// What a person should know, in stable words (`gap`, `fork`, `relay rolled back`).
     pub notices: Vec<&'static str>,
+    /// What is found wrong now, and what this sync healed.
+    pub findings: Vec<Finding>,
 }
 
 /// Which way a transfer goes.
@@ -198,4 +201,80 @@ pub struct VerifyReport {
     pub views: u64,
     /// What is wrong, in words without content; empty when all is well.
     pub problems: Vec<String>,
+}
+
+/// Something that was found wrong with what came from devices and relays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub kind: FindingKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Whose record, where it concerns one that this vault holds.
+    pub record: Option<RecordId>,
+    /// The compartment concerned.
+    pub compartment: Option<String>,
+    /// Whose changes: which device.
+    pub device: Option<DeviceId>,
+    /// The device's name, where it is known.
+    pub device_name: Option<String>,
+    /// The name of the device that has what is missing, where one says so.
+    pub witness_name: Option<String>,
+    /// The relay's address.
+    pub relay: Option<String>,
+    /// How many changes are missing, or were.
+    pub missing: u64,
+    /// The first and the last number concerned, of the device's changes in the compartment.
+    pub range: Option<(u64, u64)>,
+    /// Since when, in milliseconds since 1970, by this device's clock.
+    pub since: i64,
+    /// When it was healed.
+    pub healed: Option<i64>,
+}
+
+/// What devices wrote, as this one knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Every compartment with its chains.
+    pub logs: Vec<LogHistory>,
+    /// What was found wrong, open findings first.
+    pub findings: Vec<Finding>,
+}
+
+/// One compartment's chains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogHistory {
+    /// The record, or the account as a record.
+    pub record: RecordId,
+    /// The person, where the record is one's.
+    pub person: Option<String>,
+    /// The compartment's name.
+    pub compartment: String,
+    /// One chain for each life of each device.
+    pub chains: Vec<Chain>,
+    /// What is in quarantine, by the stable word of the reason.
+    pub held: Vec<(&'static str, u64)>,
+}
+
+/// What one life of a device wrote in a compartment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// The device.
+    pub device: DeviceId,
+    /// Its name, where it is known.
+    pub name: Option<String>,
+    /// Whether it is this device in its present life.
+    pub this: bool,
+    /// Which life: 1 is the first this vault saw.
+    pub life: u64,
+    /// How many changes are here.
+    pub changes: u64,
+    /// When the last of them came, in milliseconds since 1970; none for this device's own.
+    pub heard: Option<i64>,
+    /// How many are known to exist and are not here.
+    pub missing: u64,
+    /// Whether it is forked: it goes no further.
+    pub forked: bool,
+    /// The numbers of its snapshots.
+    pub snapshots: Vec<u64>,
 }

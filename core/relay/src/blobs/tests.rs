@@ -211,9 +211,9 @@ fn only_abandoned_uploads_are_swept() {
     let id = BlobId::derive(whole);
     blobs.put(MAILBOX, id, part(whole, 0, 4)).unwrap();
     let now = SystemTime::now();
-    blobs.sweep(now + ABANDONED / 2).unwrap();
+    assert_eq!(blobs.sweep(now + ABANDONED / 2), Ok(Vec::new()));
     assert_eq!(blobs.progress(MAILBOX, id), Ok(Progress::Partial(4)));
-    blobs.sweep(now + ABANDONED * 2).unwrap();
+    assert_eq!(blobs.sweep(now + ABANDONED * 2), Ok(vec![(MAILBOX, id)]));
     assert_eq!(blobs.progress(MAILBOX, id), Ok(Progress::Partial(0)));
 }
 
@@ -223,13 +223,24 @@ fn one_blob_has_one_writer_at_a_time() {
     let whole = b"0123456789".as_slice();
     let id = BlobId::derive(whole);
     let alone = blobs.enter(MAILBOX, id).unwrap();
-    assert_eq!(
-        blobs.put(MAILBOX, id, part(whole, 0, 4)),
-        Err(RelayError::BUSY)
-    );
+    assert!(matches!(blobs.enter(MAILBOX, id), Err(RelayError::BUSY)));
+    assert!(blobs.enter(MailboxNumber(2), id).is_ok());
     drop(alone);
+    assert!(blobs.enter(MAILBOX, id).is_ok());
+}
+
+#[test]
+fn more_than_there_can_be_is_thrown_away() {
+    let (_folder, blobs) = blobs();
+    let whole = b"0123".as_slice();
+    let id = BlobId::derive(whole);
+    blobs.put(MAILBOX, id, part(b"garbage!", 0, 6)).unwrap();
     assert_eq!(
         blobs.put(MAILBOX, id, part(whole, 0, 4)),
-        Ok(Progress::Partial(4))
+        Err(RelayError::WRONG_HASH)
+    );
+    assert_eq!(
+        blobs.put(MAILBOX, id, part(whole, 0, 4)),
+        Ok(Progress::Whole(4))
     );
 }

@@ -72,6 +72,8 @@ fn every_error_has_a_status_of_its_kind() {
         (RelayError::BUSY, 503),
         (RelayError::TOO_SLOW, 408),
         (RelayError::FULL, 507),
+        (RelayError::QUOTA, 507),
+        (RelayError::RATE_LIMITED, 429),
         (RelayError::INTERNAL, 500),
         (RelayError::WRONG_OFFSET, 409),
         (RelayError::WRONG_HASH, 422),
@@ -79,6 +81,6 @@ fn every_error_has_a_status_of_its_kind() {
         let response = error.into_response();
         assert_eq!(response.status().as_u16(), expected);
         let waits = response.headers().contains_key(RETRY_AFTER);
-        assert_eq!(waits, [408, 503, 507].contains(&expected));
+        assert_eq!(waits, [408, 429, 503, 507].contains(&expected));
     }
 }

@@ -2,28 +2,35 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::upkeep::SWEEP_GRACE_SECONDS;
 use super::*;
+use crate::blobs::{BlobPart, BlobRange, Progress};
 use carnet_wire::relay::{Entry, Registration, code};
-use carnet_wire::{Canonical, EpochId};
+use carnet_wire::{BlobId, Canonical, EpochId};
 use ed25519_dalek::{Signer, SigningKey};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const ORIGIN: &str = "https://relay.example";
-const MAILBOX: MailboxId = MailboxId([1; 32]);
-const ALL: [Access; 2] = [Access::Read, Access::Write];
+pub(super) const ORIGIN: &str = "https://relay.example";
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+pub(super) const MAILBOX: MailboxId = MailboxId([1; 32]);
+pub(super) const ALL: [Access; 2] = [Access::Read, Access::Write];
 
-struct House {
-    folder: tempfile::TempDir,
-    service: Service,
+pub(super) struct House {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) service: Service,
     seconds: Arc<AtomicU64>,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(super) fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let seconds = Arc::new(AtomicU64::new(1_000));
         let clock = Clock::manual(Arc::clone(&seconds));
-        let service = Service::open(folder.path(), clock).unwrap();
+        let service = Service::open(folder.path(), clock, limits).unwrap();
         Self {
             folder,
             service,
@@ -31,17 +38,20 @@ impl House {
         }
     }
 
-    fn later(&self, seconds: u64) {
+    pub(super) fn later(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    fn ask(&self, build: impl FnOnce([u8; 32]) -> OpenSession) -> Result<Session, RelayError> {
+    pub(super) fn ask(
+        &self,
+        build: impl FnOnce([u8; 32]) -> OpenSession,
+    ) -> Result<Session, RelayError> {
         let nonce = self.service.challenge().unwrap().nonce;
         self.service
-            .open_session(&[ORIGIN.to_owned()], build(nonce))
+            .open_session(&[ORIGIN.to_owned()], build(nonce), HERE)
     }
 
-    fn enter(&self, mailbox: MailboxId, lifetime: u32) -> [u8; 32] {
+    pub(super) fn enter(&self, mailbox: MailboxId, lifetime: u32) -> [u8; 32] {
         let session = self.ask(|nonce| OpenSession {
             register: vec![registration(mailbox, lifetime)],
             ..proving(nonce, mailbox, &ALL)
@@ -56,7 +66,7 @@ fn key(access: Access) -> SigningKey {
     SigningKey::from_bytes(&[access as u8 + 10; 32])
 }
 
-fn registration(mailbox: MailboxId, lifetime: u32) -> Registration {
+pub(super) fn registration(mailbox: MailboxId, lifetime: u32) -> Registration {
     let public = |access| key(access).verifying_key().to_bytes();
     Registration {
         mailbox,
@@ -76,7 +86,7 @@ fn proof(nonce: &[u8; 32], origin: &str, mailbox: MailboxId, access: Access) -> 
     }
 }
 
-fn proving(nonce: [u8; 32], mailbox: MailboxId, accesses: &[Access]) -> OpenSession {
+pub(super) fn proving(nonce: [u8; 32], mailbox: MailboxId, accesses: &[Access]) -> OpenSession {
     let proofs = accesses
         .iter()
         .map(|access| proof(&nonce, ORIGIN, mailbox, *access))
@@ -89,7 +99,7 @@ fn proving(nonce: [u8; 32], mailbox: MailboxId, accesses: &[Access]) -> OpenSess
     }
 }
 
-fn envelope(mailbox: MailboxId, text: &str) -> Vec<u8> {
+pub(super) fn envelope(mailbox: MailboxId, text: &str) -> Vec<u8> {
     Envelope {
         version: 1,
         suite: 1,
@@ -101,7 +111,7 @@ fn envelope(mailbox: MailboxId, text: &str) -> Vec<u8> {
     .to_canonical()
 }
 
-fn exchange(push: Vec<Vec<u8>>, pull: &[(MailboxId, u64)]) -> Exchange {
+pub(super) fn exchange(push: Vec<Vec<u8>>, pull: &[(MailboxId, u64)]) -> Exchange {
     let pull = pull
         .iter()
         .map(|(mailbox, after)| Pull {
@@ -242,7 +252,7 @@ fn a_challenge_is_answered_once_in_time_and_here() {
     house.enter(MAILBOX, 0);
     let nonce = house.service.challenge().unwrap().nonce;
     let ours = [ORIGIN.to_owned()];
-    let open = |origins: &[String], request| house.service.open_session(origins, request);
+    let open = |origins: &[String], request| house.service.open_session(origins, request, HERE);
     assert!(open(&ours, proving(nonce, MAILBOX, &ALL)).is_ok());
     let stale = RelayError::STALE_CHALLENGE;
     assert_eq!(
@@ -581,7 +591,7 @@ fn an_answer_fits_its_limit_and_always_moves_on() {
 #[test]
 fn a_directory_has_one_relay() {
     let house = House::new();
-    let second = Service::open(house.folder.path(), Clock::system());
+    let second = Service::open(house.folder.path(), Clock::system(), Limits::default());
     assert_eq!(second.err(), Some(StartError::AlreadyRunning));
 }
 

@@ -2,10 +2,10 @@
 
 use super::heads::{Before, Head, Heads};
 use super::open;
-use crate::storage::{Mailbox, MailboxNumber, Page, Position, ReadLimit};
+use crate::storage::{BlobPlace, Mailbox, MailboxNumber, Page, Position, ReadLimit};
 use crate::{RelayError, StartError};
-use carnet_wire::MailboxId;
 use carnet_wire::relay::Entry;
+use carnet_wire::{BlobId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -98,6 +98,65 @@ pub(super) fn expired(
         .collect()
 }
 
+pub(super) fn reserved(
+    connection: &Connection,
+    blob: BlobPlace,
+    now: i64,
+) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached(
+            "SELECT size FROM blob JOIN mailbox ON mailbox.number = blob.mailbox
+             WHERE blob.mailbox = ?1 AND blob.id = ?2 AND blob.retired IS NULL AND expires_at > ?3",
+        )?
+        .query_row(params![blob.mailbox.0, blob.blob.as_ref(), now], |row| {
+            row.get(0).map(i64::cast_unsigned)
+        })
+        .optional()
+}
+
+pub(super) fn retired_blobs(
+    connection: &Connection,
+    before: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<BlobPlace>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "SELECT mailbox, id FROM blob WHERE retired >= 0 AND retired <= ?1 LIMIT ?2",
+        )?
+        .query_map([before, limit], |row| {
+            Ok(BlobPlace {
+                mailbox: MailboxNumber(row.get(0)?),
+                blob: BlobId(row.get(1)?),
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn heads(
+    connection: &Connection,
+    mailboxes: &[MailboxNumber],
+    now: i64,
+    heads: &Heads,
+) -> rusqlite::Result<Vec<Option<u64>>> {
+    mailboxes
+        .iter()
+        .map(|mailbox| {
+            let before = heads.before(*mailbox);
+            let found = head(connection, *mailbox, now)?;
+            if let Some(found) = found {
+                heads.keep(*mailbox, found, before);
+            }
+            Ok(found.map(|found| found.head))
+        })
+        .collect()
+}
+
+pub(super) fn size(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok((pragma("page_count")? * pragma("page_size")?).cast_unsigned())
+}
+
 pub(super) fn pages(
     connection: &Connection,
     positions: &[Position],
@@ -163,7 +222,7 @@ fn entries(
     budget: &mut Budget,
 ) -> rusqlite::Result<Vec<Entry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, bytes FROM log WHERE mailbox = ?1 AND seq > ?2 ORDER BY seq",
+        "SELECT seq, bytes FROM log WHERE mailbox = ?1 AND seq > ?2 AND retired IS NULL ORDER BY seq",
     )?;
     // Below a head, so it fits SQLite's integers.
     let mut rows = statement.query([position.mailbox.0, position.after.cast_signed()])?;

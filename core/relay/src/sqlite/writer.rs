@@ -3,17 +3,32 @@
 //! Invariants: answers go out after the commit; when a transaction fails, each of its items is tried alone, so that one bad
 //! item costs the others nothing but time; a full queue refuses at once instead of keeping callers waiting.
 
+mod append;
+mod blobs;
+mod mailboxes;
+mod retire;
+mod task;
+
+pub(crate) use append::prefix;
+pub(super) use blobs::{release, reserve};
+pub(super) use mailboxes::{delete, forget, register};
+pub(super) use retire::{bring_back, purge, retire};
+pub(super) use task::task;
+
 use super::heads::Heads;
+use crate::metrics::Metrics;
 use crate::pending::Reply;
-use crate::storage::{Append, Appended, MailboxNumber};
+use crate::storage::{Append, Appended, Listener, MailboxNumber, Moved, Quota};
 use crate::{RelayError, StartError};
-use carnet_wire::relay::Registration;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use append::Tallies;
+use rusqlite::{Connection, TransactionBehavior};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
+use task::Work;
 
 /// Most jobs waiting.
 const QUEUE_JOBS: usize = 1024;
@@ -21,59 +36,50 @@ const QUEUE_JOBS: usize = 1024;
 const QUEUE_BYTES: usize = 64 << 20;
 /// Envelope bytes after which a transaction is closed: keeps the write-ahead log and the wait of the first item bounded.
 const TRANSACTION_BYTES: usize = 16 << 20;
-/// Rows one call of `forget` deletes, for the same reason.
-const FORGET_ROWS: i64 = 1_000;
 
 /// Something to write and whom to answer.
 pub(super) enum Job {
+    /// Envelopes: by far the most frequent.
     Append {
         envelopes: Vec<Append>,
         now: i64,
         reply: Reply<Appended>,
     },
-    Register {
-        mailboxes: Vec<Registration>,
-        now: i64,
-        reply: Reply<()>,
-    },
-    Forget {
-        mailboxes: Vec<MailboxNumber>,
-        reply: Reply<bool>,
-    },
+    /// Everything else.
+    Task(Box<dyn Work>),
 }
 
 impl Job {
     fn bytes(&self) -> usize {
         match self {
             Self::Append { envelopes, .. } => envelopes.iter().map(|item| item.bytes.len()).sum(),
-            Self::Register { .. } | Self::Forget { .. } => 0,
+            Self::Task(task) => task.bytes(),
         }
     }
 
     /// Mailboxes whose heads this may move.
-    fn touched(&self) -> Vec<MailboxNumber> {
+    fn touched(&self, into: &mut BTreeSet<MailboxNumber>) {
         match self {
-            Self::Append { envelopes, .. } => envelopes.iter().map(|item| item.mailbox).collect(),
-            Self::Forget { mailboxes, .. } => mailboxes.clone(),
-            Self::Register { .. } => Vec::new(),
+            Self::Append { envelopes, .. } => into.extend(envelopes.iter().map(|it| it.mailbox)),
+            Self::Task(task) => into.extend(task.touched()),
         }
     }
 
-    fn answer(self, outcome: Outcome) {
-        match (self, outcome) {
-            (Self::Append { reply, .. }, Outcome::Appended(answer)) => reply.send(Ok(answer)),
-            (Self::Register { reply, .. }, Outcome::Registered(answer)) => reply.send(answer),
-            (Self::Forget { reply, .. }, Outcome::Forgotten(answer)) => reply.send(answer),
-            // Not reachable: an outcome comes from its own job. The dropped reply answers INTERNAL.
-            _ => {}
+    fn answer(self, appended: Option<Appended>) {
+        match self {
+            Self::Append { reply, .. } => reply.send(appended.ok_or(RelayError::INTERNAL)),
+            Self::Task(task) => task.answer(),
         }
     }
 }
 
-enum Outcome {
-    Appended(Appended),
-    Registered(Result<(), RelayError>),
-    Forgotten(Result<bool, RelayError>),
+/// What every part of the writer shares.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) heads: Arc<Heads>,
+    pub(super) quota: Quota,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) listener: Arc<OnceLock<Listener>>,
 }
 
 /// The queue's end that the rest of the relay holds.
@@ -82,15 +88,17 @@ pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Job>>>,
     queued_bytes: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, heads: Arc<Heads>) -> Result<Self, StartError> {
+    pub(super) fn start(connection: Connection, shared: Shared) -> Result<Self, StartError> {
         let (sender, jobs) = sync_channel(QUEUE_JOBS);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let metrics = Arc::clone(&shared.metrics);
         let work = Loop {
             connection,
-            heads,
+            shared,
             jobs,
             queued_bytes: Arc::clone(&queued_bytes),
         };
@@ -101,12 +109,14 @@ impl Writer {
             queue: Mutex::new(Some(sender)),
             queued_bytes,
             thread: Mutex::new(Some(thread)),
+            metrics,
         })
     }
 
     pub(super) fn submit(&self, job: Job) -> Result<(), RelayError> {
         let bytes = job.bytes();
         let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.metrics.queue_depth.add(1);
         // A lone job over the limit passes: it could never pass otherwise.
         let accepted = if before > 0 && before + bytes > QUEUE_BYTES {
             Err(RelayError::BUSY)
@@ -118,6 +128,8 @@ impl Writer {
         };
         if accepted.is_err() {
             self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.metrics.queue_depth.sub(1);
+            self.metrics.queue_refusals.add(1);
         }
         accepted
     }
@@ -153,10 +165,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What runs on the writer's thread.
 struct Loop {
     connection: Connection,
-    heads: Arc<Heads>,
+    shared: Shared,
     jobs: Receiver<Job>,
     queued_bytes: Arc<AtomicUsize>,
 }
+
+/// One answer per envelope for a job that appends, none for a task, which keeps its own; and what moved.
+type Written = (Vec<Option<Appended>>, Vec<Moved>);
 
 impl Loop {
     fn run(mut self) {
@@ -183,43 +198,85 @@ impl Loop {
         (batch, bytes)
     }
 
-    fn commit(&mut self, batch: Vec<Job>) {
-        let touched: BTreeSet<MailboxNumber> = batch.iter().flat_map(Job::touched).collect();
-        touched.iter().for_each(|it| self.heads.begin_write(*it));
-        let outcomes = self.write(&batch);
-        touched.iter().for_each(|it| self.heads.end_write(*it));
-        for (job, outcome) in batch.into_iter().zip(outcomes) {
-            job.answer(outcome);
+    fn commit(&mut self, mut batch: Vec<Job>) {
+        let mut touched = BTreeSet::new();
+        batch.iter().for_each(|job| job.touched(&mut touched));
+        let heads = &self.shared.heads;
+        touched.iter().for_each(|it| heads.begin_write(*it));
+        let started = Instant::now();
+        let (answers, moved) = self.write(&mut batch);
+        self.shared.metrics.commit(started.elapsed(), batch.len());
+        let heads = &self.shared.heads;
+        touched.iter().for_each(|it| heads.end_write(*it));
+        if let (Some(listener), false) = (self.shared.listener.get(), moved.is_empty()) {
+            listener(&moved);
+        }
+        for (job, answer) in batch.into_iter().zip(answers) {
+            self.shared.metrics.queue_depth.sub(1);
+            job.answer(answer);
         }
     }
 
-    fn write(&mut self, batch: &[Job]) -> Vec<Outcome> {
+    fn write(&mut self, batch: &mut [Job]) -> Written {
+        let quota = self.shared.quota;
         let together = transact(&mut self.connection, |connection| {
-            batch.iter().map(|job| perform(connection, job)).collect()
+            let mut tallies = Tallies::new(quota);
+            let answers = batch
+                .iter_mut()
+                .map(|job| perform(connection, &mut tallies, job))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok((answers, tallies.finish(connection)?))
         });
-        match together {
-            Ok(outcomes) => outcomes,
-            Err(_) => batch.iter().map(|job| self.alone(job)).collect(),
-        }
-    }
-
-    /// A job whose transaction failed in company: each of its items gets a transaction of its own.
-    fn alone(&mut self, job: &Job) -> Outcome {
-        let connection = &mut self.connection;
-        match job {
-            Job::Append { envelopes, now, .. } => Outcome::Appended(
-                envelopes
-                    .iter()
-                    .map(|item| transact(connection, |inner| append(inner, item, *now)).flatten())
-                    .collect(),
-            ),
-            Job::Register { mailboxes, now, .. } => Outcome::Registered(
-                transact(connection, |inner| register(inner, mailboxes, *now)).flatten(),
-            ),
-            Job::Forget { mailboxes, .. } => {
-                Outcome::Forgotten(transact(connection, |inner| forget(inner, mailboxes)))
+        let (answers, mut moved) = match together {
+            Ok(written) => written,
+            Err(_) => self.one_by_one(batch),
+        };
+        for job in batch {
+            if let Job::Task(task) = job {
+                moved.extend(task.moved());
             }
         }
+        (answers, moved)
+    }
+
+    /// Jobs whose transaction failed in company: each of their items gets a transaction of its own.
+    fn one_by_one(&mut self, batch: &mut [Job]) -> Written {
+        let mut all = Written::default();
+        for job in batch {
+            let answer = match job {
+                Job::Append { envelopes, now, .. } => {
+                    let each = envelopes
+                        .iter()
+                        .map(|item| self.alone(item, *now, &mut all.1));
+                    Some(each.collect())
+                }
+                Job::Task(task) => {
+                    if let Err(error) = transact(&mut self.connection, |inner| task.perform(inner))
+                    {
+                        task.fail(error);
+                    }
+                    None
+                }
+            };
+            all.0.push(answer);
+        }
+        all
+    }
+
+    fn alone(
+        &mut self,
+        item: &Append,
+        now: i64,
+        moved: &mut Vec<Moved>,
+    ) -> Result<u64, RelayError> {
+        let quota = self.shared.quota;
+        let (answer, mine) = transact(&mut self.connection, |connection| {
+            let mut tallies = Tallies::new(quota);
+            let answer = tallies.append(connection, item, now)?;
+            Ok((answer, tallies.finish(connection)?))
+        })?;
+        moved.extend(mine);
+        answer
     }
 }
 
@@ -234,140 +291,24 @@ fn transact<T>(
     Ok(answer)
 }
 
-fn perform(connection: &Connection, job: &Job) -> Result<Outcome, RelayError> {
-    Ok(match job {
-        Job::Append { envelopes, now, .. } => Outcome::Appended(
-            envelopes
-                .iter()
-                .map(|item| append(connection, item, *now))
-                .collect::<Result<_, _>>()?,
-        ),
-        Job::Register { mailboxes, now, .. } => {
-            Outcome::Registered(register(connection, mailboxes, *now)?)
-        }
-        Job::Forget { mailboxes, .. } => Outcome::Forgotten(Ok(forget(connection, mailboxes)?)),
-    })
-}
-
-/// The outer error fails the transaction, the inner one only this envelope.
-fn append(
+fn perform(
     connection: &Connection,
-    item: &Append,
-    now: i64,
-) -> Result<Result<u64, RelayError>, RelayError> {
-    let inserted: Option<i64> = connection
-        .prepare_cached(
-            "INSERT INTO log (mailbox, seq, envelope, bytes)
-             SELECT number, head + 1, ?2, ?3 FROM mailbox WHERE number = ?1 AND expires_at > ?4
-             ON CONFLICT (mailbox, envelope) DO NOTHING
-             RETURNING seq",
-        )?
-        .query_row(
-            params![item.mailbox.0, item.id.as_ref(), item.bytes, now],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let seq = match inserted {
-        Some(seq) => Some(seq),
-        None => earlier(connection, item, now)?,
-    };
-    Ok(seq.map(i64::cast_unsigned).ok_or(RelayError::NOT_FOUND))
-}
-
-/// The number an envelope got when it was pushed before.
-fn earlier(connection: &Connection, item: &Append, now: i64) -> Result<Option<i64>, RelayError> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT log.seq FROM mailbox JOIN log ON log.mailbox = mailbox.number
-             WHERE mailbox.number = ?1 AND mailbox.expires_at > ?2 AND log.envelope = ?3",
-        )?
-        .query_row(params![item.mailbox.0, now, item.id.as_ref()], |row| {
-            row.get(0)
-        })
-        .optional()?)
-}
-
-/// All or none: a conflict undoes the registrations before it and fails nothing else of the transaction.
-fn register(
-    connection: &Connection,
-    mailboxes: &[Registration],
-    now: i64,
-) -> Result<Result<(), RelayError>, RelayError> {
-    connection.execute_batch("SAVEPOINT register")?;
-    for mailbox in mailboxes {
-        if !register_one(connection, mailbox, now)? {
-            connection.execute_batch("ROLLBACK TO register; RELEASE register")?;
-            return Ok(Err(RelayError::CONFLICT));
+    tallies: &mut Tallies,
+    job: &mut Job,
+) -> Result<Option<Appended>, RelayError> {
+    match job {
+        Job::Append { envelopes, now, .. } => envelopes
+            .iter()
+            .map(|item| tallies.append(connection, item, *now))
+            .collect::<Result<_, _>>()
+            .map(Some),
+        Job::Task(task) => {
+            // It reads the rows that the tallies stand for.
+            tallies.flush(connection)?;
+            task.perform(connection)?;
+            Ok(None)
         }
     }
-    connection.execute_batch("RELEASE register")?;
-    Ok(Ok(()))
-}
-
-fn register_one(
-    connection: &Connection,
-    mailbox: &Registration,
-    now: i64,
-) -> Result<bool, RelayError> {
-    // A mailbox that has ended but was not swept yet gives up its id; its number and its rows go with the next sweep.
-    connection
-        .prepare_cached(
-            "UPDATE mailbox SET id = randomblob(32) WHERE id = ?1 AND expires_at <= ?2",
-        )?
-        .execute(params![mailbox.mailbox.as_ref(), now])?;
-    connection
-        .prepare_cached(
-            "INSERT INTO mailbox (id, expires_at, read_key, write_key, retire_key)
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING",
-        )?
-        .execute(params![
-            mailbox.mailbox.as_ref(),
-            end_of(mailbox.lifetime, now),
-            mailbox.read_key,
-            mailbox.write_key,
-            mailbox.retire_key,
-        ])?;
-    Ok(connection
-        .prepare_cached(
-            "SELECT read_key = ?2 AND write_key = ?3 AND retire_key = ?4 FROM mailbox WHERE id = ?1",
-        )?
-        .query_row(
-            params![
-                mailbox.mailbox.as_ref(),
-                mailbox.read_key,
-                mailbox.write_key,
-                mailbox.retire_key,
-            ],
-            |row| row.get(0),
-        )?)
-}
-
-fn end_of(lifetime: u32, now: i64) -> i64 {
-    match lifetime {
-        0 => i64::MAX,
-        // One less than the end of time, which means "kept".
-        _ => now.saturating_add(lifetime.into()).min(i64::MAX - 1),
-    }
-}
-
-/// Deletes rows, then mailboxes; `true` when nothing of them is left.
-fn forget(connection: &Connection, mailboxes: &[MailboxNumber]) -> Result<bool, RelayError> {
-    let mut left = FORGET_ROWS;
-    for mailbox in mailboxes {
-        let deleted = connection
-            .prepare_cached(
-                "DELETE FROM log WHERE number IN (SELECT number FROM log WHERE mailbox = ?1 LIMIT ?2)",
-            )?
-            .execute([mailbox.0, left])?;
-        left -= i64::try_from(deleted).unwrap_or(left);
-        if left <= 0 {
-            return Ok(false);
-        }
-        connection
-            .prepare_cached("DELETE FROM mailbox WHERE number = ?1")?
-            .execute([mailbox.0])?;
-    }
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A relay on a free port, and a client that is no more than sockets: what is tested is the bytes on the wire.
 
-use carnet_relay::{Relay, RelayConfig};
+use carnet_relay::{Limits, Relay, RelayConfig};
 use carnet_wire::relay::{
     Access, Challenge, Exchange, ExchangeReply, OpenSession, Problem, Proof, Pull, Registration,
     Session, session_bytes,
@@ -25,11 +25,13 @@ pub struct TestRelay {
 
 impl TestRelay {
     pub fn start(data: &Path) -> Self {
-        let config = RelayConfig {
-            data: data.to_owned(),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            public_url: None,
-        };
+        Self::start_with(RelayConfig {
+            limits: Limits::without_rates(),
+            ..RelayConfig::new(data.to_owned(), "127.0.0.1:0".parse().unwrap())
+        })
+    }
+
+    pub fn start_with(config: RelayConfig) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -147,9 +149,22 @@ impl Client {
 
     /// A client that has a session for `mailbox`, which it registered.
     pub fn entered(address: SocketAddr, mailbox: MailboxId) -> Self {
+        Self::with_keys(address, mailbox, &[Access::Read, Access::Write])
+    }
+
+    /// One that holds the owners' key too.
+    pub fn owner(address: SocketAddr, mailbox: MailboxId) -> Self {
+        Self::with_keys(
+            address,
+            mailbox,
+            &[Access::Read, Access::Write, Access::Retire],
+        )
+    }
+
+    fn with_keys(address: SocketAddr, mailbox: MailboxId, accesses: &[Access]) -> Self {
         let mut client = Self::new(address);
         let nonce = client.challenge();
-        let mut request = client.proving(nonce, mailbox);
+        let mut request = client.proving_all(nonce, mailbox, accesses);
         request.register.push(registration(mailbox));
         let session: Session = client.post("/v1/session", &request.to_canonical()).decode();
         assert_eq!(session.refused, []);
@@ -166,16 +181,21 @@ impl Client {
     }
 
     pub fn proving(&self, nonce: [u8; 32], mailbox: MailboxId) -> OpenSession {
+        self.proving_all(nonce, mailbox, &[Access::Read, Access::Write])
+    }
+
+    fn proving_all(&self, nonce: [u8; 32], mailbox: MailboxId, accesses: &[Access]) -> OpenSession {
         let origin = self.origin();
-        let proofs = [Access::Read, Access::Write]
+        let proofs = accesses
+            .iter()
             .map(|access| Proof {
                 mailbox,
-                access,
-                signature: key(access)
-                    .sign(&session_bytes(&nonce, &origin, mailbox, access))
+                access: *access,
+                signature: key(*access)
+                    .sign(&session_bytes(&nonce, &origin, mailbox, *access))
                     .to_bytes(),
             })
-            .to_vec();
+            .collect();
         OpenSession {
             nonce,
             origin,

@@ -7,5 +7,8 @@ mod client;
 mod concurrency;
 mod hostile;
 mod http;
+mod operator;
 mod speed;
 mod stop;
+mod upkeep;
+mod waiting;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// The program itself, on a free port.
 pub fn spawn(data: &Path) -> (Child, SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_carnet-relay"))
-        .args(["--listen", "127.0.0.1:0", "--data"])
+        .args(["--session-rate", "0", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .stdout(Stdio::piped())
         .spawn()

@@ -27,11 +27,10 @@ impl Server {
             .worker_threads(2)
             .enable_all()
             .build()?;
-        let config = RelayConfig {
-            data: data.to_path_buf(),
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            public_url: None,
-        };
+        let config = RelayConfig::new(
+            data.to_path_buf(),
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        );
         let failed = VaultError::HostFailed("the relay did not start");
         let relay = runtime.block_on(Relay::bind(config)).map_err(|_| failed)?;
         let url = format!("http://{}", relay.local_addr());

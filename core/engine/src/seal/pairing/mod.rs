@@ -29,7 +29,7 @@ mod welcome;
 
 pub use code::{MAX_CODE_RELAY_BYTES, PairingCode};
 pub use message::Message;
-pub use welcome::{Welcome, WelcomeEpoch};
+pub use welcome::{FloorChain, MAX_FLOOR_CHAINS, Welcome, WelcomeEpoch};
 
 use super::wrap::{KemSecret, ReceiverContext, SenderContext, wrap_with_psk};
 use super::{DeviceCard, DeviceKeys, Epoch, EpochSecrets, derive_key, make_random, verify};

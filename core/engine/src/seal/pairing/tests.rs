@@ -2,7 +2,7 @@
 use super::super::AccountKeys;
 use super::message::open_message;
 use super::*;
-use carnet_wire::{AccountId, ChangeId, Envelope};
+use carnet_wire::{AccountId, Author, DeviceId, Envelope, Incarnation, Seen};
 
 struct Met {
     joiner: Joiner,
@@ -21,6 +21,35 @@ fn meet() -> Met {
     }
 }
 
+fn floor_chain(seq: u64) -> FloorChain {
+    FloorChain {
+        record: RecordId([1; 32]),
+        compartment: CompartmentId([2; 16]),
+        seen: Seen {
+            author: Author {
+                device: DeviceId([3; 32]),
+                incarnation: Incarnation([4; 8]),
+            },
+            seq,
+        },
+    }
+}
+
+#[test]
+fn a_full_floor_fits_in_a_welcome_and_a_longer_one_is_refused() {
+    let mut full = welcome();
+    assert_eq!(full.floor.len(), MAX_FLOOR_CHAINS);
+    let mut met = meet();
+    met.introducer
+        .read_hello(&met.joiner.hello().unwrap())
+        .unwrap();
+    full.floor.push(floor_chain(8));
+    assert!(met.introducer.welcome(&full).is_err());
+    full.floor.pop();
+    let reply = met.introducer.welcome(&full).unwrap();
+    assert_eq!(met.joiner.accept(&reply).unwrap().0.floor, full.floor);
+}
+
 fn welcome() -> Welcome {
     let account = AccountId([5; 32]);
     let record = RecordId(account.0);
@@ -32,7 +61,8 @@ fn welcome() -> Welcome {
         }
     });
     let keys = AccountKeys::make().unwrap().to_bytes();
-    Welcome::new(account, &keys, epochs.into(), vec![ChangeId([7; 32])])
+    let floor = vec![floor_chain(7); MAX_FLOOR_CHAINS + 1];
+    Welcome::new(account, &keys, epochs.into(), DeviceId([6; 32]), floor)
 }
 
 fn is_pairing_error<T>(result: &Result<T>) -> bool {

@@ -3,7 +3,9 @@
 
 use super::super::{Epoch, EpochGrant, encode_secret};
 use crate::error::{Error, Result};
-use carnet_wire::{AccountId, Canonical, ChangeId, CompartmentId, RecordId, WireError, limits};
+use carnet_wire::{
+    AccountId, Canonical, CompartmentId, DeviceId, RecordId, Seen, WireError, limits,
+};
 use core::fmt;
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, Zeroizing};
@@ -12,9 +14,15 @@ const WELCOME_VERSION: u8 = 1;
 /// Most epochs a welcome may carry: two compartments and their history.
 pub const MAX_WELCOME_EPOCHS: usize = 1_000;
 
+/// Most chains a floor may name: what is left out is not checked.
+pub const MAX_FLOOR_CHAINS: usize = 500;
+
 /// The account as it is handed to a new phone.
 ///
-/// `Welcome = [ version = 1, account: bstr32, account_keys: bstr, epochs: [[name: tstr, EpochGrant]], floor: [bstr32] ]`
+/// ```text
+/// Welcome = [ version = 1, account: bstr32, account_keys: bstr, epochs: [[name: tstr, EpochGrant]],
+///             introducer: bstr32, floor: [ [record: bstr32, compartment: bstr16, Seen] … ] ]
+/// ```
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Welcome {
     #[n(0)]
@@ -29,10 +37,13 @@ pub struct Welcome {
     /// The epochs of the account's own compartments.
     #[n(3)]
     pub epochs: Vec<WelcomeEpoch>,
-    /// Heads of the device log, the new device's `AddDevice` among them: what the new phone must have seen before it
-    /// believes the relay that it is up to date.
+    /// The device that answers: who vouches for the floor.
     #[n(4)]
-    pub floor: Vec<ChangeId>,
+    pub introducer: DeviceId,
+    /// How far it has merged each chain of the account, of the rosters and of the records: what a relay must not give
+    /// less of. A relay that freezes a new phone in the past is found out by it.
+    #[n(5)]
+    pub floor: Vec<FloorChain>,
 }
 
 /// An epoch of one of the account's compartments.
@@ -46,19 +57,36 @@ pub struct WelcomeEpoch {
     pub grant: EpochGrant,
 }
 
+/// How far one chain has been merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct FloorChain {
+    /// The record, or the account as a record.
+    #[n(0)]
+    pub record: RecordId,
+    /// The compartment.
+    #[n(1)]
+    pub compartment: CompartmentId,
+    /// Whose chain, and how far.
+    #[n(2)]
+    pub seen: Seen,
+}
+
 impl Welcome {
-    /// Puts a welcome together.
+    /// Puts a welcome together. Of the floor the first [`MAX_FLOOR_CHAINS`] count.
     pub fn new(
         account: AccountId,
         account_keys: &[u8],
         epochs: Vec<WelcomeEpoch>,
-        floor: Vec<ChangeId>,
+        introducer: DeviceId,
+        mut floor: Vec<FloorChain>,
     ) -> Self {
+        floor.truncate(MAX_FLOOR_CHAINS);
         Self {
             version: WELCOME_VERSION,
             account,
             account_keys: account_keys.to_vec(),
             epochs,
+            introducer,
             floor,
         }
     }
@@ -96,10 +124,7 @@ impl Welcome {
             .epochs
             .iter()
             .all(|known| known.name.len() <= limits::MAX_NAME_BYTES);
-        if !names
-            || self.epochs.len() > MAX_WELCOME_EPOCHS
-            || self.floor.len() > limits::MAX_FRONTIER
-        {
+        if !names || self.epochs.len() > MAX_WELCOME_EPOCHS || self.floor.len() > MAX_FLOOR_CHAINS {
             return Err(Error::TooLarge("a welcome"));
         }
         Ok(())

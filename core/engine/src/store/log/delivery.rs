@@ -24,13 +24,6 @@ pub fn enqueue(conn: &Connection, change: i64, mailbox: MailboxId, bytes: &[u8])
     Ok(())
 }
 
-/// Whether an envelope is one this device sealed.
-pub fn is_own(conn: &Connection, envelope: EnvelopeId) -> Result<bool> {
-    Ok(conn
-        .prepare_cached("SELECT 1 FROM outbox WHERE envelope = ?1")?
-        .exists([envelope.as_ref()])?)
-}
-
 /// A relay this vault syncs with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RelayState {
@@ -86,8 +79,8 @@ pub fn set_session(
     Ok(())
 }
 
-/// Notes the relay's generation. When it changed, everything is read and sent again: the relay lost its tail, and both
-/// are harmless to repeat. Returns whether it changed.
+/// Notes the relay's generation. When it changed the relay lost its tail: everything is read again, and what it no longer
+/// lists is sent again. Returns whether it changed.
 pub fn set_generation(conn: &Connection, relay: &RelayState, generation: u64) -> Result<bool> {
     if relay.generation == Some(generation) {
         return Ok(false);
@@ -103,15 +96,19 @@ pub fn set_generation(conn: &Connection, relay: &RelayState, generation: u64) ->
     Ok(false)
 }
 
-/// Forgets what a relay was given and gave: all of it is sent and read again, which is harmless.
+/// Forgets what a relay gave and was seen to hold: all of it is read again, and what it then does not list is sent again,
+/// this device's changes and others'. What was acknowledged stays so, or a phone would send its whole history.
 pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
-    conn.execute(
-        "UPDATE relay SET acknowledged = 0 WHERE relay = ?1",
-        [relay],
-    )?;
-    conn.execute("DELETE FROM cursor WHERE relay = ?1", [relay])?;
-    conn.execute("DELETE FROM delivered WHERE relay = ?1", [relay])?;
-    conn.execute("DELETE FROM transfer WHERE relay = ?1", [relay])?;
+    for table in [
+        "cursor",
+        "delivered",
+        "transfer",
+        "listed",
+        "audited",
+        "resent",
+    ] {
+        conn.execute(&format!("DELETE FROM {table} WHERE relay = ?1"), [relay])?;
+    }
     Ok(())
 }
 
@@ -307,8 +304,8 @@ pub fn set_sent(conn: &Connection, relay: i64, blob: BlobId, sent: u64) -> Resul
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::ensure_log;
-    use super::super::tests::{change, database};
+    use super::super::tests::{author, change, database};
+    use super::super::{Runs, ensure_log, list, listed_in};
     use super::*;
     use carnet_wire::{ChangeId, CompartmentId, RecordId};
 
@@ -332,11 +329,10 @@ mod tests {
         assert_eq!(unsent(&conn, 0, 10, 250).unwrap().len(), 2);
         assert_eq!(unsent(&conn, 0, 3, usize::MAX).unwrap().len(), 3);
         assert_eq!(unsent(&conn, 4, 10, usize::MAX).unwrap()[0].bytes, [5; 100]);
-        assert!(is_own(&conn, EnvelopeId::derive(&[1; 100])).unwrap());
     }
 
     #[test]
-    fn acknowledgements_never_go_back_until_the_relay_lost_its_tail() {
+    fn acknowledgements_never_go_back_and_a_relay_that_lost_its_tail_is_read_anew() {
         let conn = outbox(5);
         assert_eq!(relay(&conn, "r").unwrap(), RelayState::default());
         let known = ensure_relay(&conn, "r").unwrap();
@@ -348,8 +344,15 @@ mod tests {
         advance_cursor(&conn, known.number, BOX, 9).unwrap();
         let known = relay(&conn, "r").unwrap();
         assert!(!set_generation(&conn, &known, 1).unwrap());
+        let mut runs = Runs::default();
+        runs.add(author(7), 1, 4);
+        list(&conn, known.number, BOX, &runs).unwrap();
         assert!(set_generation(&conn, &known, 2).unwrap());
-        assert_eq!(unsent_count(&conn, Some("r")).unwrap(), 5);
+        // What it holds of the others is seen when it is read again.
+        assert_eq!(unsent_count(&conn, Some("r")).unwrap(), 1);
+        let listed = listed_in(&conn, known.number, BOX).unwrap();
+        assert_eq!(listed.missing(&author(7), 5).len(), 1);
+        assert_eq!(listed, Runs::default());
         assert_eq!(cursor(&conn, known.number, BOX).unwrap(), 0);
     }
 

@@ -15,6 +15,8 @@ pub const MAX_INBOX_BYTES: u64 = 64 << 20;
 pub struct Incoming {
     /// Its row.
     pub row: i64,
+    /// The relay that gave it.
+    pub relay: i64,
     /// The mailbox it came from.
     pub mailbox: MailboxId,
     /// The envelope.
@@ -23,11 +25,12 @@ pub struct Incoming {
 
 /// Stores an envelope; one that is there already takes no more room. A relay may offer an envelope in a mailbox where it
 /// does not belong: that must not keep out the one that comes in its own.
-pub fn put_inbox(conn: &Connection, mailbox: MailboxId, bytes: &[u8]) -> Result<()> {
+pub fn put_inbox(conn: &Connection, relay: i64, mailbox: MailboxId, bytes: &[u8]) -> Result<()> {
     conn.prepare_cached(
-        "INSERT INTO inbox (mailbox, envelope, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        "INSERT INTO inbox (relay, mailbox, envelope, bytes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     )?
     .execute(params![
+        relay,
         mailbox.as_ref(),
         EnvelopeId::derive(bytes).as_ref(),
         bytes
@@ -38,7 +41,7 @@ pub fn put_inbox(conn: &Connection, mailbox: MailboxId, bytes: &[u8]) -> Result<
 /// The next envelopes: at least one if there is one, then up to `max_bytes`.
 pub fn inbox(conn: &Connection, max_bytes: usize) -> Result<Vec<Incoming>> {
     let mut query =
-        conn.prepare_cached("SELECT inbox, mailbox, bytes FROM inbox ORDER BY inbox")?;
+        conn.prepare_cached("SELECT inbox, mailbox, bytes, relay FROM inbox ORDER BY inbox")?;
     let mut rows = query.query([])?;
     let (mut batch, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
@@ -49,6 +52,7 @@ pub fn inbox(conn: &Connection, max_bytes: usize) -> Result<Vec<Incoming>> {
         }
         batch.push(Incoming {
             row: row.get(0)?,
+            relay: row.get(3)?,
             mailbox: MailboxId(row.get(1)?),
             bytes,
         });
@@ -96,11 +100,12 @@ mod tests {
     #[test]
     fn what_is_stored_comes_out_once_and_in_order() {
         let conn = database();
+        let relay = ensure_relay(&conn, "r").unwrap().number;
         assert!(!has_inbox(&conn).unwrap());
         for bytes in [[1; 10], [2; 10], [1; 10], [3; 10]] {
-            put_inbox(&conn, BOX, &bytes).unwrap();
+            put_inbox(&conn, relay, BOX, &bytes).unwrap();
         }
-        put_inbox(&conn, MailboxId([5; 32]), &[1; 10]).unwrap();
+        put_inbox(&conn, relay, MailboxId([5; 32]), &[1; 10]).unwrap();
         assert_eq!(inbox_size(&conn).unwrap(), (4, 40));
         let batch = inbox(&conn, 25).unwrap();
         let bytes: Vec<u8> = batch.iter().map(|incoming| incoming.bytes[0]).collect();

@@ -139,6 +139,34 @@ pub fn logs_naming(conn: &Connection, blob: BlobId) -> Result<Vec<i64>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The numbers of an author's changes of one kind, the newest [`MAX_NUMBERS`].
+pub fn numbers_of_kind(conn: &Connection, log: i64, author: &Author, kind: u8) -> Result<Vec<u64>> {
+    let mut query = conn.prepare_cached(
+        "SELECT seq FROM change JOIN author USING (author)
+         WHERE log = ?1 AND kind = ?4 AND device = ?2 AND incarnation = ?3 ORDER BY seq DESC LIMIT ?5",
+    )?;
+    let place = params![
+        log,
+        author.device.as_ref(),
+        author.incarnation.as_ref(),
+        kind,
+        MAX_NUMBERS
+    ];
+    let rows = query.query_map(place, |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Most numbers listed of one kind.
+const MAX_NUMBERS: usize = 20;
+
+/// Every author in the order this vault got to know them.
+pub fn authors(conn: &Connection) -> Result<Vec<Author>> {
+    let mut query =
+        conn.prepare_cached("SELECT device, incarnation FROM author ORDER BY author")?;
+    let rows = query.query_map([], |row| read_author(row, 0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -1,16 +1,23 @@
 //! The log side of the database: chains, changes and epochs here, what went to and came from relays in `delivery`, what came in the
-//! background in `inbox`, what is sent on in `lookup`, what could not be merged in `quarantine`. Rows in, rows out: what they
+//! background in `inbox`, what is sent on in `lookup`, what could not be merged in `quarantine`, what relays hold in `listing`, what is
+//! wrong in `findings` and `forks`. Rows in, rows out: what they
 //! mean is decided by `sync`, `seal` and the vault.
 //!
 //! Every function runs inside a transaction of its caller; none begins one.
 
 mod delivery;
+mod findings;
+mod forks;
 mod inbox;
+mod listing;
 mod lookup;
 mod quarantine;
 
 pub use delivery::*;
+pub use findings::*;
+pub use forks::*;
 pub use inbox::*;
+pub use listing::*;
 pub use lookup::*;
 pub use quarantine::*;
 
@@ -318,6 +325,8 @@ mod tests {
     pub(super) fn database() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(include_str!("../schema/log.sql"))
+            .unwrap();
+        conn.execute_batch(include_str!("../schema/trust.sql"))
             .unwrap();
         conn
     }

@@ -1,8 +1,9 @@
 //! Quarantine: envelopes that could not be merged yet. Never skipped, never dropped; retried when keys, rosters or chains
 //! advance (INV-8).
 
+use super::read_author;
 use crate::error::{Error, Result};
-use carnet_wire::{EnvelopeId, MailboxId};
+use carnet_wire::{Author, EnvelopeId, MailboxId};
 use rusqlite::{Connection, params};
 
 /// Most bytes the quarantine may hold: a relay that invents envelopes cannot fill the disk.
@@ -26,7 +27,8 @@ pub enum HeldFor {
 }
 
 impl HeldFor {
-    const ALL: [Self; 6] = [
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
         Self::Unopenable,
         Self::Unknown,
         Self::Unauthorised,
@@ -73,13 +75,45 @@ pub struct Held {
     pub reason: HeldFor,
 }
 
-/// Puts an envelope in quarantine, or updates the reason of one that is there.
-pub fn hold(conn: &Connection, mailbox: MailboxId, bytes: &[u8], reason: HeldFor) -> Result<()> {
+/// Where a change belongs: which log, whose chain, which number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Which log.
+    pub log: i64,
+    /// Whose chain.
+    pub author: Author,
+    /// Which number.
+    pub seq: u64,
+}
+
+/// Puts an envelope in quarantine, or updates the reason of one that is there. `place` is known where it could be opened.
+pub fn hold(
+    conn: &Connection,
+    mailbox: MailboxId,
+    bytes: &[u8],
+    reason: HeldFor,
+    place: Option<&Place>,
+) -> Result<()> {
     let envelope = EnvelopeId::derive(bytes);
+    // A number beyond what a database holds is of a chain that never was: it is kept without its place.
+    let place = place.filter(|place| i64::try_from(place.seq).is_ok());
+    let log = place.map(|place| place.log);
+    let device = place.map(|place| place.author.device.0);
+    let incarnation = place.map(|place| place.author.incarnation.0);
+    let seq = place.map(|place| place.seq);
     // Before the limit: what is there already takes no more room, and must be able to wait on in a full quarantine.
     let there = conn
-        .prepare_cached("UPDATE quarantine SET reason = ?2 WHERE envelope = ?1")?
-        .execute(params![envelope.as_ref(), reason.number()])?;
+        .prepare_cached(
+            "UPDATE quarantine SET reason = ?2, log = ?3, device = ?4, incarnation = ?5, seq = ?6 WHERE envelope = ?1",
+        )?
+        .execute(params![
+            envelope.as_ref(),
+            reason.number(),
+            log,
+            device,
+            incarnation,
+            seq
+        ])?;
     if there > 0 {
         return Ok(());
     }
@@ -91,14 +125,50 @@ pub fn hold(conn: &Connection, mailbox: MailboxId, bytes: &[u8], reason: HeldFor
             "the quarantine is full: this relay sends what no device of this record wrote",
         ));
     }
-    conn.prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4)")?
+    conn.prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
         .execute(params![
             envelope.as_ref(),
             mailbox.as_ref(),
             reason.number(),
-            bytes
+            bytes,
+            log,
+            device,
+            incarnation,
+            seq
         ])?;
     Ok(())
+}
+
+/// The places of what is held for a log, sorted, none twice: what is here and waits.
+pub fn held_places(conn: &Connection, log: i64) -> Result<Vec<Place>> {
+    let mut query = conn.prepare_cached(
+        "SELECT DISTINCT device, incarnation, seq FROM quarantine WHERE log = ?1 AND seq IS NOT NULL",
+    )?;
+    let rows = query.query_map([log], |row| {
+        Ok(Place {
+            log,
+            author: read_author(row, 0)?,
+            seq: row.get(2)?,
+        })
+    })?;
+    let mut places = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    places.sort_unstable();
+    Ok(places)
+}
+
+/// How many envelopes of each mailbox are held, by reason.
+pub fn held_by_mailbox(conn: &Connection) -> Result<Vec<(MailboxId, HeldFor, u64)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT mailbox, reason, count(*) FROM quarantine GROUP BY mailbox, reason ORDER BY mailbox, reason",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok((
+            MailboxId(row.get(0)?),
+            HeldFor::from_number(row.get(1)?),
+            row.get(2)?,
+        ))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Whether an envelope is in quarantine.
@@ -164,7 +234,7 @@ pub fn release(conn: &Connection, envelope: EnvelopeId) -> Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::tests::database;
+    use super::super::tests::{author, database};
     use super::*;
 
     const BOX: MailboxId = MailboxId([4; 32]);
@@ -172,11 +242,11 @@ mod tests {
     #[test]
     fn what_is_held_keeps_its_place_and_takes_a_new_reason() {
         let conn = database();
-        hold(&conn, BOX, b"one", HeldFor::Gap).unwrap();
-        hold(&conn, BOX, b"two", HeldFor::Fork).unwrap();
-        hold(&conn, BOX, b"one", HeldFor::Refused).unwrap();
-        hold(&conn, BOX, b"three", HeldFor::Unauthorised).unwrap();
-        hold(&conn, BOX, b"four", HeldFor::Unopenable).unwrap();
+        hold(&conn, BOX, b"one", HeldFor::Gap, None).unwrap();
+        hold(&conn, BOX, b"two", HeldFor::Fork, None).unwrap();
+        hold(&conn, BOX, b"one", HeldFor::Refused, None).unwrap();
+        hold(&conn, BOX, b"three", HeldFor::Unauthorised, None).unwrap();
+        hold(&conn, BOX, b"four", HeldFor::Unopenable, None).unwrap();
         assert_eq!(
             held_counts(&conn).unwrap()[1..],
             [
@@ -201,10 +271,38 @@ mod tests {
     }
 
     #[test]
+    fn what_could_be_opened_is_known_by_its_place() {
+        let conn = database();
+        let log = crate::store::log::ensure_log(
+            &conn,
+            carnet_wire::RecordId([1; 32]),
+            carnet_wire::CompartmentId([2; 16]),
+            "general",
+        )
+        .unwrap();
+        let place = |seq| Place {
+            log,
+            author: author(7),
+            seq,
+        };
+        hold(&conn, BOX, b"a", HeldFor::Gap, Some(&place(9))).unwrap();
+        hold(&conn, BOX, b"b", HeldFor::Gap, Some(&place(4))).unwrap();
+        // Sealed twice by two holders: one place.
+        hold(&conn, BOX, b"c", HeldFor::Gap, Some(&place(4))).unwrap();
+        hold(&conn, BOX, b"d", HeldFor::Unopenable, None).unwrap();
+        hold(&conn, BOX, b"e", HeldFor::Gap, Some(&place(u64::MAX))).unwrap();
+        assert_eq!(held_places(&conn, log).unwrap(), [place(4), place(9)]);
+        assert_eq!(
+            held_by_mailbox(&conn).unwrap(),
+            [(BOX, HeldFor::Unopenable, 1), (BOX, HeldFor::Gap, 4)]
+        );
+    }
+
+    #[test]
     fn every_reason_survives_the_database() {
         let conn = database();
         for (at, reason) in HeldFor::ALL.into_iter().enumerate() {
-            hold(&conn, BOX, &[at as u8], reason).unwrap();
+            hold(&conn, BOX, &[at as u8], reason, None).unwrap();
         }
         let counts = held_counts(&conn).unwrap();
         assert_eq!(counts, HeldFor::ALL.map(|reason| (reason, 1)));
@@ -223,9 +321,9 @@ mod tests {
             .unwrap()
         };
         assert_eq!(size(), (0, 0));
-        hold(&conn, BOX, b"one", HeldFor::Gap).unwrap();
-        hold(&conn, BOX, b"one", HeldFor::Fork).unwrap();
-        hold(&conn, BOX, b"three", HeldFor::Gap).unwrap();
+        hold(&conn, BOX, b"one", HeldFor::Gap, None).unwrap();
+        hold(&conn, BOX, b"one", HeldFor::Fork, None).unwrap();
+        hold(&conn, BOX, b"three", HeldFor::Gap, None).unwrap();
         assert_eq!(size(), (8, 8));
         release(&conn, EnvelopeId::derive(b"one")).unwrap();
         release(&conn, EnvelopeId::derive(b"two")).unwrap();

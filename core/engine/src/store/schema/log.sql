@@ -102,6 +102,7 @@ CREATE TABLE transfer (
 -- Envelopes as they came, stored in the background and not yet looked at: the next foreground work merges them.
 CREATE TABLE inbox (
     inbox INTEGER PRIMARY KEY,
+    relay INTEGER NOT NULL REFERENCES relay,
     mailbox BLOB NOT NULL,
     envelope BLOB NOT NULL,
     bytes BLOB NOT NULL,
@@ -109,11 +110,16 @@ CREATE TABLE inbox (
 );
 
 -- Envelopes that could not be merged yet: never skipped, retried when keys, rosters or chains advance.
+-- Whose change at which place it is, where it could be opened: what is held has come and is not missing.
 CREATE TABLE quarantine (
     envelope BLOB PRIMARY KEY,
     mailbox BLOB NOT NULL,
     reason INTEGER NOT NULL,
-    bytes BLOB NOT NULL
+    bytes BLOB NOT NULL,
+    log INTEGER REFERENCES log,
+    device BLOB,
+    incarnation BLOB,
+    seq INTEGER
 );
 
 -- How many bytes are in quarantine: counted as they come and go, or every envelope a relay invents would cost a look at all

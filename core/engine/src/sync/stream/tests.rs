@@ -153,7 +153,7 @@ fn bytes_may_come_one_by_one_and_every_flipped_bit_is_the_end() {
         let mut heard = Vec::new();
         let mut said = [false; 2];
         for _ in 0..4 {
-            for turn in 0..2 {
+            for (turn, spoke) in said.iter_mut().enumerate() {
                 let (from, to) = if turn == 0 {
                     (&mut a, &mut b)
                 } else {
@@ -169,7 +169,7 @@ fn bytes_may_come_one_by_one_and_every_flipped_bit_is_the_end() {
                             Event::Common(_) => {}
                             Event::Message(bytes) => heard.push(bytes),
                         }
-                        if !std::mem::replace(&mut said[turn], true) {
+                        if !std::mem::replace(spoke, true) {
                             to.send(&[turn as u8; 70_000])?;
                         }
                     }

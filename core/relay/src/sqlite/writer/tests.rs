@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use super::mailboxes::FORGET_ROWS;
 use super::*;
 use crate::Pending;
 use crate::pending::pending;
+use carnet_wire::relay::Registration;
 use carnet_wire::{EnvelopeId, MailboxId};
 
 const NOW: i64 = 1_000;
@@ -12,9 +14,7 @@ const NOW: i64 = 1_000;
 fn database() -> (tempfile::TempDir, Connection) {
     let folder = tempfile::tempdir().unwrap();
     let (connection, _) = super::super::open::writer(&folder.path().join("relay.db")).unwrap();
-    register(&connection, &[registration(1, 0)], NOW)
-        .unwrap()
-        .unwrap();
+    register(&connection, &[registration(1, 0)], NOW).unwrap();
     (folder, connection)
 }
 
@@ -53,13 +53,30 @@ fn job(envelopes: Vec<Append>) -> (Job, Pending<Appended>) {
     )
 }
 
+fn shared() -> Shared {
+    Shared {
+        heads: Arc::new(Heads::new()),
+        quota: Quota::NONE,
+        metrics: Arc::default(),
+        listener: Arc::default(),
+    }
+}
+
+/// Appends in a transaction of its own.
+fn append(connection: &Connection, item: &Append, now: i64) -> Result<u64, RelayError> {
+    let mut tallies = Tallies::new(Quota::NONE);
+    let answer = tallies.append(connection, item, now)?;
+    tallies.finish(connection)?;
+    answer
+}
+
 fn looped(connection: Connection) -> (Loop, SyncSender<Job>) {
     let (sender, jobs) = sync_channel(QUEUE_JOBS);
     let queued_bytes = Arc::default();
     (
         Loop {
             connection,
-            heads: Arc::new(Heads::new()),
+            shared: shared(),
             jobs,
             queued_bytes,
         },
@@ -91,9 +108,7 @@ fn one_envelope_too_many_for_the_disk_fails_no_other() {
 #[test]
 fn a_full_disk_is_said_and_reading_goes_on_and_room_made_is_used() {
     let (_folder, connection) = database();
-    append(&connection, &envelope("before"), NOW)
-        .unwrap()
-        .unwrap();
+    append(&connection, &envelope("before"), NOW).unwrap();
     limit_growth(&connection, 0);
     let (mut writer, _queue) = looped(connection);
     let (full, answer) = job(vec![sized(vec![1; 50_000])]);
@@ -135,16 +150,14 @@ fn a_failing_statement_leaves_no_gap() {
 fn a_conflict_undoes_its_own_registrations_only() {
     let (_folder, connection) = database();
     let (mut writer, _queue) = looped(connection);
-    let (reply, answer) = pending();
     let stranger = Registration {
         read_key: [9; 32],
         ..registration(1, 0)
     };
-    let conflicting = Job::Register {
-        mailboxes: vec![registration(2, 0), stranger],
-        now: NOW,
-        reply,
-    };
+    let mailboxes = [registration(2, 0), stranger];
+    let (conflicting, answer) = task(0, Vec::new(), move |connection| {
+        register(connection, &mailboxes, NOW)
+    });
     let (append, append_answer) = job(vec![envelope("a")]);
     writer.commit(vec![conflicting, append]);
     assert_eq!(answer.wait(), Err(RelayError::CONFLICT));
@@ -163,6 +176,7 @@ fn a_full_queue_refuses_at_once() {
         queue: Mutex::new(Some(sender)),
         queued_bytes: Arc::default(),
         thread: Mutex::new(None),
+        metrics: Arc::default(),
     };
     assert_eq!(writer.submit(job(vec![envelope("a")]).0), Ok(()));
     assert_eq!(
@@ -170,6 +184,8 @@ fn a_full_queue_refuses_at_once() {
         Err(RelayError::BUSY)
     );
     assert_eq!(writer.queued_bytes.load(Ordering::Relaxed), 1);
+    assert_eq!(writer.metrics.queue_depth.get(), 1);
+    assert_eq!(writer.metrics.queue_refusals.get(), 1);
 }
 
 #[test]
@@ -179,6 +195,7 @@ fn queued_bytes_are_bounded() {
         queue: Mutex::new(Some(sender)),
         queued_bytes: Arc::new(AtomicUsize::new(QUEUE_BYTES - 1)),
         thread: Mutex::new(None),
+        metrics: Arc::default(),
     };
     assert_eq!(
         writer.submit(job(vec![envelope("ab")]).0),
@@ -204,9 +221,7 @@ fn forgetting_goes_in_steps_and_takes_everything() {
     let (_folder, connection) = database();
     let rows = 2 * FORGET_ROWS + 1;
     for number in 0..rows {
-        append(&connection, &envelope(&number.to_string()), NOW)
-            .unwrap()
-            .unwrap();
+        append(&connection, &envelope(&number.to_string()), NOW).unwrap();
     }
     let gone = [MailboxNumber(1)];
     assert_eq!(forget(&connection, &gone), Ok(false));
@@ -225,7 +240,7 @@ fn forgetting_goes_in_steps_and_takes_everything() {
 #[test]
 fn after_closing_everything_is_refused_and_nothing_is_healthy() {
     let (_folder, connection) = database();
-    let writer = Writer::start(connection, Arc::new(Heads::new())).unwrap();
+    let writer = Writer::start(connection, shared()).unwrap();
     let (accepted, answer) = job(vec![envelope("a")]);
     writer.submit(accepted).unwrap();
     assert!(writer.is_alive());
