@@ -17,6 +17,8 @@ use std::time::Duration;
 const MAX_GROWTH_KIB: u64 = 64 << 10;
 /// The deadline a phone gives its sync.
 const DEADLINE_SECONDS: u64 = 4;
+/// How much later it may come back: what a step is allowed, many times over, for a machine that is busy.
+const LATE_SECONDS: f64 = 6.0;
 
 #[test]
 fn a_lying_relay_forges_nothing_and_loses_nothing() {
@@ -82,6 +84,7 @@ fn an_answer_that_hardly_comes_is_not_waited_for() {
     for evil in [Evil::Drip, Evil::Silence] {
         let (grown, took, _) = meet(evil, "/v1/exchange");
         assert!(grown < MAX_GROWTH_KIB, "{evil:?}: {grown} KiB");
-        assert!(took < 40.0, "{evil:?}: {took} s");
+        let most = DEADLINE_SECONDS as f64 + LATE_SECONDS;
+        assert!(took < most, "{evil:?}: {took} s");
     }
 }

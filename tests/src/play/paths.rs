@@ -1,6 +1,6 @@
 //! Ways without a relay: two phones that meet, and a file on a stick that goes round.
 
-use super::{OTHERS_SEND, Play};
+use super::Play;
 use carnet::VaultError;
 use carnet_wire::stream::Role;
 
@@ -19,7 +19,7 @@ impl Play {
     /// Two phones meet; the stream may be cut or damaged at any byte.
     pub(super) fn meet(&mut self, at: usize) {
         let other = self.dice.below(self.phones.len() as u64) as usize;
-        if other == at || !self.may_go_past_relays() {
+        if other == at {
             return;
         }
         let air = match self.dice.below(100) {
@@ -76,16 +76,8 @@ impl Play {
         })
     }
 
-    /// What a phone wrote and lost may live on with one that got it past all relays: somebody has to send it then.
-    fn may_go_past_relays(&self) -> bool {
-        OTHERS_SEND || !self.rules.phones_put_back
-    }
-
     /// A stick goes from phone to phone: a file that holds what it was given.
     pub(super) fn use_stick(&mut self, at: usize) {
-        if !self.may_go_past_relays() {
-            return;
-        }
         let stick = self.folder.join("stick.carnet-sync");
         let report = self.phones[at].vault.sync_file(&stick, None, None);
         assert!(report.expect("a sync with a file").complete);
