@@ -289,18 +289,16 @@ fn prepare_paired(site: &Site) {
     }
 }
 
-/// Two paired phones without a relay; a stick holds what `a` has and `b` has not, and `b` has something of its own.
+/// Two paired phones without a relay; a stick holds what `a` has and `b` has not.
 fn prepare_stick(site: &Site) {
     prepare_push(site);
     let stick = site.file("stick.carnet-sync");
     site.phone("a")
         .run(["sync", "--file", &stick.to_string_lossy()])
         .expect_ok("a sync with a file");
-    site.write_record("own.ndjson", 200, 3);
-    site.import("b", "own.ndjson");
 }
 
-/// What the stick held is not lost, and it brings `a` what `b` had.
+/// What the stick held is not lost: it is still of use to `a`.
 fn complete_stick(site: &Site, case: &Case) {
     complete_on_b(site, case);
     let stick = site.file("stick.carnet-sync");
