@@ -13,11 +13,9 @@ mod relay;
 mod subject;
 mod sync;
 
-use carnet_tests::generator::write_record;
+use carnet_tests::generator::write_record_file;
 use carnet_tests::paths::{scale, scratch};
 use child::{Numbers, run_child};
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 
 const MEASURES: [&str; 4] = ["import", "queries", "relay", "sync"];
@@ -37,15 +35,12 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["child", rest @ ..] => child::serve(rest),
-        ["generate", file] => generate(Path::new(file), 100_000),
-        ["generate", file, count] => generate(Path::new(file), count.parse().expect("a count")),
+        ["generate", file] => write_record_file(Path::new(file), 100_000, 1),
+        ["generate", file, count] => {
+            write_record_file(Path::new(file), count.parse().expect("a count"), 1)
+        }
         chosen => measure(chosen),
     }
-}
-
-fn generate(file: &Path, count: u64) {
-    let mut out = BufWriter::new(File::create(file).expect("a file to write"));
-    write_record(&mut out, count, 1).expect("a written record");
 }
 
 fn measure(chosen: &[&str]) {
@@ -57,7 +52,7 @@ fn measure(chosen: &[&str]) {
     let scratch = scratch();
     let mut lines = Vec::new();
     if wanted("import") || wanted("queries") {
-        generate(&scratch.path().join("record.ndjson"), count);
+        write_record_file(&scratch.path().join("record.ndjson"), count, 1);
         lines.extend(import_lines(scratch.path(), count));
     }
     if wanted("queries") {
@@ -69,6 +64,8 @@ fn measure(chosen: &[&str]) {
     if wanted("sync") {
         lines.extend(sync::lines(scratch.path()));
     }
+    // A missed target ends the process: the scratch folder lies in memory and would stay.
+    drop(scratch);
     print_table(&lines);
 }
 

@@ -3,7 +3,8 @@
 //! again, to the state it would have reached uncut.
 //!
 //! A command counts its writes once; then it is run again from the same start for each of some evenly spread writes, and
-//! dies before, after or in the middle of that write. `CARNET_CRASH_SHARE` is in percent: 100 is what CI runs.
+//! dies before, after or in the middle of that write. `CARNET_CRASH_SHARE` is in percent: 100 is what CI runs (some 430 points, half
+//! of them in syncs); 500 cuts the syncs at more than 1,000.
 
 use carnet_tests::commands::{Outcome, PATIENCE, Phone, Running};
 use carnet_tests::faults::{Fault, Watch, spread};
@@ -157,6 +158,24 @@ fn check_created(site: &Site, case: &Case) {
     }
 }
 
+/// A background window changes no view: what it stored is merged by the next command that syncs.
+fn between_unmerged_on_b(site: &Site, case: &Case) {
+    let phone = site.phone("b");
+    assert_sound(&phone);
+    let left = resources(&phone);
+    assert!(left.is_superset(case.before) && left.is_subset(case.after));
+}
+
+fn complete_after_background(site: &Site, _: &Case) {
+    let phone = site.phone("b");
+    phone.run(["sync"]).expect_ok("the sync that merges");
+    assert_sound(&phone);
+    assert!(
+        resources(&phone) == resources(&site.phone("a")),
+        "b lacks something"
+    );
+}
+
 fn usable(site: &Site, _: &Case) {
     assert_sound(&site.phone("a"));
     let persons = site.phone("a").json(["person", "list"]);
@@ -270,6 +289,40 @@ fn prepare_paired(site: &Site) {
     }
 }
 
+/// Two paired phones without a relay; a stick holds what `a` has and `b` has not.
+fn prepare_stick(site: &Site) {
+    prepare_push(site);
+    let stick = site.file("stick.carnet-sync");
+    site.phone("a")
+        .run(["sync", "--file", &stick.to_string_lossy()])
+        .expect_ok("a sync with a file");
+}
+
+/// What the stick held is not lost: it is still of use to `a`.
+fn complete_stick(site: &Site, case: &Case) {
+    complete_on_b(site, case);
+    let stick = site.file("stick.carnet-sync");
+    site.phone("a")
+        .run(["sync", "--file", &stick.to_string_lossy()])
+        .expect_ok("the other phone's sync with the file");
+    complete(site, case, "a");
+}
+
+/// `b` was away while `a` wrote most of the record: it comes to a relay where all of it is new.
+fn prepare_bootstrap(site: &Site) {
+    prepare_paired(site);
+    site.import("a", "more.ndjson");
+    let id = first_id(&site.phone("a"));
+    for note in 0..30 {
+        let text = format!("note {note}");
+        site.phone("a")
+            .run(["annotate", &id, &text])
+            .expect_ok("annotate");
+    }
+    let _relay = site.relay();
+    site.phone("a").run(["sync"]).expect_ok("sync");
+}
+
 /// What the other phone gets in the end is what this one has.
 fn complete_push(site: &Site, case: &Case) {
     complete_on_a(site, case);
@@ -375,6 +428,39 @@ const SCENARIOS: &[Scenario] = &[
         relay: true,
         check: between_on_b,
         check_again: complete_on_b,
+    },
+    Scenario {
+        name: "background",
+        points: 30,
+        prepare: prepare_pull,
+        phone: "b",
+        command: |_| words(&["sync", "--background", "--json"]),
+        relay: true,
+        check: between_unmerged_on_b,
+        check_again: complete_after_background,
+    },
+    Scenario {
+        name: "bootstrap",
+        points: 40,
+        prepare: prepare_bootstrap,
+        phone: "b",
+        command: |_| words(&["sync", "--json"]),
+        relay: true,
+        check: between_on_b,
+        check_again: complete_on_b,
+    },
+    Scenario {
+        name: "stick",
+        points: 35,
+        prepare: prepare_stick,
+        phone: "b",
+        command: |site| {
+            let stick = site.file("stick.carnet-sync");
+            words(&["sync", "--file", &stick.to_string_lossy(), "--json"])
+        },
+        relay: false,
+        check: between_on_b,
+        check_again: complete_stick,
     },
 ];
 
@@ -561,6 +647,21 @@ fn killed_while_pushing() {
 #[test]
 fn killed_while_pulling() {
     cut_named("pull");
+}
+
+#[test]
+fn killed_in_a_background_window() {
+    cut_named("background");
+}
+
+#[test]
+fn killed_while_a_record_arrives() {
+    cut_named("bootstrap");
+}
+
+#[test]
+fn killed_while_syncing_with_a_stick() {
+    cut_named("stick");
 }
 
 /// Pairing is two commands at once: either may die; after that the pairing is done again, and both phones hold the record.

@@ -5,7 +5,7 @@ use carnet::Vault;
 use carnet_tests::commands::{PATIENCE, Phone, Running};
 use carnet_tests::devices::host_in;
 use carnet_tests::faults::{EIO, ENOSPC, Fault, Watch, spread};
-use carnet_tests::generator::write_record;
+use carnet_tests::generator::write_record_file;
 use carnet_tests::paths::{copy_folder, program, scale, scratch};
 use std::path::Path;
 use std::process::Command;
@@ -16,12 +16,6 @@ const FAULTS: [Fault; 4] = [
     Fault::FailOn(EIO),
     Fault::FailOne(EIO),
 ];
-
-fn write_resources(file: &Path, count: u64, seed: u64) {
-    let mut bytes = Vec::new();
-    write_record(&mut bytes, count, seed).expect("a record");
-    std::fs::write(file, bytes).expect("a file");
-}
 
 fn worker(folder: &Path) -> Command {
     let mut command = Command::new(program("carnet-worker"));
@@ -47,8 +41,8 @@ fn a_failing_disk_is_an_error_and_reading_goes_on() {
     let scratch = scratch();
     let template = scratch.path().join("template");
     std::fs::create_dir_all(&template).expect("a folder");
-    write_resources(&template.join("base.ndjson"), 50, 1);
-    write_resources(&template.join("more.ndjson"), 2_200, 2);
+    write_record_file(&template.join("base.ndjson"), 50, 1);
+    write_record_file(&template.join("more.ndjson"), 2_200, 2);
     let vault = Vault::create(
         &template.join("vault"),
         host_in(&template.join("anchors")),
@@ -140,7 +134,7 @@ fn the_program_says_that_the_disk_is_full() {
     let scratch = scratch();
     let phone = Phone::with_vault(scratch.path().join("a"));
     let file = scratch.path().join("more.ndjson");
-    write_resources(&file, 1_500, 3);
+    write_record_file(&file, 1_500, 3);
     let (mut told, mut full) = (0, 0);
     for at in [1, 4, 16, 64, 128, 192, 256] {
         let watch = Watch::new(phone.folder());

@@ -1,12 +1,16 @@
 //! Two processes on one vault, as an app and its background worker: every write begins by waiting its turn, so none of 5,000
-//! is refused, and none is lost.
+//! is refused, and none is lost. And one that keeps watch: it sends what the other imports, and brings what another phone
+//! wrote.
 
 use carnet::Vault;
-use carnet_tests::commands::Running;
+use carnet_tests::commands::{Phone, Running};
 use carnet_tests::devices::host_in;
+use carnet_tests::generator::write_record;
 use carnet_tests::paths::{program, scale, scratch};
+use carnet_tests::relays::RelayHouse;
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn two_processes_write_one_vault() {
@@ -56,4 +60,67 @@ fn two_processes_write_one_vault() {
         Vec::<String>::new()
     );
     println!("two processes: {transactions} transactions, 0 refused");
+}
+
+/// How long news may take from one vault to another while one of them is watched.
+const NEWS: Duration = Duration::from_secs(60);
+
+fn import_record(phone: &Phone, folder: &Path, seed: u64) {
+    let file = folder.join(format!("{seed}.ndjson"));
+    let mut bytes = Vec::new();
+    write_record(&mut bytes, 100, seed).expect("a record");
+    std::fs::write(&file, bytes).expect("a file");
+    phone.import(&[&file]);
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < NEWS, "{what} takes too long");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn one_process_watches_while_another_imports() {
+    let scratch = scratch();
+    let folder = scratch.path();
+    let house = RelayHouse::new(folder);
+    let url = house.relay.url();
+    let (a, b) = (
+        Phone::with_vault(folder.join("a")),
+        Phone::new(folder.join("b")),
+    );
+    a.pair(&b, &url);
+    for phone in [&a, &b, &a] {
+        phone.run(["sync", "--relay", &url]).expect_ok("sync");
+    }
+    let watching = Running::start(&mut a.command(["sync", "--watch", "--relay", &url]));
+    for seed in 1..=5 {
+        import_record(&a, folder, seed);
+    }
+    let imported = a.resources();
+    wait_until("what the other process imported", || {
+        b.run(["sync"]).expect_ok("the other phone's sync");
+        b.resources() == imported
+    });
+    import_record(&b, folder, 9);
+    b.run(["sync"]).expect_ok("the other phone's sync");
+    let all = b.resources();
+    assert!(all.len() > imported.len());
+    wait_until("what the other phone imported", || a.resources() == all);
+    let pid = rustix::process::Pid::from_raw(watching.id() as i32).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
+    let outcome = watching.finish(Duration::from_secs(20));
+    println!(
+        "watching: exit {:?}, {:?} CPU\n{}",
+        outcome.code,
+        outcome.cpu,
+        outcome.stdout.trim()
+    );
+    assert!(outcome.code.is_some(), "ended by itself");
+    assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+    for phone in [&a, &b] {
+        phone.verify().expect_ok("verify");
+    }
 }

@@ -2,7 +2,9 @@
 //! hand out, the same for the same seed. Nothing here describes a person.
 
 use crate::dice::Dice;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 /// A thing measured: LOINC code, English name, French name, low, high, decimals, unit.
 type Measured = (
@@ -328,6 +330,13 @@ const PRACTITIONERS: &[&str] = &[
     "Dr Yann Le Goff",
     "Dr Priya Nair",
 ];
+
+/// Writes `count` resources into a file, one a line.
+pub fn write_record_file(file: &Path, count: u64, seed: u64) {
+    let mut out = BufWriter::new(File::create(file).expect("a file to write"));
+    write_record(&mut out, count, seed).expect("a record");
+    out.flush().expect("the file");
+}
 
 /// Writes `count` resources, one a line.
 pub fn write_record(out: &mut impl Write, count: u64, seed: u64) -> io::Result<()> {

@@ -230,3 +230,34 @@ fn two_relays_serve_at_once_and_one_may_be_away() {
     b.run(["sync"]).expect_ok("the second relay");
     same(&[&a, &b]);
 }
+
+#[test]
+fn what_one_relay_brought_the_other_gets() {
+    let scratch = scratch();
+    let (one, two) = (
+        RelayHouse::new(&scratch.path().join("one")),
+        RelayHouse::new(&scratch.path().join("two")),
+    );
+    let [a, b, c] = family(scratch.path(), &one);
+    let (first, second) = (one.relay.url(), two.relay.url());
+    a.run(["sync", "--relay", &first, "--relay", &second])
+        .expect_ok("two relays");
+    // b and c never meet at a relay: a, who knows both, is the bridge.
+    b.run(["sync", "--relay", &second]).expect_ok("the second");
+    b.import(&[&record(scratch.path(), 6), &document(scratch.path())]);
+    b.run(["sync"]).expect_ok("the second");
+    a.run(["sync"]).expect_ok("both");
+    c.run(["sync"]).expect_ok("the first");
+    same(&[&a, &b, &c]);
+    assert_eq!(
+        c.json(["stats"])["attachments"],
+        b.json(["stats"])["attachments"]
+    );
+    a.run(["sync"]).expect_ok("both");
+    let idle = a.json(["sync"]);
+    assert_eq!(
+        (&idle["round_trips"], &idle["sent"], &idle["received"]),
+        (&json!(2), &json!(0), &json!(0)),
+        "{idle}"
+    );
+}

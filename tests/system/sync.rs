@@ -1,7 +1,7 @@
 //! Two phones and a relay, by the program: pairing, the same record on both, conflicts, wrong codes, wrong relays.
 
 use carnet_tests::commands::{PATIENCE, Phone, code_of};
-use carnet_tests::generator::write_record;
+use carnet_tests::generator::write_record_file;
 use carnet_tests::paths::{corpus, scratch};
 use carnet_tests::relays::RelayHouse;
 use serde_json::json;
@@ -9,9 +9,7 @@ use std::path::Path;
 
 fn record(folder: &Path, count: u64) -> std::path::PathBuf {
     let file = folder.join("record.ndjson");
-    let mut bytes = Vec::new();
-    write_record(&mut bytes, count, 5).expect("a record");
-    std::fs::write(&file, bytes).expect("a file");
+    write_record_file(&file, count, 5);
     file
 }
 

@@ -16,6 +16,8 @@ import struct
 import sys
 from pathlib import Path
 
+import ed25519_edges
+import rooms
 import zstandard
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 CORPUS = HERE.parent / "fuzz" / "corpus" / "envelope"
 ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 EXPECTED = {"ok", "malformed", "not-canonical", "too-large", "unknown-version", "signature", "unopened", "body",
-            "body-hash", "record", "fork", "gap"}
+            "body-hash", "record", "fork", "gap", "refused"}
 
 
 # ---- canonical CBOR -------------------------------------------------------------------------------------------------
@@ -550,11 +552,11 @@ def stream_tag(secret, role, first, second):
     return blake3(b"carnet/1 stream tag\0" + bytes([role]) + first + second, key=hkdf(secret, "carnet/1 peer")).digest()[:16]
 
 
-def stream_channel(secrets, first, second):
+def stream_channel(secrets, first, second, clear):
     """The key of a channel from the secrets in common, which go in the order of the initiator's tags."""
     ordered = sorted(secrets, key=lambda secret: stream_tag(secret, 0, first, second))
     parts = [blake3(b"carnet/1 stream key\0" + first + second, key=hkdf(secret, "carnet/1 peer")).digest() for secret in ordered]
-    return derive_key("carnet/1 stream channel", b"".join(parts))
+    return derive_key("carnet/1 stream channel", blake3(clear).digest() + b"".join(parts))
 
 
 def stream_frame(channel, role, count, more, payload, nonce):
@@ -569,11 +571,15 @@ def streams():
             [[label("stream part"), 0, 5, b"bytes"]], False, True]
     for name, count in (("one epoch in common", 1), ("five epochs in common", 5)):
         secrets = [label(f"stream secret {number}") for number in range(count)]
-        channel = stream_channel(secrets, first, second)
+        hellos = [cbor([1, first]), cbor([1, second])]
+        tags = [cbor(sorted([stream_tag(secret, role, first, second) for secret in secrets]
+                            + [label(f"stream decoy {role} {number}", 16) for number in range(8 - count)])) for role in (0, 1)]
+        channel = stream_channel(secrets, first, second, hellos[0] + hellos[1] + tags[1] + tags[0])
         digest = blake3(cbor([cbor([[author, 300, label("stream tip")]]), b"", label("stream digest")])).digest()
         messages = [(0, 0, 0, cbor([digest, True])), (1, 0, 1, b"the first part of "), (1, 1, 0, b"a message"), (0, 1, 0, cbor(turn))]
         yield {"name": name, "initiator_nonce": first, "responder_nonce": second, "read_secrets": secrets,
-               "initiator_hello": cbor([1, first]), "responder_hello": cbor([1, second]),
+               "initiator_hello": hellos[0], "responder_hello": hellos[1],
+               "initiator_tag_frame": tags[0], "responder_tag_frame": tags[1],
                "initiator_tags": [stream_tag(secret, 0, first, second) for secret in secrets],
                "responder_tags": [stream_tag(secret, 1, first, second) for secret in secrets],
                "channel": channel,
@@ -614,6 +620,11 @@ FILES = {
     "sessions.json": ("What a mailbox key signs to open a session.", sessions),
     "messages.json": ("Bodies of requests and answers.", messages),
 }
+
+
+# The formats of the engine's rooms, and signatures for the published sets' folder.
+FILES |= rooms.make(sys.modules[__name__])
+FILES["standard/ed25519-edges.json"] = ("Ed25519 signatures on which implementations disagree.", ed25519_edges.cases)
 
 
 def plain_json(value):

@@ -49,26 +49,37 @@ const CBOR: HeaderValue = HeaderValue::from_static("application/cbor");
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 
-/// What every handler shares.
+/// What every handler shares: one count to move for each that holds it.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Shared>);
+
+pub(crate) struct Shared {
     pub(crate) service: Arc<Service>,
-    pub(crate) stopping: Arc<AtomicBool>,
-    origin: Arc<Origin>,
+    pub(crate) stopping: AtomicBool,
+    origin: Origin,
     /// Where a trusted proxy says whom it stands for.
     client_header: Option<HeaderName>,
-    requests: Arc<Semaphore>,
+    requests: Semaphore,
     bodies: Arc<Semaphore>,
 }
 
-/// The two ends of a request's connection.
-#[derive(Debug, Clone, Copy)]
+/// A request's connection: its two ends, and where it is told to be parked.
+#[derive(Clone)]
 pub(crate) struct Ends {
     pub(crate) local: SocketAddr,
     pub(crate) peer: SocketAddr,
+    pub(crate) parking: Arc<Parking>,
 }
 
 type Answer = Result<Response, RelayError>;
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
 
 impl App {
     pub(crate) fn new(
@@ -76,14 +87,14 @@ impl App {
         origin: Origin,
         client_header: Option<HeaderName>,
     ) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             service,
-            stopping: Arc::default(),
-            origin: Arc::new(origin),
+            stopping: AtomicBool::new(false),
+            origin,
             client_header,
-            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            requests: Semaphore::new(MAX_REQUESTS),
             bodies: Arc::new(Semaphore::new(MAX_BODIES_KIB)),
-        }
+        }))
     }
 
     /// All paths.

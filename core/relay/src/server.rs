@@ -220,11 +220,16 @@ async fn connection(
     };
     // Answers are written whole; waiting for more to put in a packet only delays them.
     let _ = stream.set_nodelay(true);
-    let ends = Ends { local, peer };
     let end = Instant::now() + CONNECTION_AGE;
     loop {
         // Boxed, and gone while the connection is parked: buffers, parser and request together are ten times what is left.
-        let serving = Box::pin(span(stream, ends, router.clone(), stopped.clone(), end));
+        let serving = Box::pin(span(
+            stream,
+            (local, peer),
+            router.clone(),
+            stopped.clone(),
+            end,
+        ));
         let Some((parked, waits)) = serving.await else {
             return;
         };
@@ -239,17 +244,20 @@ async fn connection(
 /// Serves requests until the connection ends, or until one of them is to wait.
 async fn span(
     stream: TcpStream,
-    ends: Ends,
+    (local, peer): (SocketAddr, SocketAddr),
     router: Router,
     mut stopped: watch::Receiver<()>,
     end: Instant,
 ) -> Option<(TcpStream, Parked)> {
     let parking: Arc<Parking> = Arc::default();
-    let offered = Arc::clone(&parking);
+    let ends = Ends {
+        local,
+        peer,
+        parking: Arc::clone(&parking),
+    };
     let answer = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(ends);
-        request.extensions_mut().insert(Arc::clone(&offered));
+        request.extensions_mut().insert(ends.clone());
         router.clone().oneshot(request)
     });
     let mut serving = http1::Builder::new()

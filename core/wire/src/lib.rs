@@ -261,12 +261,14 @@
 //! **Channel.** Everything after the tags is sealed, in frames of at most [`limits::MAX_STREAM_FRAME_BYTES`]:
 //! ```text
 //! part_i  = BLAKE3 keyed_hash( K_i, "carnet/1 stream key\0" ‖ n₀ ‖ n₁ )             for every epoch in common, in order
-//! channel = BLAKE3 derive_key( "carnet/1 stream channel", part_0 ‖ part_1 ‖ … )
+//! clear   = BLAKE3( initiator's hello ‖ responder's hello ‖ responder's tags ‖ initiator's tags )      without lengths
+//! channel = BLAKE3 derive_key( "carnet/1 stream channel", clear ‖ part_0 ‖ part_1 ‖ … )
 //! sealed  = nonce: 24 random bytes ‖ XChaCha20-Poly1305( channel, nonce, associated, more: 1 byte ‖ bytes )
 //! associated = "carnet/1 stream frame\0" ‖ role of the sender ‖ count: u64 big-endian
 //! ```
 //! The count begins at 0 for each side and grows by one with each of its sealed frames, so that a frame repeated, left out,
-//! put elsewhere or sent back does not open, and whoever it does not open for ends the stream. `more` is 1 when the message
+//! put elsewhere or sent back does not open, and whoever it does not open for ends the stream. So it is with whoever
+//! changed or took away a tag: the two sides then have different keys. `more` is 1 when the message
 //! goes on in the next frame; a message is at most [`limits::MAX_STREAM_MESSAGE_BYTES`]. Whoever speaks on the channel has
 //! shown that it holds *every* epoch in common; a member of one compartment alone cannot read what passes of others. Both
 //! nonces are in the key, so nothing of an earlier connection opens. What is kept by a listener who gets the epoch's
@@ -315,7 +317,7 @@
 //! | `carnet/1 envelope\0` | associated data | all of the envelope but its ciphertext |
 //! | `carnet/1 stream tag\0` | BLAKE3 keyed_hash, K | role, both nonces |
 //! | `carnet/1 stream key\0` | BLAKE3 keyed_hash, K | both nonces |
-//! | `carnet/1 stream channel` | BLAKE3 derive_key | the parts of the key |
+//! | `carnet/1 stream channel` | BLAKE3 derive_key | clear, the parts of the key |
 //! | `carnet/1 stream frame\0` | associated data | role, count |
 //! | `carnet/1 mailbox` | HKDF info | R |
 //! | `carnet/1 relay read` | HKDF info | R |

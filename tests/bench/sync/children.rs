@@ -1,13 +1,14 @@
 //! Carnet's side: what one phone does, each in a process of its own.
 
 use super::data;
-use super::phones::Phone;
+use super::phones::{Phone, Traffic};
 use crate::child::{tell, tell_cost, tell_disk};
 use carnet::record::ids::ResourceId;
 use carnet::vault::{Filter, NewEdit};
 use carnet_tests::dice::Dice;
 use carnet_tests::measure::{own_cpu, own_peak_kib, own_resident_kib};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Notes of one change where entries are written in batches: one envelope carries them.
 const BATCH: usize = 50;
@@ -89,7 +90,7 @@ fn push(a: &Phone, folder: &Path) {
     tell_disk(&folder.join("a"));
 }
 
-/// Phone `b`, which was away, gets everything: bulk apply. Or a new phone `c`: bootstrap.
+/// A phone that was away gets everything: bulk apply.
 pub fn receive(folder: &Path, url: &str, name: &str) {
     let phone = Phone::open(folder, name, url);
     tell("base_kib", own_resident_kib() as f64);
@@ -103,11 +104,36 @@ pub fn receive(folder: &Path, url: &str, name: &str) {
     tell_disk(&folder.join(name));
 }
 
-/// Phone `a` brings a new phone in, which has synced nothing yet.
-pub fn introduce(folder: &Path, url: &str, name: &str) {
+/// A new phone joins and gets everything: bootstrap. It leaves its code for [`pair`] in a file.
+pub fn bootstrap(folder: &Path, url: &str, name: &str) {
+    tell("base_kib", own_resident_kib() as f64);
+    let from = own_cpu();
+    let (phone, joined) = Phone::join(folder, name, url, &mut |code| {
+        let part = folder.join("code.part");
+        std::fs::write(&part, code).expect("a file");
+        std::fs::rename(&part, folder.join("code")).expect("a file");
+    });
+    let (_, rest) = phone.sync();
+    tell("cpu", own_cpu() - from);
+    tell("peak_kib", own_peak_kib() as f64);
+    tell("received", (joined.received + rest.received) as f64);
+    tell("requests", (joined.requests + rest.requests) as f64);
+    tell_disk(&folder.join(name));
+}
+
+/// Phone `a` lets the phone in whose code lies in the file.
+pub fn pair(folder: &Path, url: &str) {
     let a = Phone::open(folder, "a", url);
-    drop(a.introduce(folder, name));
-    let (_, _) = a.sync();
+    let started = Instant::now();
+    let code = loop {
+        match std::fs::read_to_string(folder.join("code")) {
+            Ok(code) => break code,
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "no code");
+    };
+    a.vault.pair(&code).expect("a pairing");
+    a.sync();
 }
 
 /// Two phones have the same record.
@@ -130,23 +156,36 @@ pub fn wire(folder: &Path, url: &str) {
     let (_, idle) = a.sync();
     tell("idle", idle.bytes() as f64);
     tell("idle_requests", idle.requests as f64);
-    // Above what the same sync costs with nothing to say: several, because padding makes steps.
+    // Above what the same sync costs with nothing to say; the longest of several, because padding makes steps.
     let mut dice = Dice::new(5);
-    let mut worst = 0;
-    for entry in data::entries(6, 20) {
-        let on = *dice.pick(&on);
-        a.vault.annotate(on, &entry.text()).expect("a note");
-        let (_, traffic) = a.sync();
-        worst = worst.max(traffic.bytes() - idle.bytes());
+    let (mut note, mut resource) = (0, 0);
+    let file = folder.join("one.ndjson");
+    for seed in 20..40 {
+        for entry in data::entries(seed, 1) {
+            let on = *dice.pick(&on);
+            a.vault.annotate(on, entry.note()).expect("a note");
+        }
+        note = note.max(a.sync().1.bytes() - idle.bytes());
+        data::write_lines(&file, data::entries(seed, 1), data::Entry::observation);
+        import(&a, &file);
+        resource = resource.max(a.sync().1.bytes() - idle.bytes());
     }
-    tell("one", worst as f64);
+    tell("one_note", note as f64);
+    tell("one_resource", resource as f64);
     write(&a, &on, 7, BATCH as u64);
     let (report, batch) = a.sync();
-    assert_eq!(report.sent, 1, "fifty entries are one envelope");
-    tell(
-        "batch",
-        (batch.bytes() - idle.bytes()) as f64 / BATCH as f64,
+    assert_eq!(report.sent, 1, "fifty notes are one envelope");
+    let each = |traffic: Traffic| (traffic.bytes() - idle.bytes()) as f64 / BATCH as f64;
+    tell("batch", each(batch));
+    data::write_lines(
+        &file,
+        data::entries(41, BATCH as u64),
+        data::Entry::observation,
     );
+    import(&a, &file);
+    let (report, batch) = a.sync();
+    assert_eq!(report.sent, 1, "fifty resources are one envelope");
+    tell("batch_resources", each(batch));
     b.sync();
     round_trip(&a, &b, folder);
 }

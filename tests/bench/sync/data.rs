@@ -215,6 +215,11 @@ impl Entry {
         )
     }
 
+    /// What the person wrote themselves.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
     /// What a note says that carries the entry: the fields that a note has no place of its own for (it has a random id of the same
     /// length, its resource, its time and its author).
     pub fn text(&self) -> String {

@@ -103,32 +103,37 @@ impl Phone {
         }
     }
 
+    /// Joins as a new phone: `announce` gets the code to show. With what crossed the network until the account was there.
+    pub fn join(
+        folder: &Path,
+        name: &str,
+        url: &str,
+        announce: &mut dyn FnMut(&str),
+    ) -> (Self, Traffic) {
+        let (host, counted) = host(folder, name);
+        let wait = Duration::from_secs(120);
+        let vault = Vault::join(&folder.join(name), host, name, url, wait, announce);
+        let phone = Self {
+            vault: vault.expect("a joined vault"),
+            counted,
+            url: url.to_owned(),
+        };
+        let traffic = phone.take_traffic();
+        (phone, traffic)
+    }
+
     /// Brings another phone of the same person in.
     pub fn introduce(&self, folder: &Path, name: &str) -> Self {
-        let (host, counted) = host(folder, name);
         let (send, code) = mpsc::channel();
-        let vault = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let joining = scope.spawn(move || {
                 let mut announce = |code: &str| drop(send.send(code.to_owned()));
-                let wait = Duration::from_secs(60);
-                Vault::join(
-                    &folder.join(name),
-                    host,
-                    name,
-                    &self.url,
-                    wait,
-                    &mut announce,
-                )
+                Self::join(folder, name, &self.url, &mut announce).0
             });
             let code = code.recv_timeout(Duration::from_secs(60)).expect("a code");
             self.vault.pair(&code).expect("a pairing");
-            joining.join().expect("the new phone").expect("a vault")
-        });
-        Self {
-            vault,
-            counted,
-            url: self.url.clone(),
-        }
+            joining.join().expect("the new phone")
+        })
     }
 
     /// The person's record.

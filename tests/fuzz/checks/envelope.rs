@@ -1,6 +1,9 @@
 //! What must hold for any bytes that arrive from the network. The fuzz target and `core/wire/tests/replay.rs` share it.
 
-use carnet_wire::relay::{Challenge, Exchange, ExchangeReply, OpenSession, Problem, Session};
+use carnet_wire::relay::{
+    Challenge, Delete, Exchange, ExchangeReply, OpenSession, Problem, Retire, Retired, Session,
+    Wait, Waited,
+};
 use carnet_wire::{Canonical, Envelope, Header, Inner, WireError, limits};
 
 /// Reads `bytes` as everything this protocol knows; panics where a promise is broken.
@@ -11,6 +14,11 @@ pub fn check(bytes: &[u8]) {
     written_back(bytes, OpenSession::from_canonical(bytes));
     written_back(bytes, Session::from_canonical(bytes));
     written_back(bytes, Problem::from_canonical(bytes));
+    written_back(bytes, Wait::from_canonical(bytes));
+    written_back(bytes, Waited::from_canonical(bytes));
+    written_back(bytes, Retire::from_canonical(bytes));
+    written_back(bytes, Retired::from_canonical(bytes));
+    written_back(bytes, Delete::from_canonical(bytes));
     check_header(bytes);
     check_plaintext(bytes);
     check_exchange(bytes);

@@ -146,7 +146,7 @@ impl Liar {
 impl State {
     fn twist(&mut self, reply: &mut ExchangeReply, memory: &[Vec<u8>]) {
         let malice = self.malice;
-        if self.dice.chance(malice.swap) {
+        if self.dice.chance(malice.swap) && !reply.pulled.is_empty() {
             self.swap(&mut reply.pulled);
         }
         for pulled in &mut reply.pulled {

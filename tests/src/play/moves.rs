@@ -23,7 +23,8 @@ impl Play {
             37..52 => ("correct", Self::correct),
             52..55 => ("document", Self::import_document),
             55..57 => ("person", Self::add_person),
-            57..60 => ("restart", |play, at| play.phones[at].reopen()),
+            57 => ("rename", Self::rename_device),
+            58..60 => ("restart", |play, at| play.phones[at].reopen()),
             60..66 => ("meeting", Self::meet),
             66..69 => ("stick", Self::use_stick),
             69..73 => ("background", Self::sync_background),
@@ -95,6 +96,16 @@ impl Play {
             .add_person(&name, Some("2019-02"))
             .expect("a person");
         self.ledger.wrote(at, Item::Person(name));
+    }
+
+    /// Any device may rename any other.
+    fn rename_device(&mut self, at: usize) {
+        let mut devices = self.phones[at].vault.devices().expect("devices");
+        devices.sort_by_key(|device| device.id);
+        let device = self.dice.pick(&devices).id;
+        let name = format!("phone {}", self.dice.below(1_000));
+        let renamed = self.phones[at].vault.rename_device(device, &name);
+        renamed.expect("another name");
     }
 
     /// One whose name has arrived: another phone may have learnt of the record and not yet of the person.

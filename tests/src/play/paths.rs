@@ -90,12 +90,11 @@ impl Play {
         }
         let relay = self.some_relay();
         let url = self.relays[relay].url().to_owned();
-        match self.phones[at]
+        let stored = self.phones[at]
             .vault
-            .sync_background(Some(&url), None, None)
-        {
-            Err(VaultError::Bug(what)) => panic!("{what}"),
-            Ok(_) | Err(_) => {}
+            .sync_background(Some(&url), None, None);
+        if let Err(VaultError::Bug(what)) = stored {
+            panic!("{what}");
         }
     }
 

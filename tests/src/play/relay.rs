@@ -23,7 +23,7 @@ pub struct SimRelay {
 }
 
 enum Running {
-    Here(InProcess),
+    Here(Box<InProcess>),
     Outside { _program: RelayProgram },
 }
 
@@ -94,7 +94,11 @@ impl SimRelay {
             },
             None => {
                 let seconds = Arc::clone(&self.seconds);
-                Running::Here(InProcess::open_as(&self.folder, &self.url, seconds))
+                Running::Here(Box::new(InProcess::open_as(
+                    &self.folder,
+                    &self.url,
+                    seconds,
+                )))
             }
         });
     }

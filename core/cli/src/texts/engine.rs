@@ -47,6 +47,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the address of the other device is HOST:PORT", "l'adresse de l'autre appareil s'écrit HÔTE:PORT"),
     ("this address cannot be listened on: it is taken, or not one of this device", "on ne peut pas attendre à cette adresse : elle est prise, ou n'est pas de cet appareil"),
     ("the sync file is damaged or cut short: what could be read was taken in, the file is as it was; ask for another copy", "le fichier d'échange est abîmé ou coupé : ce qui se lisait est pris, le fichier est comme il était ; en demander une autre copie"),
+    ("the sync file cannot be written: what it held was taken in, nothing was added", "le fichier d'échange ne peut pas être écrit : ce qu'il tenait est pris, rien n'a été ajouté"),
     ("this file is not a sync file", "ce fichier n'est pas un fichier d'échange"),
     ("a record of a sync file", "un élément du fichier d'échange est trop long"),
     ("another program is using the sync file: try again when it has finished", "un autre programme se sert du fichier d'échange : réessayer quand il a fini"),
@@ -57,6 +58,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the sync file goes on bringing keys: ask for another copy", "le fichier d'échange apporte sans fin des clés : en demander une autre copie"),
     ("relays: eight at most", "trop de relais : huit au plus"),
     ("a relay could not be synced with: the others have everything", "un relais n'a pas pu être joint : les autres ont tout"),
+    ("a transfer with this id", "aucun transfert n'a cet identifiant"),
     ("a device with this name or id", "aucun appareil n'a ce nom ou cet identifiant"),
     ("the bytes of a change: a snapshot has it", "les octets d'un changement : un instantané les a"),
     ("a change", "un changement"),
@@ -138,8 +140,6 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the quarantine is full: this relay sends what no device of this record wrote", "la quarantaine est pleine : ce relais envoie ce qu'aucun appareil de ce dossier n'a écrit"),
 
     // sync, as notices
-    ("the relay was restored from a copy: everything is sent to it again", "le relais a été remis d'une copie : tout lui est renvoyé"),
-    ("the relay holds something back", "le relais retient quelque chose"),
     ("a document is not what its author said of it", "un document n'est pas ce que son auteur en a dit"),
     ("unopenable", "un envoi ne s'ouvre pas : gardé en quarantaine"),
     ("unknown", "un envoi vient d'une version plus récente : gardé en quarantaine"),
@@ -148,7 +148,6 @@ pub const FRENCH: &[(&str, &str)] = &[
 
     // over a limit, or malformed
     ("Automerge refuses a change of the patient layer", "une écriture ne s'applique pas"),
-    ("a change", "trop à la fois : la modification est trop longue"),
     ("a change of the patient layer does not continue its past", "une écriture ne suit pas celles d'avant"),
     ("a change, as one envelope", "trop à la fois pour un seul envoi"),
     ("a field is display, when, value, unit, status, or a FHIR element path such as code.text", "un champ est display, when, value, unit, status, ou un chemin FHIR comme code.text"),

@@ -69,3 +69,5 @@ impl SignedOperations {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

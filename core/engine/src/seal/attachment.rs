@@ -59,7 +59,16 @@ pub fn seal_attachment(
     input: &mut dyn Read,
     output: &mut dyn Write,
 ) -> Result<Sealed> {
-    let prefix: [u8; PREFIX_BYTES] = make_random()?;
+    seal_with_prefix(key, make_random()?, input, output)
+}
+
+/// Seals under a prefix that was drawn before. Never twice under one key.
+pub(super) fn seal_with_prefix(
+    key: &[u8; 32],
+    prefix: [u8; PREFIX_BYTES],
+    input: &mut dyn Read,
+    output: &mut dyn Write,
+) -> Result<Sealed> {
     let mut sealer = Sealer {
         stream: EncryptorBE32::from_aead(aead(key), &prefix.into()),
         chunk: Zeroizing::new(Vec::with_capacity(SEALED_CHUNK_BYTES)),

@@ -26,7 +26,7 @@ mod sensitive;
 mod standard;
 mod stream;
 #[cfg(test)]
-mod vectors;
+pub(crate) mod vectors;
 mod wrap;
 
 pub use attachment::{CHUNK_BYTES, Sealed, derive_attachment_id, open_attachment, seal_attachment};

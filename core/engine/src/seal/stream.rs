@@ -61,13 +61,16 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The channel of `role` from the keys in common, in the order of the initiator's tags.
+    /// The channel of `role` from the keys in common, in the order of the initiator's tags. `clear` is the hash of
+    /// everything that was said before: whoever changed a byte of it has two channels that do not open each other.
     pub fn open<'k>(
         role: Role,
         nonces: &Nonces,
+        clear: &[u8; 32],
         common: impl IntoIterator<Item = &'k StreamKey>,
     ) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("carnet/1 stream channel");
+        hasher.update(clear);
         for key in common {
             hasher.update(key.part(nonces).as_ref());
         }
@@ -121,6 +124,8 @@ mod tests {
         responder: [2; 32],
     };
 
+    const CLEAR: [u8; 32] = [3; 32];
+
     fn key() -> StreamKey {
         let record = RecordId([1; 32]);
         let epoch = Epoch::make(record, CompartmentId::derive(record, "general"), Vec::new());
@@ -128,7 +133,7 @@ mod tests {
     }
 
     fn ends(keys: &[&StreamKey]) -> (Channel, Channel) {
-        let end = |role| Channel::open(role, &NONCES, keys.iter().copied());
+        let end = |role| Channel::open(role, &NONCES, &CLEAR, keys.iter().copied());
         (end(Role::Initiator), end(Role::Responder))
     }
 
@@ -178,8 +183,10 @@ mod tests {
             responder: [9; 32],
             ..NONCES
         };
-        let mut later = Channel::open(Role::Responder, &next, [&one, &other]);
+        let mut later = Channel::open(Role::Responder, &next, &CLEAR, [&one, &other]);
         assert!(later.open_next(&frame).is_err(), "another connection");
+        let mut changed = Channel::open(Role::Responder, &NONCES, &[4; 32], [&one, &other]);
+        assert!(changed.open_next(&frame).is_err(), "changed tags");
         let (_, mut b) = ends(&[&one, &other]);
         for at in 0..frame.len() {
             let mut changed = frame.clone();

@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice)]
 
-use super::{Epoch, EpochSecrets, open, unpack_body};
+use super::attachment::seal_with_prefix;
+use super::{Epoch, EpochSecrets, open, open_attachment, unpack_body, unwrap_with_passphrase};
 use crate::error::Error;
 use carnet_wire::relay::Access;
 use carnet_wire::{CompartmentId, Envelope, EpochId, RecordId, WireError};
 use serde_json::Value;
 
-fn vectors(file: &str) -> Vec<Value> {
+pub(crate) fn vectors(file: &str) -> Vec<Value> {
     let path = format!(
         "{}/../../tests/vectors/{file}.json",
         env!("CARGO_MANIFEST_DIR")
@@ -17,7 +18,7 @@ fn vectors(file: &str) -> Vec<Value> {
     all["vectors"].as_array().unwrap().clone()
 }
 
-fn hex(value: &Value) -> Vec<u8> {
+pub(crate) fn hex(value: &Value) -> Vec<u8> {
     let text = value.as_str().unwrap();
     (0..text.len())
         .step_by(2)
@@ -25,7 +26,7 @@ fn hex(value: &Value) -> Vec<u8> {
         .collect()
 }
 
-fn fixed<const N: usize>(value: &Value) -> [u8; N] {
+pub(crate) fn fixed<const N: usize>(value: &Value) -> [u8; N] {
     hex(value).try_into().unwrap()
 }
 
@@ -160,6 +161,63 @@ fn envelopes_open_as_the_script_sealed_them() {
 }
 
 #[test]
+fn attachments_are_sealed_as_the_script_seals_them() {
+    let (mut opened, mut refused) = (0, 0);
+    for vector in vectors("attachments") {
+        let (name, key) = (&vector["name"], fixed(&vector["key"]));
+        if vector["expect"] != "ok" {
+            let outcome = open_attachment(
+                &key,
+                &mut hex(&vector["sealed"]).as_slice(),
+                &mut Vec::new(),
+            );
+            assert!(matches!(outcome, Err(Error::Unsealable)), "{name}");
+            refused += 1;
+            continue;
+        }
+        let length = vector["length"].as_u64().unwrap();
+        let document: Vec<u8> = (0..length).map(|i| (i * 31 + i / 251) as u8).collect();
+        let mut sealed = Vec::new();
+        let prefix = fixed(&vector["prefix"]);
+        let told = seal_with_prefix(&key, prefix, &mut document.as_slice(), &mut sealed).unwrap();
+        assert_eq!(told.blob.0, fixed(&vector["blob"]), "{name}");
+        assert_eq!((told.size, told.sealed_size), (length, sealed.len() as u64));
+        assert_eq!(
+            vector["sealed_size"].as_u64(),
+            Some(told.sealed_size),
+            "{name}"
+        );
+        if vector["sealed"].is_string() {
+            assert_eq!(sealed, hex(&vector["sealed"]), "{name}");
+        }
+        let mut again = Vec::new();
+        assert_eq!(
+            open_attachment(&key, &mut sealed.as_slice(), &mut again).unwrap(),
+            length
+        );
+        assert_eq!(again, document, "{name}");
+        opened += 1;
+    }
+    assert_eq!((opened, refused), (11, 11));
+}
+
+#[test]
+fn keys_unwrap_under_the_scripts_passphrases() {
+    let all = vectors("passphrases");
+    for vector in &all {
+        let outcome = unwrap_with_passphrase(&hex(&vector["passphrase"]), &hex(&vector["wrapped"]));
+        let name = &vector["name"];
+        match (vector["expect"].as_str().unwrap(), outcome) {
+            ("ok", Ok(key)) => assert_eq!(*key, fixed(&vector["key"]), "{name}"),
+            ("unopened", Err(Error::WrongKey)) | ("too-large", Err(Error::Invalid(_))) => {}
+            ("unknown-version", Err(Error::Wire(WireError::UnknownVersion))) => {}
+            (expect, outcome) => panic!("{name}: {expect}, {:?}", outcome.err()),
+        }
+    }
+    assert_eq!(all.len(), 5);
+}
+
+#[test]
 fn a_direct_stream_has_the_tags_and_frames_of_the_script() {
     use super::{Channel, StreamKey};
     use carnet_wire::Canonical;
@@ -200,8 +258,16 @@ fn a_direct_stream_has_the_tags_and_frames_of_the_script() {
             assert_eq!(ours, tags, "{name}");
         }
         keys.sort_by_key(|key| key.tag(Role::Initiator, &nonces));
+        let said = [
+            "initiator_hello",
+            "responder_hello",
+            "responder_tag_frame",
+            "initiator_tag_frame",
+        ];
+        let clear: Vec<u8> = said.iter().flat_map(|field| hex(&vector[field])).collect();
+        let clear = *blake3::hash(&clear).as_bytes();
         let mut hears = [Role::Responder, Role::Initiator]
-            .map(|role| Channel::open(role, &nonces, keys.iter()));
+            .map(|role| Channel::open(role, &nonces, &clear, keys.iter()));
         for frame in list("frames") {
             let role = usize::try_from(frame["role"].as_u64().unwrap()).unwrap();
             let (more, payload) = hears[role].open_next(&hex(&frame["sealed"])).unwrap();

@@ -88,6 +88,9 @@ impl KemSecret {
     }
 }
 
+/// What a receiver goes on with under any KEM.
+type Receiver<K> = AeadCtxR<ChaCha20Poly1305, HkdfSha256, K>;
+
 /// `enc ‖ first message` under HPKE with any KEM: X-Wing here, the KEM of RFC 9180's vectors in the tests.
 pub(super) fn open_first<K: Kem>(
     mode: &OpModeR<'_, K>,
@@ -95,15 +98,12 @@ pub(super) fn open_first<K: Kem>(
     info: &[u8],
     aad: &[u8],
     wrapped: &[u8],
-) -> Result<(
-    Zeroizing<Vec<u8>>,
-    AeadCtxR<ChaCha20Poly1305, HkdfSha256, K>,
-)> {
+) -> Result<(Zeroizing<Vec<u8>>, Receiver<K>)> {
     let (encapsulated, ciphertext) = wrapped
         .split_at_checked(K::EncappedKey::size())
         .ok_or(Error::Unsealable)?;
     let encapsulated = K::EncappedKey::from_bytes(encapsulated).map_err(|_| Error::Unsealable)?;
-    let mut context: AeadCtxR<ChaCha20Poly1305, HkdfSha256, K> =
+    let mut context: Receiver<K> =
         hpke::setup_receiver(mode, private, &encapsulated, info).map_err(|_| Error::Unsealable)?;
     let secret = context
         .open(ciphertext, aad)

@@ -44,6 +44,8 @@ pub struct Stream {
     keys: Vec<StreamKey>,
     nonce: [u8; 32],
     state: State,
+    /// Hash of everything said in the clear, the initiator's hello first.
+    clear: blake3::Hasher,
     input: Vec<u8>,
     output: Vec<u8>,
     message: Vec<u8>,
@@ -57,6 +59,7 @@ impl Stream {
             keys: Vec::new(),
             nonce: [0; 32],
             state: State::Over,
+            clear: blake3::Hasher::new(),
             input: Vec::new(),
             output: Vec::new(),
             message: Vec::new(),
@@ -71,6 +74,7 @@ impl Stream {
         self.keys = keys;
         self.nonce = seal::make_random()?;
         self.state = State::AwaitHello;
+        self.clear.reset();
         self.message = Vec::new();
         if self.role == Role::Initiator {
             self.say_hello()?;
@@ -121,6 +125,7 @@ impl Stream {
         match (state, self.role) {
             (State::AwaitHello, Role::Responder) => {
                 let nonces = self.nonces(frame)?;
+                self.clear.update(frame);
                 self.say_hello()?;
                 self.show_tags(&nonces)?;
                 self.state = State::Tagged(nonces);
@@ -128,10 +133,12 @@ impl Stream {
             }
             (State::AwaitHello, Role::Initiator) => {
                 self.state = State::AwaitTags(self.nonces(frame)?);
+                self.clear.update(frame);
                 Ok(None)
             }
             (State::AwaitTags(nonces), _) => {
                 let common = self.in_common(&nonces, frame)?;
+                self.clear.update(frame);
                 if !common.is_empty() {
                     self.show_tags(&nonces)?;
                 }
@@ -139,6 +146,7 @@ impl Stream {
             }
             (State::Tagged(nonces), _) => {
                 let common = self.in_common(&nonces, frame)?;
+                self.clear.update(frame);
                 Ok(Some(self.open(&nonces, common)))
             }
             (State::Open(mut channel), _) => {
@@ -175,7 +183,12 @@ impl Stream {
             version: STREAM_VERSION,
             nonce: self.nonce,
         };
-        put_frame(&mut self.output, &hello.to_canonical())
+        self.say_clear(&hello.to_canonical())
+    }
+
+    fn say_clear(&mut self, frame: &[u8]) -> Result<()> {
+        self.clear.update(frame);
+        put_frame(&mut self.output, frame)
     }
 
     fn show_tags(&mut self, nonces: &Nonces) -> Result<()> {
@@ -189,7 +202,7 @@ impl Stream {
         }
         // In the order of noise: the order of the keys would say which are whose.
         tags.sort_unstable();
-        put_frame(&mut self.output, &Tags(tags).to_canonical())
+        self.say_clear(&Tags(tags).to_canonical())
     }
 
     /// Positions of the keys whose tags the other side showed, in the order of the initiator's tags.
@@ -215,7 +228,9 @@ impl Stream {
     fn open(&mut self, nonces: &Nonces, common: Vec<usize>) -> Event {
         if !common.is_empty() {
             let keys = common.iter().filter_map(|at| self.keys.get(*at));
-            self.state = State::Open(Channel::open(self.role, nonces, keys));
+            let clear = self.clear.finalize();
+            let channel = Channel::open(self.role, nonces, clear.as_bytes(), keys);
+            self.state = State::Open(channel);
         }
         Event::Common(common)
     }

@@ -30,6 +30,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 const IN_USE: Error =
     Error::Invalid("another program is using the sync file: try again when it has finished");
+const READ_ONLY: &str =
+    "the sync file cannot be written: what it held was taken in, nothing was added";
 const UNOPENABLE: &str = "unopenable";
 
 /// Exchanges with the file at `path`, which is made when there is none.
@@ -44,6 +46,7 @@ pub fn sync(open: &Unlocked, path: &Path, brake: &Brake<'_>) -> Result<SyncRepor
     for _ in 0..MAX_TRIES {
         let mut original = Original::open(&place, brake)?;
         let mut visit = Visit::begin(open, brake)?;
+        visit.report.received = settled.received;
         match visit.exchange(&place, &mut original) {
             Ok(true) => {
                 original.keep();
@@ -250,6 +253,16 @@ impl Drop for New {
     }
 }
 
+fn is_read_only(error: &Error) -> bool {
+    let refused = |kind| {
+        matches!(
+            kind,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        )
+    };
+    matches!(error, Error::Io(error) if refused(error.kind()))
+}
+
 /// What a file holds that this vault has too.
 #[derive(Default)]
 struct Present {
@@ -299,7 +312,14 @@ impl<'a> Visit<'a> {
         self.report.bytes_received = original.length;
         let missing = self.missing(&present)?;
         if !missing.changes.is_empty() || !missing.documents.is_empty() {
-            let mut new = place.make_new()?;
+            let mut new = match place.make_new() {
+                // A stick with its switch on: what it held was taken in.
+                Err(error) if is_read_only(&error) => {
+                    paths::notice(&mut self.report, READ_ONLY);
+                    return Ok(true);
+                }
+                new => new?,
+            };
             self.write(&mut new, original, &missing)?;
             if !original.is_still_there() {
                 return Ok(false);

@@ -28,6 +28,7 @@ pub fn visit(open: Arc<Unlocked>, address: &str, brake: &Brake<'_>) -> Result<Sy
     }
     brake.enter(Phase::Exchanging);
     let mut meeting = Meeting::begin(open, Role::Initiator)?;
+    meeting.count(&settled);
     let ended = tcp::converse(&mut socket, &mut meeting, &mut |done| brake.check(done))?;
     if ended == Ended::Gone && !meeting.is_known() {
         return Err(Error::Offline);

@@ -15,6 +15,8 @@ mod brake;
 mod deadline_tests;
 mod detect;
 mod edit;
+#[cfg(test)]
+mod edit_tests;
 mod file;
 mod heal;
 #[cfg(test)]

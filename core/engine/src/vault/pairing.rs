@@ -38,6 +38,8 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(300);
 /// How long the old phone waits for the new one's acknowledgement.
 const ACK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
+/// The longest sync between two looks whether it has completed.
+const TURN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 /// How long the new phone waits to be added after its acknowledgement.
 const ADDED_WAIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 60 });
 
@@ -249,7 +251,9 @@ pub fn adopt(
 pub fn wait_until_added(open: &Unlocked, transport: &dyn Transport, relay: &str) -> Result<()> {
     let end = Instant::now() + ADDED_WAIT;
     loop {
-        Exchange::new(open, transport, relay)?.run(&Brake::new(None, None))?;
+        // In turns: the first one may already bring the records, and a long record takes longer than the other phone needs to
+        // complete. What a turn leaves, the next one or the first sync brings.
+        Exchange::new(open, transport, relay)?.run(&Brake::new(Some(TURN), None))?;
         let keyring = open.keyring()?;
         let added = keyring
             .roster(keyring.account_record())

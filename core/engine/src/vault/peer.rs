@@ -65,8 +65,8 @@ enum Sending {
 #[derive(Default)]
 struct Round {
     places: Vec<Place>,
-    /// Mailboxes of the epochs that tags were shown for.
-    shown: BTreeSet<MailboxId>,
+    /// Mailboxes of the epochs that tags were shown for, in the order of their keys.
+    shown: Vec<MailboxId>,
     digest: [u8; 32],
     summarised: bool,
     told: bool,
@@ -136,6 +136,11 @@ impl Meeting {
         Ok(self.reported()?)
     }
 
+    /// Counts what was merged before the meeting, from a background sync.
+    pub(super) fn count(&mut self, settled: &SyncReport) {
+        self.report.received += settled.received;
+    }
+
     pub(super) fn reported(&self) -> Result<SyncReport> {
         let mut report = self.report.clone();
         report.complete = self.over && self.known;
@@ -159,13 +164,9 @@ impl Meeting {
 
     fn begin_round(&mut self, common: &[usize]) -> Result<()> {
         self.known = true;
-        let keyring = self.open.keyring()?;
-        let (keys, _) = stream_keys(&keyring)?;
-        let mailboxes: Vec<MailboxId> = common
-            .iter()
-            .filter_map(|at| keys.get(*at).map(|key| key.mailbox))
-            .collect();
-        self.round.places = places(&keyring, &mailboxes)?;
+        let shown = common.iter().filter_map(|at| self.round.shown.get(*at));
+        let mailboxes: Vec<MailboxId> = shown.copied().collect();
+        self.round.places = places(&*self.open.keyring()?, &mailboxes)?;
         self.round.digest = self.digest()?;
         let logs = self.round.places.iter().map(|place| place.log).collect();
         self.round.documents = Documents::of(logs);
@@ -239,7 +240,7 @@ impl Meeting {
         } else if !turn.vectors.is_empty() {
             return Err(MISPLACED);
         }
-        let mut useful = first || turn.done;
+        let mut useful = first;
         if !turn.envelopes.is_empty() {
             useful |= self.merge(&turn.envelopes)?;
         }
@@ -443,7 +444,7 @@ impl Party for Meeting {
 }
 
 /// The keys of every epoch, those in use first, and their mailboxes.
-fn stream_keys(keyring: &Keyring) -> Result<(Vec<StreamKey>, BTreeSet<MailboxId>)> {
+fn stream_keys(keyring: &Keyring) -> Result<(Vec<StreamKey>, Vec<MailboxId>)> {
     let mut epochs: Vec<_> = keyring.epochs.iter().collect();
     epochs.sort_by_key(|(log, epoch)| !is_current(keyring, *log, epoch.mailbox));
     epochs.truncate(limits::MAX_STREAM_TAGS);

@@ -140,6 +140,9 @@ fn add(total: &mut SyncReport, report: SyncReport) {
     total.bytes_received += report.bytes_received;
     total.round_trips += report.round_trips;
     total.complete &= report.complete;
+    // What is open now stands in the last report; what one relay healed is not said by the next.
+    total.findings.retain(|finding| finding.healed.is_some());
+    total.findings.extend(report.findings);
     report
         .notices
         .into_iter()

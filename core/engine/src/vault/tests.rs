@@ -87,14 +87,14 @@ fn host(keys: &Arc<TestKeys>) -> Host {
     }
 }
 
-struct Phone {
+pub(super) struct Phone {
     folder: TempDir,
     keys: Arc<TestKeys>,
-    vault: Vault,
+    pub(super) vault: Vault,
 }
 
 impl Phone {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let keys = TestKeys::new(7);
         let vault = Vault::create(
@@ -120,7 +120,7 @@ impl Phone {
         self.vault.persons().unwrap()[0].record
     }
 
-    fn import(&self, text: &str) -> FileReport {
+    pub(super) fn import(&self, text: &str) -> FileReport {
         let path = self.folder.path().join("file.json");
         std::fs::write(&path, text).unwrap();
         self.vault

@@ -5,7 +5,7 @@
 //! served it is taken down, and what is left is the socket, a timer and a place in the hub. The answer is written by hand,
 //! and serving begins anew on the same connection.
 
-use super::{Answer, App, REQUEST_TIMEOUT, bearer, blocking, cbor};
+use super::{Answer, App, Ends, REQUEST_TIMEOUT, bearer, blocking, cbor};
 use crate::metrics::Metrics;
 use crate::service::Waiting;
 use crate::{RelayError, Service};
@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, Version, header};
 use carnet_wire::relay::Wait;
 use carnet_wire::{Canonical, MailboxId, limits};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -55,7 +54,7 @@ pub(crate) struct Parked {
 
 impl Parked {
     /// Waits, answers, and gives the connection back if it goes on.
-    pub(crate) async fn answer(self, mut stream: TcpStream, is_last: bool) -> Option<TcpStream> {
+    pub(crate) async fn answer(self, stream: TcpStream, is_last: bool) -> Option<TcpStream> {
         let _counted = Counted::new(self.service.metrics());
         let moved = tokio::select! {
             moved = self.waiting.settle() => moved,
@@ -73,9 +72,21 @@ impl Parked {
         )
         .into_bytes();
         answer.extend_from_slice(&body);
-        let written = tokio::time::timeout(REQUEST_TIMEOUT, stream.write_all(&answer)).await;
+        let written = tokio::time::timeout(REQUEST_TIMEOUT, write_all(&stream, &answer)).await;
         (keeps && matches!(written, Ok(Ok(())))).then_some(stream)
     }
+}
+
+async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Ends when the client is gone. One that sends more instead is not watched any longer.
@@ -92,7 +103,7 @@ enum Begun {
 
 pub(super) async fn wait(
     State(app): State<App>,
-    Extension(parking): Extension<Arc<Parking>>,
+    Extension(Ends { parking, .. }): Extension<Ends>,
     request: Request,
 ) -> Answer {
     app.count(&request)?;
@@ -106,7 +117,7 @@ pub(super) async fn wait(
         Begun::Waits(waiting) => {
             parking.park(Parked {
                 waiting,
-                service: app.service,
+                service: Arc::clone(&app.service),
                 keeps,
             });
             // Taken down with everything else.

@@ -37,7 +37,8 @@ pub(super) fn writer(file: &Path) -> Result<(Connection, u64), StartError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    // Pages: a checkpoint writes only the last version of each, so the rarer it is the less it writes.
+    connection.pragma_update(None, "wal_autocheckpoint", 12_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // KiB: the index of envelopes is touched at random; what does not fit is read back from the file at every append.
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;

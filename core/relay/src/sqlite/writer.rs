@@ -98,6 +98,7 @@ impl Writer {
         let metrics = Arc::clone(&shared.metrics);
         let work = Loop {
             connection,
+            tallies: Tallies::new(shared.quota),
             shared,
             jobs,
             queued_bytes: Arc::clone(&queued_bytes),
@@ -165,6 +166,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What runs on the writer's thread.
 struct Loop {
     connection: Connection,
+    tallies: Tallies,
     shared: Shared,
     jobs: Receiver<Job>,
     queued_bytes: Arc<AtomicUsize>,
@@ -218,12 +220,11 @@ impl Loop {
     }
 
     fn write(&mut self, batch: &mut [Job]) -> Written {
-        let quota = self.shared.quota;
+        let tallies = &mut self.tallies;
         let together = transact(&mut self.connection, |connection| {
-            let mut tallies = Tallies::new(quota);
             let answers = batch
                 .iter_mut()
-                .map(|job| perform(connection, &mut tallies, job))
+                .map(|job| perform(connection, tallies, job))
                 .collect::<Result<Vec<_>, _>>()?;
             Ok((answers, tallies.finish(connection)?))
         });
@@ -243,6 +244,8 @@ impl Loop {
     fn one_by_one(&mut self, batch: &mut [Job]) -> Written {
         let mut all = Written::default();
         for job in batch {
+            // What is remembered may be of a transaction that was undone.
+            self.tallies.clear();
             let answer = match job {
                 Job::Append { envelopes, now, .. } => {
                     let each = envelopes
@@ -251,8 +254,8 @@ impl Loop {
                     Some(each.collect())
                 }
                 Job::Task(task) => {
-                    if let Err(error) = transact(&mut self.connection, |inner| task.perform(inner))
-                    {
+                    let done = transact(&mut self.connection, |inner| task.perform(inner));
+                    if let Err(error) = done {
                         task.fail(error);
                     }
                     None
@@ -269,12 +272,15 @@ impl Loop {
         now: i64,
         moved: &mut Vec<Moved>,
     ) -> Result<u64, RelayError> {
-        let quota = self.shared.quota;
-        let (answer, mine) = transact(&mut self.connection, |connection| {
-            let mut tallies = Tallies::new(quota);
+        let tallies = &mut self.tallies;
+        let done = transact(&mut self.connection, |connection| {
             let answer = tallies.append(connection, item, now)?;
             Ok((answer, tallies.finish(connection)?))
-        })?;
+        });
+        if done.is_err() {
+            tallies.clear();
+        }
+        let (answer, mine) = done?;
         moved.extend(mine);
         answer
     }
@@ -303,8 +309,7 @@ fn perform(
             .collect::<Result<_, _>>()
             .map(Some),
         Job::Task(task) => {
-            // It reads the rows that the tallies stand for.
-            tallies.flush(connection)?;
+            tallies.step_aside(connection)?;
             task.perform(connection)?;
             Ok(None)
         }

@@ -334,3 +334,5 @@ fn exported<E>(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

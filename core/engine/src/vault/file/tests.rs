@@ -348,6 +348,18 @@ fn a_stop_leaves_the_file_as_it_was_and_a_kill_s_leftover_is_swept() {
     same(&[&a, &b]);
 }
 
+#[test]
+fn a_stick_with_its_switch_on_is_told_from_a_full_one() {
+    for (kind, expected) in [
+        (io::ErrorKind::ReadOnlyFilesystem, true),
+        (io::ErrorKind::PermissionDenied, true),
+        (io::ErrorKind::StorageFull, false),
+        (io::ErrorKind::Other, false),
+    ] {
+        assert_eq!(is_read_only(&Error::from(io::Error::from(kind))), expected);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_leads_to_the_file_that_is_replaced() {

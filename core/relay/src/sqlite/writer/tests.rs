@@ -76,6 +76,7 @@ fn looped(connection: Connection) -> (Loop, SyncSender<Job>) {
     (
         Loop {
             connection,
+            tallies: Tallies::new(Quota::NONE),
             shared: shared(),
             jobs,
             queued_bytes,
