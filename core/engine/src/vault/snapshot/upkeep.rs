@@ -309,33 +309,28 @@ impl Exchange<'_> {
             self.open
                 .write(|tx| compact(tx, log, newest.number, &snapshot).map(drop))?;
         }
+        let replaced = replaced(&known, newest, &snapshot)?;
+        let listed = still_listed(&known, &replaced)?;
         if self.owns(log)? {
-            self.retire(log, &known, newest, &snapshot)?;
+            self.retire(log, &snapshot, &listed)?;
         }
-        self.sweep(log, &known, newest, &snapshot)
+        for (stored, before) in &replaced {
+            self.open
+                .write(|tx| log::drop_snapshot(tx, stored.number))?;
+            self.remove_files(&before.pieces, &listed)?;
+        }
+        self.sweep(&snapshot)
     }
 
-    fn retire(
-        &mut self,
-        log: i64,
-        known: &[StoredSnapshot],
-        newest: &StoredSnapshot,
-        snapshot: &Snapshot,
-    ) -> Result<()> {
+    fn retire(&mut self, log: i64, snapshot: &Snapshot, listed: &BTreeSet<BlobId>) -> Result<()> {
         let relay = self.relay()?;
-        let listed = listed_since(known, newest)?;
         let (envelopes, blobs) = self.open.store.read(|conn| {
             let mut envelopes = Vec::new();
             for cover in &snapshot.covers {
+                let (author, last) = (&cover.author, cover.last);
                 let most = limits::MAX_RETIRED;
-                envelopes.extend(log::to_retire(
-                    conn,
-                    relay.number,
-                    log,
-                    &cover.author,
-                    cover.last,
-                    most,
-                )?);
+                let more = log::to_retire(conn, relay.number, log, author, last, most)?;
+                envelopes.extend(more);
             }
             let mut blobs = log::pieces(conn, log)?;
             blobs.retain(|(_, blob)| !listed.contains(blob));
@@ -403,29 +398,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Forgets manifests that the newest acknowledged one replaces, and the files of pieces that a relay holds.
-    fn sweep(
-        &mut self,
-        log: i64,
-        known: &[StoredSnapshot],
-        newest: &StoredSnapshot,
-        snapshot: &Snapshot,
-    ) -> Result<()> {
-        let old: Vec<_> = known
-            .iter()
-            .take_while(|stored| stored.number != newest.number)
-            .filter(|stored| stored.place.is_some())
-            .collect();
-        for stored in &old {
-            let before = Snapshot::read(&stored.manifest)?;
-            let mut covers = before.covers.iter();
-            // A concurrent snapshot that covers more of somebody stays.
-            if covers.all(|cover| snapshot.last_of(&cover.author) >= cover.last) {
-                self.open
-                    .write(|tx| log::drop_snapshot(tx, stored.number))?;
-                self.remove_files(&before.pieces, &listed_since(known, newest)?)?;
-            }
-        }
+    /// Removes the files of pieces that a relay holds: what they hold is in the database too.
+    fn sweep(&mut self, snapshot: &Snapshot) -> Result<()> {
         let relay = self.relay()?;
         let mut delivered = Vec::new();
         for piece in &snapshot.pieces {
@@ -437,7 +411,6 @@ impl Exchange<'_> {
                 delivered.push(piece.clone());
             }
         }
-        let _ = log;
         self.remove_files(&delivered, &BTreeSet::new())
     }
 
@@ -452,15 +425,39 @@ impl Exchange<'_> {
     }
 }
 
-/// Pieces that the newest acknowledged snapshot or a later one lists.
-fn listed_since(known: &[StoredSnapshot], newest: &StoredSnapshot) -> Result<BTreeSet<BlobId>> {
+/// The snapshots that an acknowledged one replaces: it covers all that they cover, and their own place as well. One made
+/// at the same time by another device covers more of somebody, is still served, and keeps its pieces.
+fn replaced<'k>(
+    known: &'k [StoredSnapshot],
+    newest: &StoredSnapshot,
+    snapshot: &Snapshot,
+) -> Result<Vec<(&'k StoredSnapshot, Snapshot)>> {
+    let mut replaced = Vec::new();
+    for stored in known.iter().filter(|stored| stored.number != newest.number) {
+        let Some((seq, _)) = stored.place else {
+            continue;
+        };
+        let before = Snapshot::read(&stored.manifest)?;
+        let mut covers = before.covers.iter();
+        let all = covers.all(|cover| snapshot.last_of(&cover.author) >= cover.last);
+        if all && snapshot.last_of(&stored.author) >= seq {
+            replaced.push((stored, before));
+        }
+    }
+    Ok(replaced)
+}
+
+/// Pieces that a snapshot lists which is not replaced.
+fn still_listed(
+    known: &[StoredSnapshot],
+    replaced: &[(&StoredSnapshot, Snapshot)],
+) -> Result<BTreeSet<BlobId>> {
     let mut listed = BTreeSet::new();
-    let since = known
-        .iter()
-        .skip_while(|stored| stored.number != newest.number);
-    for stored in since {
-        let snapshot = Snapshot::read(&stored.manifest)?;
-        listed.extend(snapshot.pieces.iter().map(|piece| piece.blob));
+    for stored in known {
+        if !replaced.iter().any(|(old, _)| old.number == stored.number) {
+            let snapshot = Snapshot::read(&stored.manifest)?;
+            listed.extend(snapshot.pieces.iter().map(|piece| piece.blob));
+        }
     }
     Ok(listed)
 }
