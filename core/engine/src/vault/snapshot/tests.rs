@@ -7,6 +7,7 @@ use super::super::sync_tests::{FakeRelay, Phone};
 use super::super::*;
 use crate::record::ids::ResourceId;
 use crate::record::snapshot::Snapshot;
+use std::sync::Mutex;
 
 fn same(one: &Phone, other: &Phone) {
     let prints = [one, other].map(|phone| phone.vault.fingerprint().unwrap());
@@ -351,6 +352,74 @@ fn what_was_left_out_of_a_piece_is_noticed_by_the_phone_that_loads_it() {
         same(&first, &third);
         third.check();
     }
+}
+
+#[test]
+fn what_helps_in_an_emergency_comes_first() {
+    let (relay, first, second) = two();
+    let path = first.folder.path().join("all.ndjson");
+    let mut lines = String::new();
+    for at in 0..40 {
+        lines += &format!(
+            "{{\"resourceType\":\"Observation\",\"id\":\"6d1f5a3c-0000-4000-9000-0000000001{at:02}\",\
+             \"status\":\"final\",\"code\":{{\"text\":\"pouls\"}}}}\n"
+        );
+    }
+    lines += "{\"resourceType\":\"AllergyIntolerance\",\"id\":\"6d1f5a3c-0000-4000-9000-000000000999\",\
+              \"code\":{\"text\":\"arachide\"},\"patient\":{\"reference\":\"Patient/1\"}}\n";
+    std::fs::write(&path, lines).unwrap();
+    first.vault.import(record(&first), &[path], None).unwrap();
+    settle(&first, &second);
+    // Only the first piece that is asked for comes.
+    let asked = Mutex::new(None);
+    relay.spoil(move |path, outcome| {
+        let mut asked = asked.lock().unwrap();
+        if path.len() == 64 && *asked.get_or_insert_with(|| path.to_owned()) != path {
+            return Ok(super::super::sync_tests::refuse(404, 0));
+        }
+        outcome
+    });
+    let third = first.add(&relay);
+    third.sync().unwrap();
+    let rows = third.vault.list(&Filter::default()).unwrap();
+    let kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+    assert_eq!(kinds, ["AllergyIntolerance"]);
+    assert_eq!(
+        third
+            .vault
+            .search("arachide", &Filter::default())
+            .unwrap()
+            .len(),
+        1
+    );
+    third.check();
+    relay.be_honest();
+    third.sync().unwrap();
+    same(&first, &third);
+    third.check();
+}
+
+#[test]
+fn every_change_that_stays_can_be_sent_on() {
+    let (relay, first, second) = two();
+    settle(&first, &second);
+    let third = first.add(&relay);
+    third.sync().unwrap();
+    let open = third.vault.unlocked().unwrap();
+    let keyring = open.keyring().unwrap();
+    let log = log_of(&third);
+    let sent = open
+        .store
+        .read(|conn| {
+            let mut sent = 0;
+            for kept in log::kept_changes(conn, log)? {
+                super::super::reseal::reseal(conn, &keyring, kept.change)?;
+                sent += 1;
+            }
+            Ok(sent)
+        })
+        .unwrap();
+    assert_eq!(sent, 3, "the three imports");
 }
 
 #[test]

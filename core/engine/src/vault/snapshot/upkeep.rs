@@ -260,6 +260,19 @@ impl Exchange<'_> {
     /// Acknowledges what others' devices made and this one has, with one empty change; whether one was written.
     fn answer_snapshots(&mut self, log: i64) -> Result<bool> {
         let now = self.now;
+        let device = self.open.keyring()?.author.device;
+        // A sync that has nothing to say writes nothing.
+        let pending = self.open.store.read(|conn| {
+            let known = log::snapshots(conn, log)?;
+            Ok(known.iter().any(|stored| {
+                let waits = stored.place.is_some() && !stored.acknowledged;
+                let late = stored.noticed == 0 || now - stored.noticed >= PATIENCE_MS;
+                waits && (late || stored.author.device != device)
+            }))
+        })?;
+        if !pending {
+            return Ok(false);
+        }
         self.open.write(|tx| {
             let keyring = self.open.keyring_in(tx)?;
             let mut answer = false;
