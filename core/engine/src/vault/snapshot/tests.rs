@@ -423,6 +423,33 @@ fn every_change_that_stays_can_be_sent_on() {
 }
 
 #[test]
+fn without_an_answer_nothing_goes_for_thirty_days() {
+    let (relay, first, _second) = two();
+    first.vault.compact(record(&first)).unwrap();
+    first.sync().unwrap();
+    let (before, here) = (relay.served().0, changes(&first));
+    let later = |days: i64| {
+        let open = first.vault.unlocked().unwrap();
+        let noticed = stored(&first)[0].noticed;
+        let now = noticed + days * 24 * 3_600 * 1_000;
+        Exchange::new(&open, &*first.vault.host.transport, "https://relay.test")
+            .unwrap()
+            .at(now)
+            .run(&Brake::new(None, None))
+            .unwrap();
+    };
+    later(29);
+    assert_eq!((relay.served().0, changes(&first)), (before, here));
+    later(31);
+    later(31);
+    assert!(relay.served().0 < before && changes(&first) < here);
+    first.check();
+    let third = first.add(&relay);
+    third.sync().unwrap();
+    same(&first, &third);
+}
+
+#[test]
 fn a_strangers_snapshot_is_not_loaded() {
     let (relay, first, second) = two();
     first.vault.compact(record(&first)).unwrap();
