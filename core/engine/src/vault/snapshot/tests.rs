@@ -1,6 +1,6 @@
 //! Snapshots between real vaults over a relay in memory.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use super::super::keyring::{self, GENERAL};
 use super::super::sync_tests::{FakeRelay, Phone};
