@@ -398,7 +398,8 @@ mod tests {
 
     #[test]
     fn every_rule_of_a_manifest_is_checked() {
-        let broken: [(&str, fn(&mut Snapshot)); 20] = [
+        type Case = (&'static str, fn(&mut Snapshot));
+        let broken: [Case; 20] = [
             ("version", |s| s.version = 2),
             ("nothing covered", |s| s.covers.clear()),
             ("author twice", |s| s.covers.push(cover(2))),

@@ -156,8 +156,11 @@ const NOBODY: Author = Author {
     incarnation: Incarnation([0; 8]),
 };
 
+/// A document and the hash of an edit in it; none for one that no document could take.
+pub type EditOf = (ShardId, Option<[u8; 32]>);
+
 /// The hashes of the edits of a change, with their documents; none when it holds anything else.
-pub fn edits_of(body: &[u8]) -> Result<Option<Vec<(ShardId, Option<[u8; 32]>)>>> {
+pub fn edits_of(body: &[u8]) -> Result<Option<Vec<EditOf>>> {
     let change = outside::unpack(body)?;
     let mut edits = Vec::new();
     for item in &change.items {

@@ -195,10 +195,12 @@ fn try_merge(
     if log::is_forked(tx, log, &header.author)? {
         return Ok(Outcome::Held(HeldFor::Fork));
     }
-    if header.kind == kind::SNAPSHOT
-        && let Some(reason) = judge_snapshot(tx, keyring, log, &opened)?
-    {
-        return Ok(Outcome::Held(reason));
+    if header.kind == kind::SNAPSHOT {
+        // It is compared with the documents: they must hold what came before it in this very step.
+        unprojected.project(tx)?;
+        if let Some(reason) = judge_snapshot(tx, keyring, log, &opened)? {
+            return Ok(Outcome::Held(reason));
+        }
     }
     let (seq, tip) = log::position(tx, log, &header.author)?;
     if header.seq > seq + 1 {

@@ -162,11 +162,6 @@ impl FakeRelay {
             .filter(|bytes| !inner.retired.contains(&EnvelopeId::derive(bytes)));
         (kept.count(), inner.blobs.len())
     }
-
-    /// Loses every blob whose path ends so.
-    pub(super) fn lose_blobs(&self) {
-        self.inner().blobs.clear();
-    }
 }
 
 impl Inner {

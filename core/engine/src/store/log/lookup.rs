@@ -6,10 +6,10 @@ use carnet_wire::stream::Tip;
 use carnet_wire::{Author, BlobId, ChangeId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// A change by its local number; `None` when there is none. One that a snapshot replaced has an empty header.
+/// A change by its local number; `None` when there is none, or only an extract: that is not what its author signed.
 pub fn change(conn: &Connection, number: i64) -> Result<Option<StoredChange>> {
     let mut query = conn.prepare_cached(
-        "SELECT change, log, id, header, signature, body FROM change WHERE change = ?1",
+        "SELECT change, log, id, header, signature, body FROM change WHERE change = ?1 AND extract = 0",
     )?;
     Ok(query.query_row([number], read_change).optional()?)
 }

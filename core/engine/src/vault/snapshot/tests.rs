@@ -1,12 +1,13 @@
 //! Snapshots between real vaults over a relay in memory.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use super::super::keyring::{self, GENERAL};
 use super::super::sync_tests::{FakeRelay, Phone};
 use super::super::*;
 use crate::record::ids::ResourceId;
 use crate::record::snapshot::Snapshot;
+use std::sync::Mutex;
 
 fn same(one: &Phone, other: &Phone) {
     let prints = [one, other].map(|phone| phone.vault.fingerprint().unwrap());
@@ -47,6 +48,14 @@ fn stored(phone: &Phone) -> Vec<log::StoredSnapshot> {
     let log = log_of(phone);
     let open = phone.vault.unlocked().unwrap();
     open.store.read(|conn| log::snapshots(conn, log)).unwrap()
+}
+
+/// Why things are in quarantine.
+fn held(phone: &Phone) -> Vec<(log::HeldFor, u64)> {
+    let open = phone.vault.unlocked().unwrap();
+    let mut counts = open.store.read(log::held_counts).unwrap();
+    counts.retain(|(_, count)| *count > 0);
+    counts
 }
 
 /// Two phones of one person that have exchanged imports, notes and corrections.
@@ -182,11 +191,11 @@ fn a_kill_between_any_two_requests_loses_nothing() {
 fn until_its_pieces_are_here_a_phone_claims_nothing() {
     let (relay, first, second) = two();
     settle(&first, &second);
-    let third = first.add(&relay);
     relay.spoil(|path, outcome| match path.len() {
         64 => Ok(super::super::sync_tests::refuse(404, 0)),
         _ => outcome,
     });
+    let third = first.add(&relay);
     let report = third.sync().unwrap();
     assert!(
         !report.notices.is_empty(),
@@ -230,7 +239,7 @@ fn a_phone_that_was_away_for_years_loses_nothing() {
     same(&first, &third);
     for phone in [&first, &second, &third] {
         phone.check();
-        assert_eq!(phone.vault.stats(None).unwrap().quarantined, 0);
+        assert_eq!(held(phone), []);
     }
     assert_eq!(first.vault.detail(on).unwrap().notes.len(), 20 + 15 + 30);
 }
@@ -254,7 +263,7 @@ fn snapshots_made_at_the_same_time_by_two_phones() {
     same(&first, &third);
     for phone in [&first, &second, &third] {
         phone.check();
-        assert_eq!(phone.vault.stats(None).unwrap().quarantined, 0);
+        assert_eq!(held(phone), []);
     }
 }
 
@@ -271,6 +280,223 @@ fn what_the_maker_lacks_is_not_retired() {
     third.sync().unwrap();
     same(&first, &third);
     assert_eq!(third.vault.detail(on).unwrap().notes.len(), 21);
+}
+
+/// What a maker could say that is not so, and the reason it is held for by a device that has everything.
+type Lie = (&'static str, log::HeldFor, fn(&mut Snapshot));
+
+#[test]
+fn a_snapshot_that_lies_is_held_and_told() {
+    use crate::store::log::HeldFor::{Fork, Refused};
+    let lies: [Lie; 6] = [
+        ("another tip", Fork, |s| s.covers[0].tip.0[0] ^= 1),
+        ("a change in no piece", Refused, |s| {
+            s.pieces.iter_mut().for_each(|piece| piece.holds.clear());
+        }),
+        ("a document left out", Refused, |s| drop(s.shards.pop())),
+        ("heads nobody has", Refused, |s| {
+            s.shards[0].heads = vec![[1; 32].into()]
+        }),
+        ("a later time than its own", Refused, |s| {
+            s.lamport = 1 << 40
+        }),
+        ("a malformed list", Refused, |s| s.version = 0),
+    ];
+    let (relay, first, second) = two();
+    for (at, (what, reason, lie)) in (1_u8..).zip(lies) {
+        first.vault.compact(record(&first)).unwrap();
+        let mut snapshot = Snapshot::read(&stored(&first).last().unwrap().manifest).unwrap();
+        lie(&mut snapshot);
+        // Signed by an owner's device in another life, so that its chain begins with the lie.
+        relay.push(&forged(&first, &snapshot, at));
+        let report = second.sync().unwrap();
+        assert!(
+            report.notices.contains(&reason.word()),
+            "{what}: {report:?}"
+        );
+        assert_eq!(
+            held(&second).iter().map(|(_, n)| n).sum::<u64>(),
+            u64::from(at),
+            "{what}"
+        );
+        assert_eq!(stored(&second).len(), 0, "{what}");
+        second.check();
+    }
+    same(&first, &second);
+}
+
+#[test]
+fn what_was_left_out_of_a_piece_is_noticed_by_the_phone_that_loads_it() {
+    let (relay, first, second) = two();
+    settle(&first, &second);
+    // The relay gives another piece of the same length, a cut one, and none.
+    for broken in 0..3 {
+        relay.spoil(move |path, outcome| {
+            let mut response = outcome?;
+            if path.len() == 64 && response.status == 200 && !response.body.is_empty() {
+                match broken {
+                    0 => response.body[40] ^= 1,
+                    1 => drop(response.body.pop()),
+                    _ => response.body.clear(),
+                }
+            }
+            Ok(response)
+        });
+        let third = first.add(&relay);
+        let report = third.sync().unwrap();
+        assert!(!report.notices.is_empty());
+        assert_eq!(third.rows(), 0);
+        third.check();
+        relay.be_honest();
+        third.sync().unwrap();
+        same(&first, &third);
+        third.check();
+    }
+}
+
+#[test]
+fn what_helps_in_an_emergency_comes_first() {
+    let (relay, first, second) = two();
+    let path = first.folder.path().join("all.ndjson");
+    let mut lines = String::new();
+    for at in 0..40 {
+        lines += &format!(
+            "{{\"resourceType\":\"Observation\",\"id\":\"6d1f5a3c-0000-4000-9000-0000000001{at:02}\",\
+             \"status\":\"final\",\"code\":{{\"text\":\"pouls\"}}}}\n"
+        );
+    }
+    lines += "{\"resourceType\":\"AllergyIntolerance\",\"id\":\"6d1f5a3c-0000-4000-9000-000000000999\",\
+              \"code\":{\"text\":\"arachide\"},\"patient\":{\"reference\":\"Patient/1\"}}\n";
+    std::fs::write(&path, lines).unwrap();
+    first.vault.import(record(&first), &[path], None).unwrap();
+    settle(&first, &second);
+    // Only the first piece that is asked for comes.
+    let asked = Mutex::new(None);
+    relay.spoil(move |path, outcome| {
+        let mut asked = asked.lock().unwrap();
+        if path.len() == 64 && *asked.get_or_insert_with(|| path.to_owned()) != path {
+            return Ok(super::super::sync_tests::refuse(404, 0));
+        }
+        outcome
+    });
+    let third = first.add(&relay);
+    third.sync().unwrap();
+    let rows = third.vault.list(&Filter::default()).unwrap();
+    let kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+    assert_eq!(kinds, ["AllergyIntolerance"]);
+    assert_eq!(
+        third
+            .vault
+            .search("arachide", &Filter::default())
+            .unwrap()
+            .len(),
+        1
+    );
+    third.check();
+    relay.be_honest();
+    third.sync().unwrap();
+    same(&first, &third);
+    third.check();
+}
+
+#[test]
+fn every_change_that_stays_can_be_sent_on() {
+    let (relay, first, second) = two();
+    settle(&first, &second);
+    let third = first.add(&relay);
+    third.sync().unwrap();
+    let open = third.vault.unlocked().unwrap();
+    let keyring = open.keyring().unwrap();
+    let log = log_of(&third);
+    let sent = open
+        .store
+        .read(|conn| {
+            let mut sent = 0;
+            for kept in log::kept_changes(conn, log)? {
+                super::super::reseal::reseal(conn, &keyring, kept.change)?;
+                sent += 1;
+            }
+            Ok(sent)
+        })
+        .unwrap();
+    assert_eq!(sent, 3, "the three imports");
+}
+
+#[test]
+fn without_an_answer_nothing_goes_for_thirty_days() {
+    let (relay, first, _second) = two();
+    first.vault.compact(record(&first)).unwrap();
+    first.sync().unwrap();
+    let (before, here) = (relay.served().0, changes(&first));
+    let later = |days: i64| {
+        let open = first.vault.unlocked().unwrap();
+        let noticed = stored(&first)[0].noticed;
+        let now = noticed + days * 24 * 3_600 * 1_000;
+        Exchange::new(&open, &*first.vault.host.transport, "https://relay.test")
+            .unwrap()
+            .at(now)
+            .run(&Brake::new(None, None))
+            .unwrap();
+    };
+    later(29);
+    assert_eq!((relay.served().0, changes(&first)), (before, here));
+    later(31);
+    later(31);
+    assert!(relay.served().0 < before && changes(&first) < here);
+    first.check();
+    let third = first.add(&relay);
+    third.sync().unwrap();
+    same(&first, &third);
+}
+
+#[test]
+fn a_strangers_snapshot_is_not_loaded() {
+    let (relay, first, second) = two();
+    first.vault.compact(record(&first)).unwrap();
+    let snapshot = Snapshot::read(&stored(&first).last().unwrap().manifest).unwrap();
+    let stranger = DeviceKeys::make().unwrap();
+    relay.push(&forged_by(&first, &snapshot, 9, &stranger));
+    second.sync().unwrap();
+    assert_eq!(held(&second), [(log::HeldFor::Unauthorised, 1)]);
+    assert_eq!(stored(&second).len(), 0);
+}
+
+fn forged(phone: &Phone, snapshot: &Snapshot, life: u8) -> Vec<u8> {
+    let keyring = phone.vault.unlocked().unwrap().keyring().unwrap();
+    let device = DeviceKeys::from_bytes(&keyring.device.to_bytes()).unwrap();
+    forged_by(phone, snapshot, life, &device)
+}
+
+fn forged_by(phone: &Phone, snapshot: &Snapshot, life: u8, device: &DeviceKeys) -> Vec<u8> {
+    use carnet_wire::{Author, Canonical, ChangeId, Header, Incarnation, Inner, kind};
+    let open = phone.vault.unlocked().unwrap();
+    let keyring = open.keyring().unwrap();
+    let log = log_of(phone);
+    let epoch = keyring.current_epoch(log).unwrap();
+    let body = crate::seal::pack_body(&snapshot.to_canonical()).unwrap();
+    let header = Header {
+        version: carnet_wire::HEADER_VERSION,
+        record: epoch.record,
+        compartment: epoch.compartment,
+        author: Author {
+            device: device.id(),
+            incarnation: Incarnation([life; 8]),
+        },
+        seq: 1,
+        prev: ChangeId([0; 32]),
+        seen: Vec::new(),
+        frontier: Vec::new(),
+        lamport: 1_000,
+        kind: kind::SNAPSHOT,
+        body_hash: *blake3::hash(&body).as_bytes(),
+    };
+    let signed = crate::seal::sign_header(device, &header);
+    let inner = Inner {
+        header: signed.header,
+        signature: signed.signature,
+        body,
+    };
+    crate::seal::seal(epoch, device, &inner).unwrap()
 }
 
 /// `cargo test -p carnet --lib vault::snapshot -- --ignored --nocapture bootstrap`

@@ -266,6 +266,19 @@ impl Exchange<'_> {
     /// Acknowledges what others' devices made and this one has, with one empty change; whether one was written.
     fn answer_snapshots(&mut self, log: i64) -> Result<bool> {
         let now = self.now;
+        let device = self.open.keyring()?.author.device;
+        // A sync that has nothing to say writes nothing.
+        let pending = self.open.store.read(|conn| {
+            let known = log::snapshots(conn, log)?;
+            Ok(known.iter().any(|stored| {
+                let waits = stored.place.is_some() && !stored.acknowledged;
+                let late = stored.noticed == 0 || now - stored.noticed >= PATIENCE_MS;
+                waits && (late || stored.author.device != device)
+            }))
+        })?;
+        if !pending {
+            return Ok(false);
+        }
         self.open.write(|tx| {
             let keyring = self.open.keyring_in(tx)?;
             let mut answer = false;
@@ -315,37 +328,37 @@ impl Exchange<'_> {
             self.open
                 .write(|tx| compact(tx, log, newest.number, &snapshot).map(drop))?;
         }
+        let replaced = replaced(&known, newest, &snapshot)?;
+        let listed = still_listed(&known, &replaced)?;
         if self.owns(log)? {
-            if !self.retire(log, &known, newest, &snapshot, brake)? {
+            if !self.retire(log, &snapshot, &listed, brake)? {
                 return Ok(false);
             }
         }
-        self.sweep(log, &known, newest, &snapshot)?;
+        for (stored, before) in &replaced {
+            self.open
+                .write(|tx| log::drop_snapshot(tx, stored.number))?;
+            self.remove_files(&before.pieces, &listed)?;
+        }
+        self.sweep(&snapshot)?;
         Ok(true)
     }
 
     fn retire(
         &mut self,
         log: i64,
-        known: &[StoredSnapshot],
-        newest: &StoredSnapshot,
         snapshot: &Snapshot,
+        listed: &BTreeSet<BlobId>,
         brake: &Brake<'_>,
     ) -> Result<bool> {
         let relay = self.relay()?;
-        let listed = listed_since(known, newest)?;
         let (envelopes, blobs) = self.open.store.read(|conn| {
             let mut envelopes = Vec::new();
             for cover in &snapshot.covers {
+                let (author, last) = (&cover.author, cover.last);
                 let most = limits::MAX_RETIRED;
-                envelopes.extend(log::to_retire(
-                    conn,
-                    relay.number,
-                    log,
-                    &cover.author,
-                    cover.last,
-                    most,
-                )?);
+                let more = log::to_retire(conn, relay.number, log, author, last, most)?;
+                envelopes.extend(more);
             }
             let mut blobs = log::pieces(conn, log)?;
             blobs.retain(|(_, blob)| !listed.contains(blob));
@@ -419,29 +432,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Forgets manifests that the newest acknowledged one replaces, and the files of pieces that a relay holds.
-    fn sweep(
-        &mut self,
-        log: i64,
-        known: &[StoredSnapshot],
-        newest: &StoredSnapshot,
-        snapshot: &Snapshot,
-    ) -> Result<()> {
-        let old: Vec<_> = known
-            .iter()
-            .take_while(|stored| stored.number != newest.number)
-            .filter(|stored| stored.place.is_some())
-            .collect();
-        for stored in &old {
-            let before = Snapshot::read(&stored.manifest)?;
-            let mut covers = before.covers.iter();
-            // A concurrent snapshot that covers more of somebody stays.
-            if covers.all(|cover| snapshot.last_of(&cover.author) >= cover.last) {
-                self.open
-                    .write(|tx| log::drop_snapshot(tx, stored.number))?;
-                self.remove_files(&before.pieces, &listed_since(known, newest)?)?;
-            }
-        }
+    /// Removes the files of pieces that a relay holds: what they hold is in the database too.
+    fn sweep(&mut self, snapshot: &Snapshot) -> Result<()> {
         let relay = self.relay()?;
         let mut delivered = Vec::new();
         for piece in &snapshot.pieces {
@@ -453,7 +445,6 @@ impl Exchange<'_> {
                 delivered.push(piece.clone());
             }
         }
-        let _ = log;
         self.remove_files(&delivered, &BTreeSet::new())
     }
 
@@ -468,15 +459,39 @@ impl Exchange<'_> {
     }
 }
 
-/// Pieces that the newest acknowledged snapshot or a later one lists.
-fn listed_since(known: &[StoredSnapshot], newest: &StoredSnapshot) -> Result<BTreeSet<BlobId>> {
+/// The snapshots that an acknowledged one replaces: it covers all that they cover, and their own place as well. One made
+/// at the same time by another device covers more of somebody, is still served, and keeps its pieces.
+fn replaced<'k>(
+    known: &'k [StoredSnapshot],
+    newest: &StoredSnapshot,
+    snapshot: &Snapshot,
+) -> Result<Vec<(&'k StoredSnapshot, Snapshot)>> {
+    let mut replaced = Vec::new();
+    for stored in known.iter().filter(|stored| stored.number != newest.number) {
+        let Some((seq, _)) = stored.place else {
+            continue;
+        };
+        let before = Snapshot::read(&stored.manifest)?;
+        let mut covers = before.covers.iter();
+        let all = covers.all(|cover| snapshot.last_of(&cover.author) >= cover.last);
+        if all && snapshot.last_of(&stored.author) >= seq {
+            replaced.push((stored, before));
+        }
+    }
+    Ok(replaced)
+}
+
+/// Pieces that a snapshot lists which is not replaced.
+fn still_listed(
+    known: &[StoredSnapshot],
+    replaced: &[(&StoredSnapshot, Snapshot)],
+) -> Result<BTreeSet<BlobId>> {
     let mut listed = BTreeSet::new();
-    let since = known
-        .iter()
-        .skip_while(|stored| stored.number != newest.number);
-    for stored in since {
-        let snapshot = Snapshot::read(&stored.manifest)?;
-        listed.extend(snapshot.pieces.iter().map(|piece| piece.blob));
+    for stored in known {
+        if !replaced.iter().any(|(old, _)| old.number == stored.number) {
+            let snapshot = Snapshot::read(&stored.manifest)?;
+            listed.extend(snapshot.pieces.iter().map(|piece| piece.blob));
+        }
     }
     Ok(listed)
 }

@@ -115,7 +115,8 @@ fn what_no_change_may_hold_no_document_may() {
         fill(&mut document);
         document.save()
     };
-    let hostile: [(&str, fn(&mut AutoCommit)); 4] = [
+    type Case = (&'static str, fn(&mut AutoCommit));
+    let hostile: [Case; 4] = [
         ("a list", |document| {
             let list = document
                 .put_object(ROOT, "x", automerge::ObjType::List)
