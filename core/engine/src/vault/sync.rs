@@ -80,15 +80,9 @@ impl<'a> Exchange<'a> {
             pace: Pace::default(),
             retry: Retry::load(open)?,
             healing: Healing::default(),
-            now: 0,
+            now: open.clock.now(),
             report: SyncReport::default(),
         })
-    }
-
-    /// Says what time it is.
-    pub fn at(mut self, now: i64) -> Self {
-        self.now = now;
-        self
     }
 
     /// Only pushes, and stores what comes.

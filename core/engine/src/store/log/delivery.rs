@@ -202,6 +202,13 @@ pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u
     Ok(())
 }
 
+/// Whether a relay is known to hold a sealed document or piece.
+pub fn is_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<bool> {
+    let mut query =
+        conn.prepare_cached("SELECT 1 FROM delivered WHERE relay = ?1 AND blob = ?2")?;
+    Ok(query.exists(params![relay, blob])?)
+}
+
 /// Notes that the bytes of an attachment are both here and at a relay.
 pub fn set_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<()> {
     conn.execute(

@@ -7,6 +7,7 @@
 use super::super::keyring::Keyring;
 use super::super::merge::{self, MAX_LAMPORT, MAX_LAMPORT_LEAP, Unprojected};
 use super::super::open::Unlocked;
+use super::super::steps;
 use super::upkeep::{data_logs, open_piece};
 use crate::error::{Error, Result};
 use crate::record::patient::{Actor, derive_actor};
@@ -410,7 +411,7 @@ pub fn complete(tx: &Transaction<'_>, log: i64) -> Result<()> {
     unprojected.project(tx)
 }
 
-/// Opens a sealed piece and merges it in one transaction, with what waited for it.
+/// Opens a sealed piece and merges it in one transaction; what waited for it is to be tried again.
 pub fn open_and_load(
     open: &Unlocked,
     log: i64,
@@ -426,9 +427,6 @@ pub fn open_and_load(
     open.write(|tx| {
         load_piece(tx, log, snapshot, at, &document)?;
         complete(tx, log)?;
-        let mut keyring = open.keyring_in(tx)?;
-        let mut unprojected = Unprojected::default();
-        merge::retry_held(tx, &mut keyring, &open.database_key, &mut unprojected)?;
-        unprojected.project(tx)
+        steps::note_retry(tx)
     })
 }

@@ -7,6 +7,7 @@
 use super::super::attachments::Moved;
 use super::super::brake::Brake;
 use super::super::keyring::Keyring;
+use super::super::steps;
 use super::super::sync::Exchange;
 use super::super::write;
 use super::{PATIENCE_MS, SNAPSHOT_AFTER, load, make};
@@ -86,19 +87,22 @@ impl Exchange<'_> {
                     self.notice(MISSING);
                     continue;
                 }
-                Err(Error::Invalid(_)) => {
+                Err(Error::Invalid(_) | Error::Garbled(_)) => {
                     self.notice(FALSE);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             match self.take_piece(log, &snapshot, at, &sealed) {
-                Ok(()) => self.report.received += 1,
+                Ok(()) => {
+                    self.report.received += 1;
+                    self.retry.begin();
+                }
                 Err(error) if is_the_makers_fault(&error) => self.notice(FALSE),
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        steps::finish_retries(self.open, &mut self.retry, brake, &mut self.report)
     }
 
     /// Wanted pieces with the manifests that name them, in order of priority.
@@ -145,7 +149,7 @@ impl Exchange<'_> {
                 return Ok(None);
             }
             let offset = sealed.len() as u64;
-            let Some(response) = self.send(address.get(offset), brake)? else {
+            let Some(response) = self.send(address.next(offset), brake)? else {
                 return Ok(None);
             };
             if response.status == 404 {
