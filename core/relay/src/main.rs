@@ -95,7 +95,7 @@ struct Serve {
     #[arg(long, value_name = "N", default_value_t = Limits::default().quota.objects)]
     mailbox_objects: u64,
     /// Requests per second of one session, twenty times that at once; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
     session_rate: u32,
     /// Requests per second from one network (IPv4 /24, IPv6 /48), twenty times that at once; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 500)]

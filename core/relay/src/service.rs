@@ -78,7 +78,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             quota: Quota::default(),
-            session_rate: Rate::per_second(50, 1_000),
+            // The first sync of thousands of documents is two requests for each, as fast as the phone can: this stops only
+            // a client that has gone wild.
+            session_rate: Rate::per_second(1_000, 20_000),
             // A hospital or a mobile carrier may stand behind one network.
             network_rate: Rate::per_second(500, 10_000),
             registration_rate: Rate::per_hour(3_600, 5_000),

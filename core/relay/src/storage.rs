@@ -47,7 +47,7 @@ impl Default for Quota {
     fn default() -> Self {
         Self {
             bytes: 8 << 30,
-            objects: 1_000_000,
+            objects: 10_000_000,
         }
     }
 }

@@ -32,6 +32,8 @@ impl Play {
             .iter()
             .for_each(super::phone::SimPhone::clear_weather);
         if self.rules.ends_without_relay {
+            let shown = self.shown_by_any();
+            self.ledger.without_relays(&shown);
             return self.heal_by_meetings();
         }
         let mut settled = vec![false; self.phones.len()];

@@ -96,6 +96,13 @@ impl Ledger {
         }
     }
 
+    /// No relay will be asked any more: what no phone shows and no phone that wrote it still is, lies out of reach.
+    pub fn without_relays(&mut self, shown: &BTreeSet<Item>) {
+        for (item, fate) in &mut self.items {
+            fate.possible |= fate.by.is_empty() && !shown.contains(item);
+        }
+    }
+
     /// Whether a document is known already.
     pub fn knows(&self, item: &Item) -> bool {
         self.items.contains_key(item)

@@ -282,15 +282,15 @@ impl Play {
     }
 
     fn settle_ledger(&mut self) {
-        let shown = self
-            .phones
-            .iter()
-            .map(|phone| ledger::shown(&phone.vault, |_, _| ()));
-        let all = shown.reduce(|mut all, more| {
-            all.extend(more);
-            all
-        });
-        self.ledger.put_back(&all.unwrap_or_default());
+        let shown = self.shown_by_any();
+        self.ledger.put_back(&shown);
+    }
+
+    fn shown_by_any(&self) -> BTreeSet<Item> {
+        let phones = self.phones.iter();
+        phones
+            .flat_map(|phone| ledger::shown(&phone.vault, |_, _| ()))
+            .collect()
     }
 
     fn say(&mut self, what: impl FnOnce() -> String) {

@@ -139,7 +139,7 @@ pub fn logs_naming(conn: &Connection, blob: BlobId) -> Result<Vec<i64>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The numbers of an author's changes of one kind, the newest [`MAX_NUMBERS`].
+/// The numbers of an author's changes of one kind, the newest `MAX_NUMBERS`.
 pub fn numbers_of_kind(conn: &Connection, log: i64, author: &Author, kind: u8) -> Result<Vec<u64>> {
     let mut query = conn.prepare_cached(
         "SELECT seq FROM change JOIN author USING (author)
