@@ -133,21 +133,13 @@ fn tell_of(console: &mut Console, report: &SyncReport, done: Text) -> CliResult 
     if console.json {
         return console.json(&json::sync(report));
     }
-    let language = console.language;
-    let values = [
-        integer(report.sent, language),
-        integer(report.received, language),
-        size(report.bytes_sent, language),
-        size(report.bytes_received, language),
-    ];
-    console.say(done, &values.each_ref().map(String::as_str))?;
-    print_rest(console, report)
+    print(console, report, done)
 }
 
 fn tell(console: &mut Console, report: &SyncReport) -> CliResult {
     match console.json {
         true => console.json(&json::sync(report)),
-        false => print(console, report),
+        false => print(console, report, message::SYNC_DONE),
     }
 }
 
@@ -190,7 +182,7 @@ fn tell_event(console: &mut Console, event: &WatchEvent) -> CliResult {
     }
 }
 
-fn print(console: &mut Console, report: &SyncReport) -> CliResult {
+fn print(console: &mut Console, report: &SyncReport, done: Text) -> CliResult {
     let language = console.language;
     let values = [
         integer(report.sent, language),
@@ -199,7 +191,7 @@ fn print(console: &mut Console, report: &SyncReport) -> CliResult {
         size(report.bytes_received, language),
         message::ROUND_TRIPS.fill(language, report.round_trips, &[]),
     ];
-    console.say(message::SYNC_DONE, &values.each_ref().map(String::as_str))?;
+    console.say(done, &values.each_ref().map(String::as_str))?;
     print_rest(console, report)
 }
 
@@ -267,7 +259,7 @@ mod tests {
             ..SyncReport::default()
         };
         let (mut console, printed) = console(Language::Fr);
-        print(&mut console, &report).unwrap();
+        print(&mut console, &report, message::SYNC_DONE).unwrap();
         assert_eq!(
             printed.text(),
             "Envoyés : 3 · reçus : 0 · 1,2 ko envoyés, 0 o reçus en 1 aller-retour\n"
@@ -275,13 +267,13 @@ mod tests {
         report.complete = false;
         report.quarantined = 2;
         report.notices = vec!["gap"];
-        print(&mut console, &report).unwrap();
+        print(&mut console, &report, message::SYNC_DONE).unwrap();
         for part in ["quarantaine", "il manque des envois", "relancer"] {
             assert!(printed.text().contains(part), "{part}");
         }
         let said = printed.text().len();
         report.findings = vec![findings::tests::finding(FindingKind::Gap, 2)];
-        print(&mut console, &report).unwrap();
+        print(&mut console, &report, message::SYNC_DONE).unwrap();
         let text = printed.text().split_off(said);
         assert!(text.contains("2 changements de « Téléphone de Maman"));
         assert!(!text.contains("il manque des envois"));

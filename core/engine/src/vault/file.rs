@@ -333,10 +333,10 @@ impl<'a> Visit<'a> {
 
     fn take_in(&mut self, mut file: &File) -> Result<Present> {
         for _ in 0..MAX_READINGS {
-            let before = paths::mailboxes(&*self.open.keyring()?);
+            let before = self.open.keyring()?.mailboxes();
             file.rewind()?;
             let present = self.read(file)?;
-            if paths::mailboxes(&*self.open.keyring()?) == before {
+            if self.open.keyring()?.mailboxes() == before {
                 return Ok(present);
             }
         }

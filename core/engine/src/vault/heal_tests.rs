@@ -433,24 +433,7 @@ fn a_phone_put_back_from_a_copy_says_so_until_it_is_whole_again() {
     (2..4).for_each(|id| old.import(id));
     old.sync().unwrap();
     new.sync().unwrap();
-    let Phone {
-        folder,
-        keys,
-        vault,
-    } = old;
-    vault.lock().unwrap();
-    drop(vault);
-    let path = folder.path().join("v");
-    for file in ["vault.db-wal", "vault.db-shm"] {
-        let _ = std::fs::remove_file(path.join(file));
-    }
-    std::fs::write(path.join("vault.db"), copy).unwrap();
-    let vault = Vault::open(&path, host(&keys, &relay)).unwrap();
-    let old = Phone {
-        folder,
-        keys,
-        vault,
-    };
+    let old = old.put_back(copy, &relay);
     assert_eq!(old.open_findings(), [("device-restored", 0)]);
     old.import(5);
     let all = relay.envelopes();

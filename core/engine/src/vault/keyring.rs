@@ -13,7 +13,7 @@ use carnet_wire::{
     RecordId, kind,
 };
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The compartment where data goes unless someone says otherwise.
 pub const GENERAL: &str = "general";
@@ -68,6 +68,11 @@ impl Keyring {
             rosters: fold_rosters(conn, &logs)?,
             version: operations_merged(conn)?,
         })
+    }
+
+    /// Every mailbox this vault can open.
+    pub fn mailboxes(&self) -> BTreeSet<MailboxId> {
+        self.epochs.iter().map(|(_, epoch)| epoch.mailbox).collect()
     }
 
     /// The epoch that new changes of a log are sealed under: the one no other epoch replaces, the smallest id of several.

@@ -7,7 +7,7 @@ use super::detect;
 use super::merge::Received;
 use super::open::Unlocked;
 use super::steps::{self, Merger, Pace, Retry};
-use super::{SyncReport, inbox, keyring::Keyring};
+use super::{SyncReport, inbox};
 use crate::error::Result;
 use crate::roster::{DEVICES, KEYRING, ROSTER};
 use crate::store::log::{self, HeldFor};
@@ -174,12 +174,6 @@ pub fn lacking(conn: &Connection, log: i64, theirs: &[Tip]) -> Result<Lacking> {
         }
     }
     Ok(lacking)
-}
-
-/// Every mailbox this vault can open.
-pub fn mailboxes(keyring: &Keyring) -> BTreeSet<MailboxId> {
-    let epochs = keyring.epochs.iter();
-    epochs.map(|(_, epoch)| epoch.mailbox).collect()
 }
 
 /// Adds what came to a report.

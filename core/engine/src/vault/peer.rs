@@ -330,7 +330,7 @@ impl Meeting {
         }
         let rest = self.round.left.is_none() && self.round.sending.is_empty();
         turn.done = rest && self.round.heard && turn.is_empty();
-        let now = paths::mailboxes(&*self.open.keyring()?);
+        let now = self.open.keyring()?.mailboxes();
         turn.again = now
             .iter()
             .any(|mailbox| !self.round.shown.contains(mailbox));

@@ -1,10 +1,9 @@
 //! What to exchange next with a relay: what it has not acknowledged, and the mailboxes that are not read to their head.
 
 use super::keyring::Keyring;
+use super::paths::need;
 use super::sync::Exchange;
 use crate::error::Result;
-use crate::roster::{DEVICES, KEYRING, ROSTER};
-use crate::seal::Epoch;
 use crate::store::log;
 use crate::sync::session::Plan;
 use carnet_wire::relay::Pull;
@@ -51,22 +50,10 @@ impl Exchange<'_> {
         }
         Ok(plan)
     }
-
-    /// Every mailbox this vault can open.
-    pub(super) fn mailboxes(&self) -> Result<BTreeSet<MailboxId>> {
-        Ok(self
-            .open
-            .keyring()?
-            .epochs
-            .iter()
-            .map(|(_, epoch)| epoch.mailbox)
-            .collect())
-    }
 }
 
 /// A name for a set of mailboxes: a session token is good for exactly the set it was opened for.
-pub fn covered(epochs: &[Epoch]) -> [u8; 32] {
-    let mailboxes: BTreeSet<MailboxId> = epochs.iter().map(|epoch| epoch.mailbox).collect();
+pub fn covered(mailboxes: &BTreeSet<MailboxId>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("carnet/1 session covers");
     mailboxes.iter().for_each(|mailbox| {
         hasher.update(mailbox.as_ref());
@@ -80,13 +67,8 @@ fn in_order_of_need(conn: &Connection, keyring: &Keyring) -> Result<Vec<MailboxI
         .into_iter()
         .map(|log| (log.number, log.name))
         .collect();
-    let need = |log: &i64| match names.get(log).map(String::as_str) {
-        Some(DEVICES) => 0,
-        Some(KEYRING) => 1,
-        Some(ROSTER) => 2,
-        _ => 3,
-    };
-    let mut mailboxes: Vec<(i32, MailboxId)> = keyring
+    let need = |log: &i64| names.get(log).map_or(u8::MAX, |name| need(name));
+    let mut mailboxes: Vec<(u8, MailboxId)> = keyring
         .epochs
         .iter()
         .map(|(log, epoch)| (need(log), epoch.mailbox))

@@ -139,21 +139,14 @@ impl<'a> Exchange<'a> {
             .iter()
             .map(|(_, epoch)| epoch.clone())
             .collect();
-        let relay = self.relay()?;
-        let live = relay.covers == Some(covered(&epochs));
-        Session::new(&self.url, epochs, relay.token.filter(|_| live))
+        let token = self.relay()?.session_for(covered(&keyring.mailboxes()));
+        Session::new(&self.url, epochs, token)
     }
 
     /// Whether the session that was kept opens every mailbox there is now.
     pub(super) fn has_session(&self) -> Result<bool> {
-        let keyring = self.open.keyring()?;
-        let epochs: Vec<Epoch> = keyring
-            .epochs
-            .iter()
-            .map(|(_, epoch)| epoch.clone())
-            .collect();
-        let relay = self.relay()?;
-        Ok(relay.token.is_some() && relay.covers == Some(covered(&epochs)))
+        let mailboxes = self.open.keyring()?.mailboxes();
+        Ok(self.relay()?.session_for(covered(&mailboxes)).is_some())
     }
 
     pub(super) fn relay(&self) -> Result<RelayState> {
@@ -208,20 +201,14 @@ impl<'a> Exchange<'a> {
 
     /// Notes a session; it is kept with the first answer, so that a relay which serves nothing changes nothing.
     fn remember(&mut self, token: Option<[u8; 32]>) -> Result<()> {
-        let keyring = self.open.keyring()?;
-        let epochs: Vec<Epoch> = keyring
-            .epochs
-            .iter()
-            .map(|(_, epoch)| epoch.clone())
-            .collect();
-        let covers = covered(&epochs);
+        let covers = covered(&self.open.keyring()?.mailboxes());
         self.session = Some(token.map(|token| (token, covers)));
         Ok(())
     }
 
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
     fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
-        let known: BTreeSet<MailboxId> = self.mailboxes()?;
+        let known = self.open.keyring()?.mailboxes();
         if self.refuses_healing(&answer) {
             return Ok(Vec::new());
         }

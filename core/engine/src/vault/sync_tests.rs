@@ -374,6 +374,28 @@ pub(super) fn join(
 }
 
 impl Phone {
+    /// The same phone on an old copy of its database.
+    pub(super) fn put_back(self, copy: Vec<u8>, relay: &Arc<FakeRelay>) -> Self {
+        let Self {
+            folder,
+            keys,
+            vault,
+        } = self;
+        vault.lock().unwrap();
+        drop(vault);
+        let path = folder.path().join("v");
+        for file in ["vault.db-wal", "vault.db-shm"] {
+            let _ = std::fs::remove_file(path.join(file));
+        }
+        std::fs::write(path.join("vault.db"), copy).unwrap();
+        let vault = Vault::open(&path, host(&keys, relay)).unwrap();
+        Self {
+            folder,
+            keys,
+            vault,
+        }
+    }
+
     pub(super) fn found(relay: &Arc<FakeRelay>) -> Self {
         let (folder, keys) = (TempDir::new().unwrap(), TestKeys::new(7));
         let path = folder.path().join("v");
@@ -882,25 +904,8 @@ fn an_old_copy_learns_its_own_later_changes_again() {
     old.vault.unlock().unwrap();
     old.import(2);
     old.sync().unwrap();
-    let Phone {
-        folder,
-        keys,
-        vault,
-    } = old;
-    vault.lock().unwrap();
-    drop(vault);
-    let path = folder.path().join("v");
-    for file in ["vault.db-wal", "vault.db-shm"] {
-        let _ = std::fs::remove_file(path.join(file));
-    }
-    std::fs::write(path.join("vault.db"), copy).unwrap();
-    let vault = Vault::open(&path, host(&keys, &relay)).unwrap();
-    assert_eq!(vault.warnings(), [OpenWarning::RolledBack]);
-    let old = Phone {
-        folder,
-        keys,
-        vault,
-    };
+    let old = old.put_back(copy, &relay);
+    assert_eq!(old.vault.warnings(), [OpenWarning::RolledBack]);
     old.import(3);
     for phone in [&old, &new, &old] {
         let report = phone.sync().unwrap();

@@ -184,23 +184,17 @@ impl Waiting<'_> {
     fn wait(&self, url: &dyn Fn(&Unlocked) -> Result<String>) -> Result<Woken> {
         let url = url(self.open)?;
         let keyring = self.open.keyring()?;
-        let epochs: Vec<_> = keyring
-            .epochs
-            .iter()
-            .map(|(_, epoch)| epoch.clone())
-            .collect();
         let (relay, pulls) = self.open.store.read(|conn| {
             let relay = log::relay(conn, &url)?;
             let mut pulls = Vec::new();
-            for epoch in epochs.iter().take(limits::MAX_MAILBOXES) {
+            for (_, epoch) in keyring.epochs.iter().take(limits::MAX_MAILBOXES) {
                 let after = log::cursor(conn, relay.number, epoch.mailbox)?;
                 let mailbox = epoch.mailbox;
                 pulls.push(Pull { mailbox, after });
             }
             Ok((relay, pulls))
         })?;
-        let live = relay.covers == Some(covered(&epochs));
-        let Some(token) = relay.token.filter(|_| live) else {
+        let Some(token) = relay.session_for(covered(&keyring.mailboxes())) else {
             return Ok(Woken::News);
         };
         let asked = pulls.iter().map(|pull| pull.mailbox).collect();

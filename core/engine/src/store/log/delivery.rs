@@ -39,6 +39,13 @@ pub struct RelayState {
     pub covers: Option<[u8; 32]>,
 }
 
+impl RelayState {
+    /// The token, if it was opened for exactly the mailboxes that `covers` names.
+    pub fn session_for(&self, covers: [u8; 32]) -> Option<[u8; 32]> {
+        self.token.filter(|_| self.covers == Some(covers))
+    }
+}
+
 /// The state kept for a relay. One that nothing is kept of has the number 0, which no row has.
 pub fn relay(conn: &Connection, url: &str) -> Result<RelayState> {
     let mut query = conn.prepare_cached(

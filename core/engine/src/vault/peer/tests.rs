@@ -171,9 +171,7 @@ fn strangers_get_nothing_and_write_nothing() {
     assert!(said.len() < 600, "{}", said.len());
     let keyring = mine.vault.unlocked().unwrap().keyring().unwrap();
     let device = keyring.author.device.0;
-    let secrets = paths::mailboxes(&keyring)
-        .into_iter()
-        .map(|mailbox| mailbox.0);
+    let secrets = keyring.mailboxes().into_iter().map(|mailbox| mailbox.0);
     for secret in secrets.chain([device]) {
         assert!(!said.windows(8).any(|window| window == &secret[..8]));
     }
