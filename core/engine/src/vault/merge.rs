@@ -7,7 +7,8 @@
 
 use super::detect;
 use super::keyring::{self, Keyring};
-use super::snapshot;
+use super::snapshot::{self, Judgement};
+use super::steps;
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
@@ -155,6 +156,12 @@ pub fn receive(
             }
             Received::Held(reason)
         }
+        Outcome::Copied => {
+            log::hold(tx, mailbox, bytes, HeldFor::Gap, Some(&place))?;
+            leave_life(tx, keyring, key)?;
+            steps::note_retry(tx)?;
+            Received::Held(HeldFor::Gap)
+        }
     };
     // Another history of a chain is not the change this device has at that place.
     let told = received != Received::Held(HeldFor::Fork) && i64::try_from(place.seq).is_ok();
@@ -172,9 +179,13 @@ fn leave_life(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) 
 }
 
 enum Outcome {
-    Merged { operations: bool },
+    Merged {
+        operations: bool,
+    },
     Known,
     Held(HeldFor),
+    /// Held until this device, which is a copy, has begun another life.
+    Copied,
 }
 
 fn try_merge(
@@ -198,8 +209,10 @@ fn try_merge(
     if header.kind == kind::SNAPSHOT {
         // It is compared with the documents: they must hold what came before it in this very step.
         unprojected.project(tx)?;
-        if let Some(reason) = judge_snapshot(tx, keyring, log, &opened)? {
-            return Ok(Outcome::Held(reason));
+        match judge_snapshot(tx, keyring, log, &opened)? {
+            Judgement::Fits => {}
+            Judgement::Held(reason) => return Ok(Outcome::Held(reason)),
+            Judgement::Copied => return Ok(Outcome::Copied),
         }
     }
     let (seq, tip) = log::position(tx, log, &header.author)?;
@@ -275,17 +288,17 @@ fn judge_snapshot(
     keyring: &Keyring,
     log: i64,
     opened: &Opened,
-) -> Result<Option<HeldFor>> {
+) -> Result<Judgement> {
     let header = &opened.header;
     if header.lamport > MAX_LAMPORT {
-        return Ok(Some(HeldFor::Refused));
+        return Ok(Judgement::Held(HeldFor::Refused));
     }
     // Every member is an owner in this version of the roster; a role that only writes must not get here.
     let owner = keyring
         .roster(header.record)
         .is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
     if !owner {
-        return Ok(Some(HeldFor::Unauthorised));
+        return Ok(Judgement::Held(HeldFor::Unauthorised));
     }
     snapshot::judge(tx, keyring, log, header, opened.id, &opened.body)
 }

@@ -572,8 +572,12 @@ impl Vault {
             Ok(of_record.map(|log| log.number).collect::<Vec<_>>())
         })?;
         let mut total = CompactReport::default();
+        let brake = Brake::new(None, None);
         for log in logs {
-            total += snapshot::make(&open, log, now)?.unwrap_or_default();
+            let how = (snapshot::Reuse::Anywhere, false);
+            if let snapshot::Making::Made(report) = snapshot::make(&open, log, how, now, &brake)? {
+                total += report;
+            }
         }
         Ok(total)
     }

@@ -5,6 +5,7 @@
 //!
 //! Every function runs inside a transaction of its caller; none begins one.
 
+mod coverage;
 mod delivery;
 mod findings;
 mod forks;
@@ -12,8 +13,10 @@ mod inbox;
 mod listing;
 mod lookup;
 mod quarantine;
+mod retiring;
 mod snapshots;
 
+pub use coverage::*;
 pub use delivery::*;
 pub use findings::*;
 pub use forks::*;
@@ -21,6 +24,7 @@ pub use inbox::*;
 pub use listing::*;
 pub use lookup::*;
 pub use quarantine::*;
+pub use retiring::*;
 pub use snapshots::*;
 
 use crate::error::{Error, Result};
@@ -323,11 +327,11 @@ pub fn epochs(conn: &Connection) -> Result<Vec<StoredEpoch>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    pub(super) fn database() -> Connection {
+    pub(crate) fn database() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(include_str!("../schema/log.sql"))
             .unwrap();

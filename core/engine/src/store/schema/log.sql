@@ -54,9 +54,10 @@ CREATE TABLE change (
     extract INTEGER NOT NULL DEFAULT 0,
     UNIQUE (log, author, seq)
 );
+CREATE INDEX change_unclassified ON change(log, lamport) WHERE class = 0 AND kind = 1 AND extract = 0;
 
 -- Manifests: of this device on the way (`id` null until it is in the chain), and merged ones. `acknowledged`: another device
--- has it too, or thirty days have passed since `noticed`.
+-- has it too, or thirty days have passed since `noticed`. `unfinished`: its making was stopped, and goes on with its pieces.
 CREATE TABLE snapshot (
     snapshot INTEGER PRIMARY KEY,
     log INTEGER NOT NULL REFERENCES log,
@@ -67,16 +68,18 @@ CREATE TABLE snapshot (
     noticed INTEGER NOT NULL,
     acknowledged INTEGER NOT NULL DEFAULT 0,
     compacted INTEGER NOT NULL DEFAULT 0,
+    unfinished INTEGER NOT NULL DEFAULT 0,
     manifest BLOB NOT NULL
 );
 
--- Pieces of snapshots this device knows. `wanted`: to be fetched from a relay.
+-- Pieces of snapshots this device knows. `wanted`: to be fetched from a relay. `retired`: a bit per relay.
 CREATE TABLE piece (
     blob BLOB PRIMARY KEY,
     log INTEGER NOT NULL REFERENCES log,
     mailbox BLOB NOT NULL,
     snapshot INTEGER NOT NULL,
-    wanted INTEGER NOT NULL DEFAULT 0
+    wanted INTEGER NOT NULL DEFAULT 0,
+    retired INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX piece_wanted ON piece(log) WHERE wanted = 1;
 
@@ -109,6 +112,8 @@ CREATE TABLE outbox (
     bytes BLOB NOT NULL
 );
 
+CREATE INDEX outbox_change ON outbox(change);
+
 CREATE TABLE relay (
     relay INTEGER PRIMARY KEY,
     url TEXT NOT NULL UNIQUE,
@@ -117,7 +122,9 @@ CREATE TABLE relay (
     acknowledged INTEGER NOT NULL DEFAULT 0,
     token BLOB,
     -- Which mailboxes the token opens: a hash of their sorted ids.
-    covers BLOB
+    covers BLOB,
+    -- When it was last asked which pieces of snapshots it holds.
+    pieces_asked INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE cursor (

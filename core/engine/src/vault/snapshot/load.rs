@@ -4,24 +4,42 @@
 //! nothing is believed that can be checked: chains must agree where both know them, changes carry their authors'
 //! signatures, documents go through the caps of a single change.
 
+use super::super::brake::Brake;
 use super::super::keyring::Keyring;
 use super::super::merge::{self, MAX_LAMPORT, MAX_LAMPORT_LEAP, Unprojected};
 use super::super::open::Unlocked;
-use super::super::steps;
-use super::upkeep::{data_logs, open_piece};
+use super::super::{SyncReport, paths, steps};
+use super::standing::data_logs;
 use crate::error::{Error, Result};
 use crate::record::patient::{Actor, derive_actor};
 use crate::record::snapshot::{
     KeptChange, PRIORITY_EMERGENCY, Piece, PieceRef, SNAPSHOT_VERSION, ShardHeads, Snapshot,
 };
 use crate::seal;
-use crate::store::log::{self, HeldFor, StoredChange};
+use crate::store::log::{self, HeldFor, KEPT, NewSnapshot, SPENT, StoredChange};
 use crate::store::snapshot as rows;
-use carnet_wire::{Author, ChangeId, Header, kind, signed_bytes};
+use carnet_wire::{Author, BlobId, ChangeId, Header, kind, signed_bytes};
 use rusqlite::{Connection, Transaction};
 use std::collections::{BTreeSet, HashSet};
+use std::io::Read;
+use std::rc::Rc;
 
-/// Judges a snapshot by an owner's device: notes it, and jumps where it is ahead. `Some` says why it may not be merged.
+/// What is said of a piece that does not hold what its maker listed.
+pub const FALSE: &str = "a snapshot is not what its maker said of it";
+
+/// What is to become of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is noted, and may be merged.
+    Fits,
+    /// It may not be merged.
+    Held(HeldFor),
+    /// It covers changes of this very life of this device that are not here: only a restored copy meets one. The device has
+    /// to begin another life before it can take it in.
+    Copied,
+}
+
+/// Judges a snapshot by an owner's device: notes it, and jumps where it is ahead.
 pub fn judge(
     tx: &Transaction<'_>,
     keyring: &Keyring,
@@ -29,55 +47,54 @@ pub fn judge(
     header: &Header,
     id: ChangeId,
     body: &[u8],
-) -> Result<Option<HeldFor>> {
+) -> Result<Judgement> {
     if log::snapshot_of(tx, id)?.is_some() {
-        return Ok(None);
+        return Ok(Judgement::Fits);
     }
     let Ok(payload) = seal::unpack_body(body) else {
-        return Ok(Some(HeldFor::Refused));
+        return Ok(Judgement::Held(HeldFor::Refused));
     };
     if merge::version_of(&payload).is_some_and(|version| version > SNAPSHOT_VERSION) {
-        return Ok(Some(HeldFor::Unknown));
+        return Ok(Judgement::Held(HeldFor::Unknown));
     }
     let Ok(snapshot) = Snapshot::read(&payload) else {
-        return Ok(Some(HeldFor::Refused));
+        return Ok(Judgement::Held(HeldFor::Refused));
     };
     let in_order = snapshot.lamport < header.lamport
         && snapshot.lamport <= MAX_LAMPORT
         && snapshot.last_of(&header.author) < header.seq;
     // Rosters and accounts are folded from every operation: nothing stands for them.
     if !in_order || !data_logs(tx)?.contains(&log) {
-        return Ok(Some(HeldFor::Refused));
+        return Ok(Judgement::Held(HeldFor::Refused));
     }
     if snapshot.lamport > log::lamport(tx, log)?.saturating_add(MAX_LAMPORT_LEAP) {
-        return Ok(Some(HeldFor::Gap));
+        return Ok(Judgement::Held(HeldFor::Gap));
     }
     let standing = compare_chains(tx, log, &snapshot)?;
-    let held = match &standing {
-        Standing::Contradicts => Some(HeldFor::Fork),
-        // This very life of this device wrote more than it knows of: only a restored copy does.
-        Standing::Lacks(authors) if authors.contains(&keyring.author) => Some(HeldFor::Gap),
-        Standing::HasAll if !is_true(tx, log, &snapshot)? => Some(HeldFor::Refused),
-        _ => None,
-    };
-    if held.is_some() {
-        return Ok(held);
+    match &standing {
+        Standing::Contradicts => return Ok(Judgement::Held(HeldFor::Fork)),
+        Standing::Lacks(authors) if authors.contains(&keyring.author) => {
+            return Ok(Judgement::Copied);
+        }
+        Standing::HasAll if !is_true(tx, log, &snapshot)? => {
+            return Ok(Judgement::Held(HeldFor::Refused));
+        }
+        _ => {}
     }
-    let place = Some((header.seq, id));
-    let number = log::put_snapshot(
-        tx,
-        log,
-        &header.author,
-        place,
-        snapshot.lamport,
-        0,
-        &payload,
-    )?;
+    let new = NewSnapshot {
+        author: &header.author,
+        place: Some((header.seq, id)),
+        lamport: snapshot.lamport,
+        noticed: 0,
+        unfinished: false,
+        manifest: &payload,
+    };
+    let number = log::put_snapshot(tx, log, &new)?;
     match standing {
         Standing::Lacks(authors) => jump(tx, log, number, &snapshot, &authors)?,
         _ => note_pieces(tx, log, number, &snapshot)?,
     }
-    Ok(None)
+    Ok(Judgement::Fits)
 }
 
 enum Standing {
@@ -142,16 +159,17 @@ fn is_true(conn: &Connection, log: i64, snapshot: &Snapshot) -> Result<bool> {
     }
     let mut later: HashSet<[u8; 32]> = HashSet::new();
     let mut whole = true;
-    log::each_body(conn, log, |author, seq, kept, body| {
-        let covered = seq <= snapshot.last_of(author);
-        if covered && listed.contains(&(*author, seq)) {
+    log::each_body(conn, log, |change| {
+        let covered = change.seq <= snapshot.last_of(&change.author);
+        // Most changes have been looked at before: of those not even the body is read.
+        if covered && (change.class == SPENT || listed.contains(&(change.author, change.seq))) {
             return Ok(());
         }
-        if covered && kept {
+        if covered && change.class == KEPT {
             whole = false;
             return Ok(());
         }
-        match rows::edits_of(&body)? {
+        match rows::edits_of(&change.body()?)? {
             Some(edits) if !covered => later.extend(edits.into_iter().filter_map(|(_, hash)| hash)),
             None if covered => whole = false,
             _ => {}
@@ -411,22 +429,117 @@ pub fn complete(tx: &Transaction<'_>, log: i64) -> Result<()> {
     unprojected.project(tx)
 }
 
-/// Opens a sealed piece and merges it in one transaction; what waited for it is to be tried again.
+/// Merges the wanted pieces whose bytes are here, the most urgent first, each in a transaction of its own; returns how many.
+/// One that is not what its maker said of it is told and left.
+pub fn take_in(open: &Unlocked, brake: &Brake<'_>, report: &mut SyncReport) -> Result<u64> {
+    let mut count = 0;
+    for log in open.store.read(data_logs)? {
+        for (snapshot, at) in open.store.read(|conn| wanted(conn, log))? {
+            let Some(piece) = snapshot.pieces.get(at) else {
+                continue;
+            };
+            let Some(sealed) = bytes_here(open, piece)? else {
+                continue;
+            };
+            if brake.check(report.sent + report.received)? {
+                return Ok(count);
+            }
+            if open_and_load(open, log, &snapshot, at, &sealed, report)? {
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// The sealed bytes of a piece that a peer or a file brought, or that was made here.
+pub fn bytes_here(open: &Unlocked, piece: &PieceRef) -> Result<Option<Vec<u8>>> {
+    let files = open.store.attachments();
+    if files.size(piece.blob)? != Some(piece.sealed_size) {
+        return Ok(None);
+    }
+    let mut sealed = Vec::new();
+    let file = files.open_file(piece.blob)?;
+    file.take(piece.sealed_size).read_to_end(&mut sealed)?;
+    Ok((BlobId::derive(&sealed) == piece.blob).then_some(sealed))
+}
+
+/// Wanted pieces with the manifests that name them, in order of priority.
+pub fn wanted(conn: &Connection, log: i64) -> Result<Vec<(Rc<Snapshot>, usize)>> {
+    let wanted = log::wanted_pieces(conn, log)?;
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for stored in log::snapshots(conn, log)? {
+        let named = wanted.iter().filter(|(_, number)| *number == stored.number);
+        let blobs: BTreeSet<BlobId> = named.map(|(blob, _)| *blob).collect();
+        if blobs.is_empty() {
+            continue;
+        }
+        let snapshot = Rc::new(Snapshot::read(&stored.manifest)?);
+        let pieces = snapshot.pieces.iter().enumerate();
+        let pieces = pieces.filter(|(_, piece)| blobs.contains(&piece.blob));
+        found.extend(pieces.map(|(at, piece)| (piece.priority, snapshot.clone(), at)));
+    }
+    found.sort_by_key(|(priority, _, _)| *priority);
+    let in_order = found.into_iter();
+    Ok(in_order.map(|(_, snapshot, at)| (snapshot, at)).collect())
+}
+
+/// Opens a sealed piece and merges it in one transaction; what waited for it is to be tried again. `false` when it is not
+/// what its maker said of it, which is told.
 pub fn open_and_load(
     open: &Unlocked,
     log: i64,
     snapshot: &Snapshot,
     at: usize,
     sealed: &[u8],
-) -> Result<()> {
+    report: &mut SyncReport,
+) -> Result<bool> {
     let listed = snapshot
         .pieces
         .get(at)
         .ok_or(Error::Bug("a piece of another snapshot"))?;
-    let document = open_piece(listed, sealed)?;
-    open.write(|tx| {
-        load_piece(tx, log, snapshot, at, &document)?;
-        complete(tx, log)?;
-        steps::note_retry(tx)
-    })
+    let loaded = open_piece(listed, sealed).and_then(|document| {
+        open.write(|tx| {
+            load_piece(tx, log, snapshot, at, &document)?;
+            complete(tx, log)?;
+            steps::note_retry(tx)
+        })
+    });
+    match loaded {
+        Ok(()) => {
+            report.received += 1;
+            Ok(true)
+        }
+        Err(error) if is_the_makers_fault(&error) => {
+            paths::notice(report, FALSE);
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a piece was refused for what it says, and not because this device failed.
+fn is_the_makers_fault(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Invalid(_)
+            | Error::TooLarge(_)
+            | Error::Wire(_)
+            | Error::Unsealable
+            | Error::Unauthorised(_)
+    )
+}
+
+/// Opens the sealed bytes of a piece.
+fn open_piece(piece: &PieceRef, sealed: &[u8]) -> Result<Vec<u8>> {
+    let mut document = Vec::with_capacity(usize::try_from(piece.size).unwrap_or(0));
+    let mut sealed = sealed;
+    let size = seal::open_attachment(&piece.key, &mut sealed, &mut document)?;
+    if size != piece.size {
+        return Err(Error::Invalid("a piece has another length"));
+    }
+    Ok(document)
 }

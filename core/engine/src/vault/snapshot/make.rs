@@ -1,9 +1,14 @@
 //! Making a snapshot: what is merged is listed, sealed into pieces beside the database, and noted; the manifest enters the
 //! chain only when a relay holds every piece.
+//!
+//! A large record takes seconds: the brake is asked after each piece, and pieces that were made before it acted are kept in an
+//! unfinished snapshot, with which the next attempt goes on. Nothing is locked for writing meanwhile.
 
-use super::super::CompactReport;
+use super::super::brake::Brake;
 use super::super::keyring::Keyring;
 use super::super::open::Unlocked;
+use super::super::{CompactReport, relays};
+use super::standing::newest_placed;
 use super::{CLASSIFY_STEP, MAX_SMALL_PIECES, SMALL_PIECE_BYTES};
 use crate::error::{Error, Result};
 use crate::record::ids::ShardId;
@@ -12,7 +17,7 @@ use crate::record::snapshot::{
     PRIORITY_REST, Piece, PieceRef, Run, SNAPSHOT_VERSION, ShardHeads, Snapshot,
 };
 use crate::seal;
-use crate::store::log::{self, Packed};
+use crate::store::log::{self, NewSnapshot, Packed, StoredSnapshot};
 use crate::store::snapshot::{self as rows, ShardRow};
 use carnet_wire::{BlobId, Canonical, MailboxId};
 use minicbor::bytes::ByteArray;
@@ -23,28 +28,69 @@ use std::io::Write;
 /// How often a snapshot is begun again because another process wrote meanwhile.
 const MAX_ATTEMPTS: usize = 5;
 
-/// Makes a snapshot of a log; `None` when nothing was written since the last one.
-pub fn make(open: &Unlocked, log: i64, now: i64) -> Result<Option<CompactReport>> {
+/// Which pieces of earlier snapshots may be listed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// Those that every relay holds, or whose files are here.
+    Anywhere,
+    /// Those whose files are here: the snapshot is to be handed on without a relay.
+    Here,
+}
+
+/// What became of the making of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Making {
+    /// It is noted, and waits for its place in the chain.
+    Made(CompactReport),
+    /// Nothing was written since the last one.
+    Nothing,
+    /// The brake acted first.
+    Stopped,
+}
+
+/// Makes a snapshot of a log. Where nothing was written since the last one there is none, unless `lost` says that a part of
+/// that one cannot be had any more.
+pub fn make(
+    open: &Unlocked,
+    log: i64,
+    (reuse, lost): (Reuse, bool),
+    now: i64,
+    brake: &Brake<'_>,
+) -> Result<Making> {
     for _ in 0..MAX_ATTEMPTS {
-        while open.write(|tx| rows::classify(tx, log, CLASSIFY_STEP))? == CLASSIFY_STEP {}
+        if !classify(open, log, brake)? {
+            return Ok(Making::Stopped);
+        }
         let keyring = open.keyring()?;
-        let Some(made) = open
-            .store
-            .read(|conn| Maker::begin(conn, open, &keyring, log))?
-        else {
-            return Ok(None);
-        };
-        let Some(maker) = made.maker else {
-            continue;
-        };
-        return keep(open, &keyring, log, now, maker).map(Some);
+        let begun = open.store.read(|conn| {
+            if log::is_loading(conn, log)? {
+                return Err(Error::Invalid(
+                    "this device is still fetching the record: sync first",
+                ));
+            }
+            match log::unclassified(conn, log, 1)? {
+                0 => Maker::begin(conn, open, &keyring, log, (reuse, lost), brake).map(Some),
+                _ => Ok(None),
+            }
+        })?;
+        match begun {
+            Some(Some(maker)) => return keep(open, &keyring, log, now, maker),
+            Some(None) => return Ok(Making::Nothing),
+            // Changes were written that nobody has looked at.
+            None => {}
+        }
     }
     Err(Error::Invalid("this record is being written: try again"))
 }
 
-/// A snapshot on its way, or nothing when changes were written that nobody has looked at.
-struct Begun {
-    maker: Option<Made>,
+/// Looks at changes nobody has looked at, in steps; `false` when the brake acted.
+pub fn classify(open: &Unlocked, log: i64, brake: &Brake<'_>) -> Result<bool> {
+    while open.write(|tx| rows::classify(tx, log, CLASSIFY_STEP))? == CLASSIFY_STEP {
+        if brake.check(0)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 struct Made {
@@ -52,22 +98,20 @@ struct Made {
     /// Which changes lie in pieces made now.
     packed: Vec<(BlobId, Vec<Packed>)>,
     report: CompactReport,
+    /// Whether everything is in a piece.
+    whole: bool,
 }
 
-fn keep(
-    open: &Unlocked,
-    keyring: &Keyring,
-    log: i64,
-    now: i64,
-    made: Made,
-) -> Result<CompactReport> {
-    let Made {
-        snapshot,
-        packed,
-        report,
-    } = made;
-    snapshot.check()?;
-    let manifest = snapshot.to_canonical();
+fn keep(open: &Unlocked, keyring: &Keyring, log: i64, now: i64, made: Made) -> Result<Making> {
+    made.snapshot.check()?;
+    let new = NewSnapshot {
+        author: &keyring.author,
+        place: None,
+        lamport: made.snapshot.lamport,
+        noticed: now,
+        unfinished: !made.whole,
+        manifest: &made.snapshot.to_canonical(),
+    };
     open.write(|tx| {
         // One that never reached a relay is replaced; its pieces go on in the new one or are swept.
         for old in log::snapshots(tx, log)? {
@@ -75,32 +119,28 @@ fn keep(
                 log::drop_snapshot(tx, old.number)?;
             }
         }
-        let number = log::put_snapshot(
-            tx,
-            log,
-            &keyring.author,
-            None,
-            snapshot.lamport,
-            now,
-            &manifest,
-        )?;
-        for piece in &snapshot.pieces {
+        let number = log::put_snapshot(tx, log, &new)?;
+        for piece in &made.snapshot.pieces {
             log::put_piece(tx, log, number, piece.mailbox, piece.blob, false)?;
         }
-        for (blob, changes) in &packed {
+        for (blob, changes) in &made.packed {
             for change in changes {
                 log::set_piece(tx, log, &change.author, (change.seq, change.seq), *blob)?;
             }
         }
         Ok(())
     })?;
-    Ok(report)
+    Ok(match made.whole {
+        true => Making::Made(made.report),
+        false => Making::Stopped,
+    })
 }
 
 /// Works on one consistent state of the database.
 struct Maker<'a> {
     conn: &'a Connection,
     open: &'a Unlocked,
+    brake: &'a Brake<'a>,
     log: i64,
     mailbox: MailboxId,
     covers: Vec<Cover>,
@@ -108,6 +148,7 @@ struct Maker<'a> {
     pieces: Vec<(PieceRef, Vec<ShardRow>)>,
     packed: Vec<(BlobId, Vec<Packed>)>,
     report: CompactReport,
+    stopped: bool,
 }
 
 impl<'a> Maker<'a> {
@@ -116,15 +157,9 @@ impl<'a> Maker<'a> {
         open: &'a Unlocked,
         keyring: &Keyring,
         log: i64,
-    ) -> Result<Option<Begun>> {
-        if log::is_loading(conn, log)? {
-            return Err(Error::Invalid(
-                "this device is still fetching the record: sync first",
-            ));
-        }
-        if log::unclassified(conn, log)? {
-            return Ok(Some(Begun { maker: None }));
-        }
+        (reuse, lost): (Reuse, bool),
+        brake: &'a Brake<'a>,
+    ) -> Result<Option<Made>> {
         let covers: Vec<Cover> = log::tips(conn, log)?
             .into_iter()
             .map(|tip| Cover {
@@ -134,57 +169,62 @@ impl<'a> Maker<'a> {
                 tip: tip.id,
             })
             .collect();
-        let newest = log::snapshots(conn, log)?.pop();
-        let before = newest
-            .as_ref()
-            .map(|stored| Snapshot::read(&stored.manifest))
-            .transpose()?;
-        let grown = covers.iter().any(|cover| {
-            let had = before.as_ref().map_or(0, |old| old.last_of(&cover.author));
-            let own_place = newest
-                .as_ref()
-                .filter(|stored| stored.author == cover.author)
-                .and_then(|stored| stored.place);
-            cover.last > had && own_place.is_none_or(|(seq, _)| cover.last > seq || seq > had + 1)
-        });
+        let known = log::snapshots(conn, log)?;
+        let grown = lost || has_grown(&known, &covers)?;
         if covers.is_empty() || !grown {
             return Ok(None);
         }
         let mut maker = Maker {
             conn,
             open,
+            brake,
             log,
             mailbox: keyring.current_epoch(log)?.mailbox,
             covers,
             pieces: Vec::new(),
             packed: Vec::new(),
             report: CompactReport::default(),
+            stopped: false,
         };
-        let there = maker.reusable(before.as_ref(), newest.is_some_and(|s| s.place.is_some()))?;
+        let there = maker.reusable(&known, reuse)?;
         maker.fill(&there)?;
-        Ok(Some(Begun {
-            maker: Some(maker.finish()?),
-        }))
+        Ok(Some(maker.finish()?))
     }
 
-    /// Pieces of the last snapshot that can be listed again: those that a relay holds, or whose files are still here.
+    /// Pieces of the last snapshot, and of one whose making was stopped, that can be listed again.
     fn reusable(
         &self,
-        before: Option<&Snapshot>,
-        published: bool,
+        known: &[StoredSnapshot],
+        reuse: Reuse,
     ) -> Result<Vec<(PieceRef, Vec<ShardHeads>)>> {
-        let mut there = Vec::new();
-        let Some(before) = before else {
-            return Ok(there);
+        let relays = match reuse {
+            Reuse::Anywhere => relays::numbers(self.conn)?,
+            Reuse::Here => Vec::new(),
         };
-        for (at, piece) in (0_u32..).zip(&before.pieces) {
-            let here = self.open.store.attachments().size(piece.blob)?.is_some();
-            if published || here {
-                let shards = before.shards.iter().filter(|shard| shard.piece == at);
-                there.push((piece.clone(), shards.cloned().collect()));
+        let mut there = Vec::new();
+        let mut listed = BTreeSet::new();
+        let waiting = known.iter().filter(|stored| stored.place.is_none());
+        for stored in newest_placed(known).into_iter().chain(waiting) {
+            let before = Snapshot::read(&stored.manifest)?;
+            for (at, piece) in (0_u32..).zip(&before.pieces) {
+                let here = self.open.store.attachments().size(piece.blob)?.is_some();
+                let kept = here || log::is_delivered_to_all(self.conn, &relays, piece.blob)?;
+                if kept && listed.insert(piece.blob) {
+                    let shards = before.shards.iter().filter(|shard| shard.piece == at);
+                    there.push((piece.clone(), shards.cloned().collect()));
+                }
             }
         }
         Ok(there)
+    }
+
+    /// Whether to go on: the brake is asked before each piece. What was made is kept, whoever stopped it.
+    fn goes_on(&mut self) -> Result<bool> {
+        self.stopped |= match self.brake.check(self.report.made) {
+            Err(Error::Cancelled) => true,
+            late => late?,
+        };
+        Ok(!self.stopped)
     }
 
     fn fill(&mut self, there: &[(PieceRef, Vec<ShardHeads>)]) -> Result<()> {
@@ -347,6 +387,9 @@ impl<'a> Maker<'a> {
 
     fn add_shards(&mut self, priority: u8, shards: Vec<ShardRow>) -> Result<()> {
         for group in groups(shards, |row| row.bytes) {
+            if !self.goes_on()? {
+                return Ok(());
+            }
             let mut piece = Piece::default();
             for row in &group {
                 piece
@@ -360,6 +403,9 @@ impl<'a> Maker<'a> {
 
     fn add_changes(&mut self, priority: u8, changes: Vec<Packed>) -> Result<()> {
         for group in groups(changes, |change| change.weight) {
+            if !self.goes_on()? {
+                return Ok(());
+            }
             let mut piece = Piece::default();
             for change in &group {
                 piece.changes.push(self.change(change.change)?);
@@ -458,8 +504,23 @@ impl<'a> Maker<'a> {
             },
             packed: self.packed,
             report: self.report,
+            whole: !self.stopped,
         })
     }
+}
+
+/// Whether anything but the last snapshot itself was written since it was made.
+fn has_grown(known: &[StoredSnapshot], covers: &[Cover]) -> Result<bool> {
+    let newest = known.iter().rev().find(|stored| !stored.unfinished);
+    let Some(newest) = newest else {
+        return Ok(true);
+    };
+    let before = Snapshot::read(&newest.manifest)?;
+    Ok(covers.iter().any(|cover| {
+        let had = before.last_of(&cover.author);
+        let own_place = newest.place.filter(|_| newest.author == cover.author);
+        cover.last > had && own_place.is_none_or(|(seq, _)| cover.last > seq || seq > had + 1)
+    }))
 }
 
 /// Cuts a list where a piece is full; what is larger than a piece is one by itself.

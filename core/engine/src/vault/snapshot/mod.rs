@@ -11,22 +11,33 @@
 //! maker has merged; until every piece is here this device tells nobody (`seen`) that it has what they bring. What sources
 //! wrote stays on every device for ever.
 
+mod hand_on;
 mod load;
 mod make;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
-pub use load::judge;
-pub use make::make;
-pub(super) use upkeep::{Upkeep, data_logs};
+pub use hand_on::{HandOn, NEEDS_RELAY, hand_on};
+pub use load::{Judgement, judge, take_in, wanted};
+
+pub use make::{Making, Reuse, make};
+pub use standing::{data_logs, stands_for};
+pub(super) use upkeep::Upkeep;
 
 /// Changes since the last snapshot at which a sync makes the next one.
 pub const SNAPSHOT_AFTER: u64 = 500;
 /// How long an owner's device waits for another device before it lets go: 30 days, in milliseconds.
 pub const PATIENCE_MS: i64 = 30 * 24 * 3_600 * 1_000;
+/// After how many milliseconds a relay is asked again whether it holds the pieces: a week.
+const ASK_AGAIN_MS: i64 = 7 * 24 * 3_600 * 1_000;
 /// Changes looked at in one transaction.
 const CLASSIFY_STEP: usize = 500;
+/// Changes that nobody has looked at after which a sync does.
+const CLASSIFY_AFTER: usize = 200;
+/// Changes, and envelopes of the outbox, let go of in one transaction.
+const COMPACT_STEP: usize = 2_000;
 /// A piece of changes this small is written again together with others,
 const SMALL_PIECE_BYTES: u64 = 64 << 10;
 /// once there are more of them than this.

@@ -432,11 +432,10 @@ fn without_an_answer_nothing_goes_for_thirty_days() {
         let open = first.vault.unlocked().unwrap();
         let noticed = stored(&first)[0].noticed;
         let now = noticed + days * 24 * 3_600 * 1_000;
-        Exchange::new(&open, &*first.vault.host.transport, "https://relay.test")
-            .unwrap()
-            .at(now)
-            .run(&Brake::new(None, None))
-            .unwrap();
+        let transport = &*first.vault.host.transport;
+        let mut exchange = Exchange::new(&open, transport, "https://relay.test").unwrap();
+        exchange.now = now;
+        exchange.run(&Brake::new(None, None)).unwrap();
     };
     later(29);
     assert_eq!((relay.served().0, changes(&first)), (before, here));

@@ -1,23 +1,25 @@
-//! What a sync does about snapshots once changes are exchanged: fetch pieces, publish one's own, acknowledge another's, and
-//! let go of what an acknowledged one replaces.
+//! What a sync does about snapshots once changes are exchanged: fetch pieces, see that the relay holds those of the newest
+//! snapshot, publish one's own, acknowledge another's, and let go of what an acknowledged one replaces.
 //!
 //! Every step is its own transaction and can be repeated: a kill between any two leaves a state in which the next sync goes
-//! on. Nothing is retired before the snapshot that replaces it lies whole at the relay that is asked.
+//! on. Nothing is retired, and nothing acknowledged, before the snapshot lies whole at the relay that is asked: its manifest
+//! listed, each piece sent, fetched or asked for. A relay that lost a piece nobody has a file of gets a new snapshot.
+//! Pieces are small, so they travel here and not with the platform's transfer service.
 
 use super::super::attachments::Moved;
 use super::super::brake::Brake;
-use super::super::keyring::Keyring;
+use super::super::open::Unlocked;
 use super::super::steps;
 use super::super::sync::Exchange;
-use super::super::write;
-use super::{PATIENCE_MS, SNAPSHOT_AFTER, load, make};
+use super::super::{relays, write};
+use super::make::{self, Making, Reuse, make};
+use super::standing::{blobs, data_logs, is_whole_at, lacking_at, may_write, newest_placed, owns};
+use super::{ASK_AGAIN_MS, CLASSIFY_AFTER, COMPACT_STEP, PATIENCE_MS, SNAPSHOT_AFTER, load};
 use crate::error::{Error, Result};
 use crate::host::{HttpRequest, Method};
 use crate::record::change::{CHANGE_VERSION, Change};
 use crate::record::snapshot::{PieceRef, Snapshot};
-use crate::roster::{DEVICES, KEYRING, ROSTER};
-use crate::seal;
-use crate::store::log::{self, Freed, StoredSnapshot};
+use crate::store::log::{self, StoredSnapshot};
 use crate::store::snapshot as rows;
 use crate::sync::blobs::BlobAddress;
 use crate::sync::session::{REQUEST_TIMEOUT, bearer};
@@ -27,17 +29,10 @@ use rusqlite::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
 
 const MISSING: &str = "a part of a snapshot has not arrived yet";
-const FALSE: &str = "a snapshot is not what its maker said of it";
+const LOST: &str = "the relay lost a part of a snapshot: another is made";
 const NOT_RETIRED: &str = "the relay did not let go of what a snapshot replaced";
 /// Longest answer to a retire request.
 const MAX_RETIRED_ANSWER: usize = 1 << 10;
-
-/// The logs of a vault that snapshots are made of: those of compartments with data.
-pub(in crate::vault) fn data_logs(conn: &rusqlite::Connection) -> Result<Vec<i64>> {
-    let logs = log::logs(conn)?.into_iter();
-    let data = logs.filter(|log| ![ROSTER, DEVICES, KEYRING].contains(&log.name.as_str()));
-    Ok(data.map(|log| log.number).collect())
-}
 
 /// How upkeep ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,33 +45,64 @@ pub(in crate::vault) enum Upkeep {
     Wrote,
 }
 
+/// Whether the relay holds what the newest snapshot lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Every piece; or there is no snapshot.
+    Whole,
+    /// A piece is gone, and its file is not here.
+    Lost,
+    /// It could not be told now: another process is at it, or the relay has not opened a session.
+    Unknown,
+    /// The brake acted.
+    Stopped,
+}
+
 impl Exchange<'_> {
     /// Everything about snapshots that this sync can do.
     pub(in crate::vault) fn keep_up(&mut self, brake: &Brake<'_>) -> Result<Upkeep> {
         let mut wrote = false;
+        self.doubt_pieces()?;
         for log in self.open.store.read(data_logs)? {
             if !self.fetch_pieces(log, brake)? {
                 return Ok(Upkeep::Stopped);
             }
-            self.make_if_due(log)?;
+            let held = self.look_after(log, brake)?;
+            if held == Held::Stopped || !self.make_if_due(log, held == Held::Lost, brake)? {
+                return Ok(Upkeep::Stopped);
+            }
             match self.publish(log, brake)? {
                 None => return Ok(Upkeep::Stopped),
                 Some(published) => wrote |= published,
             }
             wrote |= self.answer_snapshots(log)?;
-            if !self.let_go(log, brake)? {
-                return Ok(Upkeep::Stopped);
-            }
-            if brake.check(self.report.received)? {
+            if !self.let_go(log, brake)? || brake.check(self.report.received)? {
                 return Ok(Upkeep::Stopped);
             }
         }
         Ok(if wrote { Upkeep::Wrote } else { Upkeep::Done })
     }
 
+    /// Has the relay asked again, now and then, whether it still holds the pieces: one that lost some does not say so, and who
+    /// comes new cannot tell those who could help.
+    fn doubt_pieces(&mut self) -> Result<()> {
+        let relay = self.relay()?.number;
+        let asked = self
+            .open
+            .store
+            .read(|conn| log::pieces_asked(conn, relay))?;
+        let now = self.now;
+        let some = self.open.store.read(log::has_snapshots)?;
+        // A clock that was put back makes it due.
+        if some && !(asked..asked.saturating_add(ASK_AGAIN_MS)).contains(&now) {
+            self.keep(|tx, relay| log::doubt_pieces(tx, relay.number, now))?;
+        }
+        Ok(())
+    }
+
     /// Fetches the pieces that are wanted, the most urgent first; `false` when the brake acted first.
     fn fetch_pieces(&mut self, log: i64, brake: &Brake<'_>) -> Result<bool> {
-        for (snapshot, at) in self.wanted(log)? {
+        for (snapshot, at) in self.open.store.read(|conn| load::wanted(conn, log))? {
             let Some(piece) = snapshot.pieces.get(at) else {
                 continue;
             };
@@ -88,56 +114,21 @@ impl Exchange<'_> {
                     continue;
                 }
                 Err(Error::Invalid(_) | Error::Garbled(_)) => {
-                    self.notice(FALSE);
+                    self.notice(load::FALSE);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            match self.take_piece(log, &snapshot, at, &sealed) {
-                Ok(()) => {
-                    self.report.received += 1;
-                    self.retry.begin();
-                }
-                Err(error) if is_the_makers_fault(&error) => self.notice(FALSE),
-                Err(error) => return Err(error),
+            if load::open_and_load(self.open, log, &snapshot, at, &sealed, &mut self.report)? {
+                self.retry.begin();
             }
         }
         steps::finish_retries(self.open, &mut self.retry, brake, &mut self.report)
     }
 
-    /// Wanted pieces with the manifests that name them, in order of priority.
-    fn wanted(&self, log: i64) -> Result<Vec<(std::rc::Rc<Snapshot>, usize)>> {
-        let (wanted, known) = self
-            .open
-            .store
-            .read(|conn| Ok((log::wanted_pieces(conn, log)?, log::snapshots(conn, log)?)))?;
-        let mut found = Vec::new();
-        for stored in &known {
-            let blobs: BTreeSet<BlobId> = wanted
-                .iter()
-                .filter(|(_, number)| *number == stored.number)
-                .map(|(blob, _)| *blob)
-                .collect();
-            if blobs.is_empty() {
-                continue;
-            }
-            let snapshot = std::rc::Rc::new(Snapshot::read(&stored.manifest)?);
-            let here = snapshot.pieces.iter().enumerate();
-            found.extend(
-                here.filter(|(_, piece)| blobs.contains(&piece.blob))
-                    .map(|(at, piece)| (piece.priority, snapshot.clone(), at)),
-            );
-        }
-        found.sort_by_key(|(priority, _, _)| *priority);
-        Ok(found
-            .into_iter()
-            .map(|(_, snapshot, at)| (snapshot, at))
-            .collect())
-    }
-
     /// The sealed bytes of a piece; `None` when the brake acted. They fit into memory: pieces are limited.
     fn download_piece(&mut self, piece: &PieceRef, brake: &Brake<'_>) -> Result<Option<Vec<u8>>> {
-        if let Some(bytes) = self.piece_here(piece)? {
+        if let Some(bytes) = load::bytes_here(self.open, piece)? {
             return Ok(Some(bytes));
         }
         let Some(address) = self.piece_address(piece)? else {
@@ -160,20 +151,8 @@ impl Exchange<'_> {
         if BlobId::derive(&sealed) != piece.blob {
             return Err(Error::Invalid("the relay sent another piece"));
         }
+        self.keep(|tx, relay| log::set_delivered(tx, relay.number, &piece.blob.0))?;
         Ok(Some(sealed))
-    }
-
-    /// A piece that a peer or a file brought.
-    fn piece_here(&self, piece: &PieceRef) -> Result<Option<Vec<u8>>> {
-        use std::io::Read;
-        let files = self.open.store.attachments();
-        if files.size(piece.blob)? != Some(piece.sealed_size) {
-            return Ok(None);
-        }
-        let mut sealed = Vec::new();
-        let file = files.open_file(piece.blob)?;
-        file.take(piece.sealed_size).read_to_end(&mut sealed)?;
-        Ok((BlobId::derive(&sealed) == piece.blob).then_some(sealed))
     }
 
     fn piece_address(&self, piece: &PieceRef) -> Result<Option<BlobAddress>> {
@@ -186,108 +165,136 @@ impl Exchange<'_> {
         }))
     }
 
-    fn take_piece(
-        &mut self,
-        log: i64,
-        snapshot: &Snapshot,
-        at: usize,
-        sealed: &[u8],
-    ) -> Result<()> {
-        load::open_and_load(self.open, log, snapshot, at, sealed)
-    }
-
-    /// Makes a snapshot when enough was written since the last one.
-    fn make_if_due(&mut self, log: i64) -> Result<()> {
-        let due = self.open.store.read(|conn| {
-            let known = log::snapshots(conn, log)?;
-            let pending = known.iter().any(|stored| stored.place.is_none());
-            let newest = known.last();
-            let newest = newest.map(|stored| Snapshot::read(&stored.manifest));
-            let newest = newest.transpose()?;
-            let grown = log::tips(conn, log)?.iter().fold(0_u64, |grown, tip| {
-                let had = newest.as_ref().map_or(0, |old| old.last_of(&tip.author));
-                grown.saturating_add(tip.seq.saturating_sub(had))
-            });
-            Ok(!pending && grown >= SNAPSHOT_AFTER && !log::is_loading(conn, log)?)
-        })?;
-        if due && self.owns(log)? {
-            make(self.open, log, self.now)?;
+    /// Sees that the relay holds the pieces of the newest snapshot, whoever made it: sends those whose files are here, asks for
+    /// the others.
+    fn look_after(&mut self, log: i64, brake: &Brake<'_>) -> Result<Held> {
+        let known = self.open.store.read(|conn| log::snapshots(conn, log))?;
+        let loading = self.open.store.read(|conn| log::is_loading(conn, log))?;
+        match newest_placed(&known).filter(|_| !loading) {
+            Some(newest) => self.deliver(&Snapshot::read(&newest.manifest)?, brake),
+            None => Ok(Held::Whole),
         }
-        Ok(())
     }
 
-    fn owns(&self, log: i64) -> Result<bool> {
-        let keyring = self.open.keyring()?;
-        let epoch = keyring.current_epoch(log)?;
-        Ok(epoch.secrets.retire.is_some() && may_write(&keyring, log)?)
+    fn deliver(&mut self, snapshot: &Snapshot, brake: &Brake<'_>) -> Result<Held> {
+        let relay = self.relay()?.number;
+        let lacking = |conn: &rusqlite::Connection| lacking_at(conn, relay, snapshot);
+        let mut held = Held::Whole;
+        for at in self.open.store.read(lacking)? {
+            let Some(piece) = snapshot.pieces.get(at) else {
+                continue;
+            };
+            let Some(address) = self.piece_address(piece)? else {
+                return Ok(Held::Unknown);
+            };
+            if brake.check(self.report.received)? {
+                return Ok(Held::Stopped);
+            }
+            let here = self.open.store.attachments().size(piece.blob)?.is_some();
+            let moved = match here {
+                true => self.upload(&address, brake)?,
+                false => self.ask_for(&address, brake)?,
+            };
+            match moved {
+                Moved::Whole => {
+                    self.keep(|tx, relay| log::set_delivered(tx, relay.number, &piece.blob.0))?;
+                }
+                Moved::Missing => held = Held::Lost,
+                Moved::Stopped => return Ok(Held::Stopped),
+                Moved::Refused | Moved::Busy => return Ok(Held::Unknown),
+            }
+        }
+        Ok(held)
+    }
+
+    /// Whether the relay holds a whole blob.
+    fn ask_for(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
+        let Some(answer) = self.send(address.ask(), brake)? else {
+            return Ok(Moved::Stopped);
+        };
+        Ok(match address.held(&answer)? {
+            held if held == address.length => Moved::Whole,
+            _ => Moved::Missing,
+        })
+    }
+
+    /// Makes a snapshot when enough was written since the last one, or a part of that one is lost; `false` when the brake acted
+    /// first.
+    fn make_if_due(&mut self, log: i64, lost: bool, brake: &Brake<'_>) -> Result<bool> {
+        let (due, unseen) = self.open.store.read(|conn| {
+            let known = log::snapshots(conn, log)?;
+            let pending = |stored: &StoredSnapshot| stored.place.is_none() && !stored.unfinished;
+            let due = (lost || grown(conn, log, &known)? >= SNAPSHOT_AFTER)
+                && !known.iter().any(pending)
+                && !log::is_loading(conn, log)?;
+            Ok((due, log::unclassified(conn, log, CLASSIFY_AFTER)?))
+        })?;
+        // Looked at now, a snapshot that comes is compared with little work.
+        if unseen >= CLASSIFY_AFTER && !make::classify(self.open, log, brake)? {
+            return Ok(false);
+        }
+        if !due || !owns(&*self.open.keyring()?, log)? {
+            return Ok(true);
+        }
+        if lost {
+            self.notice(LOST);
+        }
+        let making = make(self.open, log, (Reuse::Anywhere, lost), self.now, brake)?;
+        // An observer that said stop is told that it was heard.
+        Ok(making != Making::Stopped || !brake.check(self.report.received)?)
     }
 
     /// Uploads the pieces of this device's newest snapshot, and then puts its manifest into the chain: `Some(true)`. `None`
     /// when the brake acted.
     fn publish(&mut self, log: i64, brake: &Brake<'_>) -> Result<Option<bool>> {
         let known = self.open.store.read(|conn| log::snapshots(conn, log))?;
-        let keyring = self.open.keyring()?;
-        let own = |stored: &&StoredSnapshot| stored.author == keyring.author;
-        let Some(stored) = known.iter().rev().find(own) else {
+        let waiting = |stored: &&StoredSnapshot| stored.place.is_none() && !stored.unfinished;
+        let Some(stored) = known.iter().rev().find(waiting) else {
             return Ok(Some(false));
         };
-        let snapshot = Snapshot::read(&stored.manifest)?;
-        for piece in &snapshot.pieces {
-            let relay = self.relay()?;
-            let files = self.open.store.attachments();
-            let here = files.size(piece.blob)?.is_some();
-            let delivered = self
-                .open
-                .store
-                .read(|conn| log::is_delivered(conn, relay.number, &piece.blob.0))?;
-            if !here || delivered {
-                continue;
-            }
-            let Some(address) = self.piece_address(piece)? else {
-                return Ok(None);
-            };
-            match self.upload(&address, brake)? {
-                Moved::Whole => {
-                    self.keep(|tx, relay| log::set_delivered(tx, relay.number, &piece.blob.0))?
-                }
-                Moved::Stopped => return Ok(None),
-                // Another process is at it, or it cannot be had now: the manifest waits for its pieces.
-                Moved::Missing | Moved::Refused | Moved::Busy => return Ok(Some(false)),
+        match self.deliver(&Snapshot::read(&stored.manifest)?, brake)? {
+            Held::Whole => {}
+            Held::Stopped => return Ok(None),
+            Held::Unknown => return Ok(Some(false)),
+            // Its files are gone: the next sync makes another.
+            Held::Lost => {
+                let number = stored.number;
+                self.open.write(|tx| log::drop_snapshot(tx, number))?;
+                return Ok(Some(false));
             }
         }
-        if stored.place.is_some() {
-            return Ok(Some(false));
-        }
-        let (number, manifest) = (stored.number, stored.manifest.clone());
-        self.open.write(|tx| {
-            let keyring = self.open.keyring_in(tx)?;
-            let (seq, id) = write::write_snapshot(tx, &keyring, log, &manifest)?;
-            log::place_snapshot(tx, number, seq, id)
-        })?;
+        place(self.open, log, stored)?;
         Ok(Some(true))
     }
 
     /// Acknowledges what others' devices made and this one has, with one empty change; whether one was written.
     fn answer_snapshots(&mut self, log: i64) -> Result<bool> {
-        let now = self.now;
+        let (now, relay) = (self.now, self.relay()?.number);
         let device = self.open.keyring()?.author.device;
-        // A sync that has nothing to say writes nothing.
+        // A sync that has nothing to say writes nothing. Only what lies whole at this relay is answered here.
         let pending = self.open.store.read(|conn| {
-            let known = log::snapshots(conn, log)?;
-            Ok(known.iter().any(|stored| {
+            let mut pending = BTreeSet::new();
+            for stored in log::snapshots(conn, log)? {
                 let waits = stored.place.is_some() && !stored.acknowledged;
                 let late = stored.noticed == 0 || now - stored.noticed >= PATIENCE_MS;
-                waits && (late || stored.author.device != device)
-            }))
+                if waits && (late || stored.author.device != device) {
+                    let snapshot = Snapshot::read(&stored.manifest)?;
+                    if is_whole_at(conn, relay, &stored, &snapshot)? {
+                        pending.insert(stored.number);
+                    }
+                }
+            }
+            Ok(pending)
         })?;
-        if !pending {
+        if pending.is_empty() {
             return Ok(false);
         }
         self.open.write(|tx| {
             let keyring = self.open.keyring_in(tx)?;
             let mut answer = false;
             for stored in log::snapshots(tx, log)? {
-                let Some((seq, _)) = stored.place.filter(|_| !stored.acknowledged) else {
+                let waits = |_: &(u64, _)| !stored.acknowledged && pending.contains(&stored.number);
+                let Some((seq, _)) = stored.place.filter(waits) else {
                     continue;
                 };
                 if stored.noticed == 0 {
@@ -314,29 +321,35 @@ impl Exchange<'_> {
         })
     }
 
-    /// Lets go of what the newest acknowledged snapshot replaces: here, then at the relay.
+    /// Lets go of what the newest acknowledged snapshot replaces: here, then at the relay. `false` when the brake acted.
     fn let_go(&mut self, log: i64, brake: &Brake<'_>) -> Result<bool> {
-        let known = self.open.store.read(|conn| log::snapshots(conn, log))?;
-        let Some(newest) = known
-            .iter()
-            .rev()
-            .find(|stored| stored.acknowledged && stored.place.is_some())
-        else {
+        let (known, loading, relays) = self.open.store.read(|conn| {
+            let known = log::snapshots(conn, log)?;
+            Ok((known, log::is_loading(conn, log)?, relays::numbers(conn)?))
+        })?;
+        let acknowledged = |stored: &&StoredSnapshot| stored.acknowledged && stored.place.is_some();
+        let Some(newest) = known.iter().rev().find(acknowledged).filter(|_| !loading) else {
             return Ok(true);
         };
-        if self.open.store.read(|conn| log::is_loading(conn, log))? {
-            return Ok(true);
-        }
         let snapshot = Snapshot::read(&newest.manifest)?;
-        if !newest.compacted {
-            self.open
-                .write(|tx| compact(tx, log, newest.number, &snapshot).map(drop))?;
+        if !newest.compacted && !self.compact(log, newest.number, &snapshot, brake)? {
+            return Ok(false);
         }
         let replaced = replaced(&known, newest, &snapshot)?;
         let listed = still_listed(&known, &replaced)?;
-        if self.owns(log)? {
+        let relay = self.relay()?.number;
+        let whole = |conn: &rusqlite::Connection| is_whole_at(conn, relay, newest, &snapshot);
+        if self.open.store.read(whole)? && owns(&*self.open.keyring()?, log)? {
             if !self.retire(log, &snapshot, &listed, brake)? {
                 return Ok(false);
+            }
+            let mut relays = relays;
+            if !relays.contains(&relay) {
+                relays.push(relay);
+            }
+            let gone = |conn: &rusqlite::Connection| log::has_gone(conn, &relays, log);
+            if self.open.store.read(gone)? {
+                self.open.write(|tx| log::forget_gone(tx, &relays, log))?;
             }
         }
         for (stored, before) in &replaced {
@@ -345,6 +358,46 @@ impl Exchange<'_> {
             self.remove_files(&before.pieces, &listed)?;
         }
         self.sweep(&snapshot)?;
+        Ok(true)
+    }
+
+    /// Lets go here of what a snapshot covers, in steps: first it is noted that it may be missing. `false` when the brake acted.
+    fn compact(
+        &mut self,
+        log: i64,
+        number: i64,
+        snapshot: &Snapshot,
+        brake: &Brake<'_>,
+    ) -> Result<bool> {
+        // What nobody has looked at yet is spent or kept before anything goes.
+        if !make::classify(self.open, log, brake)? {
+            return Ok(false);
+        }
+        self.open.write(|tx| {
+            for cover in &snapshot.covers {
+                let (seq, _) = log::position(tx, log, &cover.author)?;
+                if seq < cover.last {
+                    return Err(Error::Bug("a snapshot covers what is not here"));
+                }
+                log::cover(tx, log, &cover.author, cover.last, cover.tip)?;
+            }
+            let mut shards = snapshot.shards.iter();
+            shards.try_for_each(|shard| rows::set_base(tx, log, shard.shard))
+        })?;
+        for cover in &snapshot.covers {
+            let (author, last) = (&cover.author, cover.last);
+            loop {
+                let step = |tx: &Transaction<'_>| log::compact(tx, log, author, last, COMPACT_STEP);
+                let freed = self.open.write(step)?;
+                if brake.check(self.report.received)? {
+                    return Ok(false);
+                }
+                if !freed.more {
+                    break;
+                }
+            }
+        }
+        self.open.write(|tx| log::set_compacted(tx, number))?;
         Ok(true)
     }
 
@@ -364,7 +417,7 @@ impl Exchange<'_> {
                 let more = log::to_retire(conn, relay.number, log, author, last, most)?;
                 envelopes.extend(more);
             }
-            let mut blobs = log::pieces(conn, log)?;
+            let mut blobs = log::pieces_to_retire(conn, relay.number, log)?;
             blobs.retain(|(_, blob)| !listed.contains(blob));
             Ok((envelopes, blobs))
         })?;
@@ -429,26 +482,25 @@ impl Exchange<'_> {
                     log::set_retired(tx, relay.number, *id)?;
                 }
                 for blob in &retire.blobs {
-                    log::drop_piece(tx, *blob)?;
+                    log::set_piece_retired(tx, relay.number, *blob)?;
                 }
                 Ok(())
             })?;
         }
     }
 
-    /// Removes the files of pieces that a relay holds: what they hold is in the database too.
+    /// Removes the files of pieces that every relay holds: what they hold is in the database too.
     fn sweep(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let relay = self.relay()?;
-        let mut delivered = Vec::new();
-        for piece in &snapshot.pieces {
-            let there = self
-                .open
-                .store
-                .read(|conn| log::is_delivered(conn, relay.number, &piece.blob.0))?;
-            if there {
-                delivered.push(piece.clone());
+        let delivered = self.open.store.read(|conn| {
+            let relays = relays::numbers(conn)?;
+            let mut delivered = Vec::new();
+            for piece in &snapshot.pieces {
+                if log::is_delivered_to_all(conn, &relays, piece.blob)? {
+                    delivered.push(piece.clone());
+                }
             }
-        }
+            Ok(delivered)
+        })?;
         self.remove_files(&delivered, &BTreeSet::new())
     }
 
@@ -494,59 +546,28 @@ fn still_listed(
     for stored in known {
         if !replaced.iter().any(|(old, _)| old.number == stored.number) {
             let snapshot = Snapshot::read(&stored.manifest)?;
-            listed.extend(snapshot.pieces.iter().map(|piece| piece.blob));
+            listed.extend(blobs(&snapshot));
         }
     }
     Ok(listed)
 }
 
-/// Lets go of what a snapshot covers here: spent changes and the bytes of what was sent.
-fn compact(tx: &Transaction<'_>, log: i64, number: i64, snapshot: &Snapshot) -> Result<Freed> {
-    // What nobody has looked at yet is spent or kept before anything goes.
-    while rows::classify(tx, log, super::CLASSIFY_STEP)? > 0 {}
-    let mut freed = Freed::default();
-    for cover in &snapshot.covers {
-        let (seq, _) = log::position(tx, log, &cover.author)?;
-        if seq < cover.last {
-            return Err(Error::Bug("a snapshot covers what is not here"));
-        }
-        let some = log::compact(tx, log, &cover.author, cover.last)?;
-        freed.changes += some.changes;
-        freed.outbox += some.outbox;
-        log::cover(tx, log, &cover.author, cover.last, cover.tip)?;
-    }
-    for shard in &snapshot.shards {
-        rows::set_base(tx, log, shard.shard)?;
-    }
-    log::set_compacted(tx, number)?;
-    Ok(freed)
+/// Puts a manifest into this device's chain.
+pub fn place(open: &Unlocked, log: i64, stored: &StoredSnapshot) -> Result<()> {
+    open.write(|tx| {
+        let keyring = open.keyring_in(tx)?;
+        let (seq, id) = write::write_snapshot(tx, &keyring, log, &stored.manifest)?;
+        log::place_snapshot(tx, stored.number, seq, id)
+    })
 }
 
-fn may_write(keyring: &Keyring, log: i64) -> Result<bool> {
-    let epoch = keyring.current_epoch(log)?;
-    let roster = keyring.roster(epoch.record);
-    Ok(roster.is_some_and(|roster| roster.may_write(keyring.author.device, epoch.compartment)))
-}
-
-/// Whether a piece was refused for what it says, and not because this device failed.
-fn is_the_makers_fault(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Invalid(_)
-            | Error::TooLarge(_)
-            | Error::Wire(_)
-            | Error::Unsealable
-            | Error::Unauthorised(_)
-    )
-}
-
-/// Opens the sealed bytes of a piece.
-pub(super) fn open_piece(piece: &PieceRef, sealed: &[u8]) -> Result<Vec<u8>> {
-    let mut document = Vec::with_capacity(usize::try_from(piece.size).unwrap_or(0));
-    let mut sealed = sealed;
-    let size = seal::open_attachment(&piece.key, &mut sealed, &mut document)?;
-    if size != piece.size {
-        return Err(Error::Invalid("a piece has another length"));
-    }
-    Ok(document)
+/// How many changes were merged since the newest finished snapshot.
+fn grown(conn: &rusqlite::Connection, log: i64, known: &[StoredSnapshot]) -> Result<u64> {
+    let newest = known.iter().rev().find(|stored| !stored.unfinished);
+    let newest = newest.map(|stored| Snapshot::read(&stored.manifest));
+    let newest = newest.transpose()?;
+    Ok(log::tips(conn, log)?.iter().fold(0, |grown, tip| {
+        let had = newest.as_ref().map_or(0, |old| old.last_of(&tip.author));
+        grown.saturating_add(tip.seq.saturating_sub(had))
+    }))
 }
