@@ -109,6 +109,16 @@ impl FakeRelay {
         change(&mut self.inner().boxes);
     }
 
+    /// Loses every blob.
+    pub(super) fn lose_blobs(&self) {
+        self.inner().blobs.clear();
+    }
+
+    /// Gives again what it had let go of, as after a restore; blobs that went stay gone.
+    pub(super) fn forget_retired(&self) {
+        self.inner().retired.clear();
+    }
+
     pub(super) fn set_generation(&self, generation: u64) {
         self.inner().generation = generation;
     }

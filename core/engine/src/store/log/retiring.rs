@@ -95,6 +95,13 @@ pub fn pieces_to_retire(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The pieces of a log that are not to be fetched.
+pub fn pieces(conn: &Connection, log: i64) -> Result<Vec<BlobId>> {
+    let mut query = conn.prepare_cached("SELECT blob FROM piece WHERE log = ?1 AND wanted = 0")?;
+    let rows = query.query_map([log], |row| Ok(BlobId(row.get(0)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Notes that a relay let go of a piece.
 pub fn set_piece_retired(conn: &Connection, relay: i64, blob: BlobId) -> Result<()> {
     conn.prepare_cached("UPDATE piece SET retired = retired | ?2 WHERE blob = ?1")?

@@ -73,7 +73,7 @@ pub fn judge(
     let standing = compare_chains(tx, log, &snapshot)?;
     match &standing {
         Standing::Contradicts => return Ok(Judgement::Held(HeldFor::Fork)),
-        Standing::Lacks(authors) if authors.contains(&keyring.author) => {
+        Standing::Lacks(_) if is_copy(tx, keyring, log, &snapshot)? => {
             return Ok(Judgement::Copied);
         }
         Standing::HasAll if !is_true(tx, log, &snapshot)? => {
@@ -97,10 +97,16 @@ pub fn judge(
     Ok(Judgement::Fits)
 }
 
+/// Whether it covers changes of this life of this device that are not here.
+fn is_copy(conn: &Connection, keyring: &Keyring, log: i64, snapshot: &Snapshot) -> Result<bool> {
+    let (own, _) = log::position(conn, log, &keyring.author)?;
+    Ok(own < snapshot.last_of(&keyring.author))
+}
+
 enum Standing {
     /// Everything it covers is here.
     HasAll,
-    /// Some chains are shorter here.
+    /// Some chains are shorter here, or pieces of an earlier snapshot that bring them have not come.
     Lacks(BTreeSet<Author>),
     /// It names another change where this device has one.
     Contradicts,
@@ -108,8 +114,12 @@ enum Standing {
 
 fn compare_chains(conn: &Connection, log: i64, snapshot: &Snapshot) -> Result<Standing> {
     let covered = log::covered_chains(conn, log)?;
+    let loading = log::is_loading(conn, log)?;
     let mut lacks = BTreeSet::new();
     for cover in &snapshot.covers {
+        if loading && log::whole(conn, log, &cover.author)? < cover.last {
+            lacks.insert(cover.author);
+        }
         let (seq, tip) = log::position(conn, log, &cover.author)?;
         let here = match seq.cmp(&cover.last) {
             std::cmp::Ordering::Less => {

@@ -136,6 +136,15 @@ fn keep(open: &Unlocked, keyring: &Keyring, log: i64, now: i64, made: Made) -> R
     })
 }
 
+/// A piece of an earlier snapshot that can be listed again.
+struct Earlier {
+    piece: PieceRef,
+    /// The documents it holds.
+    shards: Vec<ShardHeads>,
+    /// Whether that snapshot covered exactly what this one does: its making was stopped.
+    same: bool,
+}
+
 /// Works on one consistent state of the database.
 struct Maker<'a> {
     conn: &'a Connection,
@@ -192,11 +201,7 @@ impl<'a> Maker<'a> {
     }
 
     /// Pieces of the last snapshot, and of one whose making was stopped, that can be listed again.
-    fn reusable(
-        &self,
-        known: &[StoredSnapshot],
-        reuse: Reuse,
-    ) -> Result<Vec<(PieceRef, Vec<ShardHeads>)>> {
+    fn reusable(&self, known: &[StoredSnapshot], reuse: Reuse) -> Result<Vec<Earlier>> {
         let relays = match reuse {
             Reuse::Anywhere => relays::numbers(self.conn)?,
             Reuse::Here => Vec::new(),
@@ -211,7 +216,11 @@ impl<'a> Maker<'a> {
                 let kept = here || log::is_delivered_to_all(self.conn, &relays, piece.blob)?;
                 if kept && listed.insert(piece.blob) {
                     let shards = before.shards.iter().filter(|shard| shard.piece == at);
-                    there.push((piece.clone(), shards.cloned().collect()));
+                    there.push(Earlier {
+                        piece: piece.clone(),
+                        shards: shards.cloned().collect(),
+                        same: before.covers == self.covers,
+                    });
                 }
             }
         }
@@ -227,7 +236,7 @@ impl<'a> Maker<'a> {
         Ok(!self.stopped)
     }
 
-    fn fill(&mut self, there: &[(PieceRef, Vec<ShardHeads>)]) -> Result<()> {
+    fn fill(&mut self, there: &[Earlier]) -> Result<()> {
         let shards = rows::shards(self.conn, self.log)?;
         let kept = log::kept_changes(self.conn, self.log)?;
         let years = rows::years(self.conn, self.log)?;
@@ -258,14 +267,15 @@ impl<'a> Maker<'a> {
     }
 
     /// Lists again the pieces whose documents have not moved; returns the documents that need a new one.
-    fn reuse_shards(
-        &mut self,
-        shards: Vec<ShardRow>,
-        there: &[(PieceRef, Vec<ShardHeads>)],
-    ) -> Result<Vec<ShardRow>> {
+    fn reuse_shards(&mut self, shards: Vec<ShardRow>, there: &[Earlier]) -> Result<Vec<ShardRow>> {
         let mut open: BTreeMap<ShardId, ShardRow> =
             shards.into_iter().map(|row| (row.shard, row)).collect();
-        for (piece, listed) in there {
+        for Earlier {
+            piece,
+            shards: listed,
+            ..
+        } in there
+        {
             let same = listed.iter().all(|shard| {
                 let row = open.get(&shard.shard);
                 row.is_some_and(|row| row.heads == shard.concat() && !row.profile)
@@ -284,20 +294,16 @@ impl<'a> Maker<'a> {
     }
 
     /// Lists again the pieces of changes; returns the changes that need a new one.
-    fn reuse_changes(
-        &mut self,
-        kept: Vec<Packed>,
-        there: &[(PieceRef, Vec<ShardHeads>)],
-    ) -> Vec<Packed> {
+    fn reuse_changes(&mut self, kept: Vec<Packed>, there: &[Earlier]) -> Vec<Packed> {
         let of_changes = |piece: &PieceRef| !piece.holds.is_empty();
         let small = |piece: &PieceRef| piece.sealed_size < SMALL_PIECE_BYTES;
         let smalls = there
             .iter()
-            .filter(|(piece, _)| of_changes(piece) && small(piece));
+            .filter(|earlier| of_changes(&earlier.piece) && small(&earlier.piece));
         let merge_small = smalls.count() > MAX_SMALL_PIECES;
         let usable: BTreeMap<BlobId, &PieceRef> = there
             .iter()
-            .map(|(piece, _)| piece)
+            .map(|earlier| &earlier.piece)
             .filter(|piece| of_changes(piece) && !(merge_small && small(piece)))
             .map(|piece| (piece.blob, piece))
             .collect();
@@ -334,21 +340,19 @@ impl<'a> Maker<'a> {
     fn emergency(
         &mut self,
         profile: Vec<ShardRow>,
-        there: &[(PieceRef, Vec<ShardHeads>)],
+        there: &[Earlier],
         unchanged: bool,
     ) -> Result<()> {
-        let old = there
-            .iter()
-            .find(|(piece, _)| piece.priority == PRIORITY_EMERGENCY);
         let heads = |listed: &[ShardHeads]| -> Vec<Vec<u8>> {
             listed.iter().map(ShardHeads::concat).collect()
         };
         let now: Vec<Vec<u8>> = profile.iter().map(|row| row.heads.clone()).collect();
-        if let Some((piece, listed)) = old
-            && unchanged
-            && heads(listed) == now
-        {
-            self.list(piece, profile);
+        let old = there.iter().find(|earlier| {
+            let same = earlier.same || unchanged && heads(&earlier.shards) == now;
+            earlier.piece.priority == PRIORITY_EMERGENCY && same
+        });
+        if let Some(old) = old {
+            self.list(&old.piece, profile);
             return Ok(());
         }
         let mut piece = Piece::default();

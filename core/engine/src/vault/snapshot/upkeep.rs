@@ -2,8 +2,8 @@
 //! snapshot, publish one's own, acknowledge another's, and let go of what an acknowledged one replaces.
 //!
 //! Every step is its own transaction and can be repeated: a kill between any two leaves a state in which the next sync goes
-//! on. Nothing is retired, and nothing acknowledged, before the snapshot lies whole at the relay that is asked: its manifest
-//! listed, each piece sent, fetched or asked for. A relay that lost a piece nobody has a file of gets a new snapshot.
+//! on. Nothing is retired before the snapshot lies whole at the relay that is asked: its manifest listed, each piece sent,
+//! fetched or asked for. A relay that lost a piece nobody has a file of gets a new snapshot.
 //! Pieces are small, so they travel here and not with the platform's transfer service.
 
 use super::super::attachments::Moved;
@@ -269,32 +269,25 @@ impl Exchange<'_> {
 
     /// Acknowledges what others' devices made and this one has, with one empty change; whether one was written.
     fn answer_snapshots(&mut self, log: i64) -> Result<bool> {
-        let (now, relay) = (self.now, self.relay()?.number);
+        let now = self.now;
         let device = self.open.keyring()?.author.device;
-        // A sync that has nothing to say writes nothing. Only what lies whole at this relay is answered here.
+        // A sync that has nothing to say writes nothing.
         let pending = self.open.store.read(|conn| {
-            let mut pending = BTreeSet::new();
-            for stored in log::snapshots(conn, log)? {
+            let known = log::snapshots(conn, log)?;
+            Ok(known.iter().any(|stored| {
                 let waits = stored.place.is_some() && !stored.acknowledged;
                 let late = stored.noticed == 0 || now - stored.noticed >= PATIENCE_MS;
-                if waits && (late || stored.author.device != device) {
-                    let snapshot = Snapshot::read(&stored.manifest)?;
-                    if is_whole_at(conn, relay, &stored, &snapshot)? {
-                        pending.insert(stored.number);
-                    }
-                }
-            }
-            Ok(pending)
+                waits && (late || stored.author.device != device)
+            }))
         })?;
-        if pending.is_empty() {
+        if !pending {
             return Ok(false);
         }
         self.open.write(|tx| {
             let keyring = self.open.keyring_in(tx)?;
             let mut answer = false;
             for stored in log::snapshots(tx, log)? {
-                let waits = |_: &(u64, _)| !stored.acknowledged && pending.contains(&stored.number);
-                let Some((seq, _)) = stored.place.filter(waits) else {
+                let Some((seq, _)) = stored.place.filter(|_| !stored.acknowledged) else {
                     continue;
                 };
                 if stored.noticed == 0 {
@@ -352,12 +345,11 @@ impl Exchange<'_> {
                 self.open.write(|tx| log::forget_gone(tx, &relays, log))?;
             }
         }
-        for (stored, before) in &replaced {
+        for (stored, _) in &replaced {
             self.open
                 .write(|tx| log::drop_snapshot(tx, stored.number))?;
-            self.remove_files(&before.pieces, &listed)?;
         }
-        self.sweep(&snapshot)?;
+        self.sweep(log, &listed)?;
         Ok(true)
     }
 
@@ -489,26 +481,23 @@ impl Exchange<'_> {
         }
     }
 
-    /// Removes the files of pieces that every relay holds: what they hold is in the database too.
-    fn sweep(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let delivered = self.open.store.read(|conn| {
+    /// Removes the files of pieces that no snapshot lists, and of those that every relay holds: what they hold is in the
+    /// database too.
+    fn sweep(&mut self, log: i64, listed: &BTreeSet<BlobId>) -> Result<()> {
+        let idle = self.open.store.read(|conn| {
             let relays = relays::numbers(conn)?;
-            let mut delivered = Vec::new();
-            for piece in &snapshot.pieces {
-                if log::is_delivered_to_all(conn, &relays, piece.blob)? {
-                    delivered.push(piece.clone());
+            let mut idle = Vec::new();
+            for blob in log::pieces(conn, log)? {
+                if !listed.contains(&blob) || log::is_delivered_to_all(conn, &relays, blob)? {
+                    idle.push(blob);
                 }
             }
-            Ok(delivered)
+            Ok(idle)
         })?;
-        self.remove_files(&delivered, &BTreeSet::new())
-    }
-
-    fn remove_files(&self, pieces: &[PieceRef], except: &BTreeSet<BlobId>) -> Result<()> {
         let files = self.open.store.attachments();
-        for piece in pieces.iter().filter(|piece| !except.contains(&piece.blob)) {
-            if files.size(piece.blob)?.is_some() {
-                files.remove(piece.blob)?;
+        for blob in idle {
+            if files.size(blob)?.is_some() {
+                files.remove(blob)?;
             }
         }
         Ok(())

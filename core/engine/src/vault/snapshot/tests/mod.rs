@@ -1,6 +1,10 @@
 //! Snapshots between real vaults over a relay in memory.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod elsewhere;
+mod losing;
+mod stopping;
 
 use super::super::keyring::{self, GENERAL};
 use super::super::sync_tests::{FakeRelay, Phone};
