@@ -5,6 +5,7 @@
 mod elsewhere;
 mod losing;
 mod stopping;
+mod vectors;
 
 use super::super::keyring::{self, GENERAL};
 use super::super::sync_tests::{FakeRelay, Phone};
