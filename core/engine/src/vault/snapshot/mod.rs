@@ -11,16 +11,21 @@
 //! maker has merged; until every piece is here this device tells nobody (`seen`) that it has what they bring. What sources
 //! wrote stays on every device for ever.
 
+mod carrying;
 mod hand_on;
+mod judge;
+mod letting_go;
 mod load;
 mod make;
+mod maker;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
 pub use hand_on::{HandOn, NEEDS_RELAY, hand_on};
-pub use load::{Judgement, judge, take_in, wanted};
+pub use judge::{Judgement, judge};
+pub use load::{take_in, wanted};
 
 pub use make::{Making, Reuse, make};
 pub use standing::{data_logs, stands_for};
