@@ -1,6 +1,7 @@
 //! How a play ends: everybody meets, and everybody must hold the same and all of it.
 
 use super::ledger::{self, Item};
+use super::moves::told;
 use super::{Costs, Play};
 use carnet::vault::{FindingKind, Severity};
 use std::collections::BTreeSet;
@@ -68,10 +69,10 @@ impl Play {
 
     /// Sent and received. Several relays are synced with together: what came by one is given to the others.
     fn sync_well(&mut self, at: usize) -> (u64, u64) {
-        let vault = &self.phones[at].vault;
         let honest = self.relays.iter().skip(usize::from(self.lies()));
         let urls: Vec<String> = honest.map(|relay| relay.url().to_owned()).collect();
-        let report = vault.sync_relays(&urls, None, None);
+        let report = self.phones[at].vault.sync_relays(&urls, None, None);
+        self.say(|| format!("{at} heals: {}", told(&report)));
         let report = report.expect("a sync in fair weather");
         assert!(report.complete, "a sync in fair weather ends: {report:?}");
         (report.sent, report.received)
@@ -125,7 +126,13 @@ impl Play {
                 false => stats.unsent,
             };
             let left = (unsent, held);
-            assert_eq!(left, (0, 0), "{}: unsent, in quarantine", phone.name);
+            assert_eq!(
+                left,
+                (0, 0),
+                "{}: unsent, in quarantine: {:#?}",
+                phone.name,
+                vault.history(None).map(|history| history.logs)
+            );
             let devices = vault.devices().expect("devices").into_iter();
             let devices: BTreeSet<_> = devices.map(|device| (device.id, device.name)).collect();
             let persons = vault.persons().expect("persons").into_iter();

@@ -4,6 +4,7 @@
 use super::brake::{Brake, Sent};
 use super::heal::{self, Healing};
 use super::inbox;
+use super::last_read::LastRead;
 use super::open::Unlocked;
 use super::plan::covered;
 use super::steps::{self, Pace, Retry};
@@ -13,8 +14,8 @@ use crate::host::Transport;
 use crate::seal::Epoch;
 use crate::store::log::{self, FindingKind, Found, RelayState};
 use crate::sync::session::{self, Action, Answer, Session};
-use carnet_wire::MailboxId;
 use carnet_wire::relay::{Pushed, code};
+use carnet_wire::{EnvelopeId, MailboxId};
 use rusqlite::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,8 @@ pub struct Exchange<'a> {
     pub(super) restarted: bool,
     /// Whether the relay says there is more and does not give it.
     pub(super) starved: bool,
+    /// The envelopes that stood at the cursors and are compared with what stands there now; none before a session was opened.
+    pub(super) last_read: Option<LastRead>,
     /// The first refusal of a part; the rest is exchanged before it is reported.
     pub(super) refused: Option<u16>,
     /// A session to keep once the relay has served something.
@@ -52,6 +55,9 @@ pub struct Exchange<'a> {
     pub(super) healing: Healing,
     pub(super) report: SyncReport,
 }
+
+/// Numbers a relay gave to what was pushed, by mailbox, and the envelopes.
+pub(super) type Pushes = BTreeMap<(MailboxId, u64), EnvelopeId>;
 
 /// A token and the mailboxes it opens; none to forget the one that was kept.
 type KeptSession = Option<([u8; 32], [u8; 32])>;
@@ -71,6 +77,7 @@ impl<'a> Exchange<'a> {
             reread: BTreeSet::new(),
             restarted: false,
             starved: false,
+            last_read: None,
             refused: None,
             session: None,
             background: false,
@@ -182,13 +189,16 @@ impl<'a> Exchange<'a> {
 
     /// Notes a session; it is kept with the first answer, so that a relay which serves nothing changes nothing.
     fn remember(&mut self, token: Option<[u8; 32]>) -> Result<()> {
+        if token.is_some() {
+            self.look_back()?;
+        }
         let covers = covered(&self.open.keyring()?.mailboxes());
         self.session = Some(token.map(|token| (token, covers)));
         Ok(())
     }
 
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
-    fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
+    fn merge(&mut self, mut answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
         let known = self.open.keyring()?.mailboxes();
         if self.refuses_healing(&answer) {
             return Ok(Vec::new());
@@ -202,7 +212,7 @@ impl<'a> Exchange<'a> {
             self.start_over()?;
             return Ok(Vec::new());
         }
-        if self.is_behind(&answer) {
+        if self.is_behind(&answer) || self.is_replaced(&answer) {
             self.notice("relay rolled back");
             if !self.restarted {
                 let found = Found::of_relay(FindingKind::RelayRolledBack, &self.url);
@@ -216,6 +226,7 @@ impl<'a> Exchange<'a> {
             }
         }
         let before = self.progress();
+        self.take_compared(&mut answer.pulled);
         let own = self.acknowledge(&answer.pushed)?;
         if answer.pulled.is_empty() {
             self.pass_sent(&own)?;
@@ -275,6 +286,7 @@ impl<'a> Exchange<'a> {
         self.drained.clear();
         self.reached.clear();
         self.holes.clear();
+        self.last_read = Some(LastRead::default());
         self.healing.start_over();
         Ok(())
     }
@@ -288,12 +300,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// Grows with everything that is exchanged.
-    fn progress(&self) -> (u64, usize, usize, Vec<u64>) {
+    fn progress(&self) -> (u64, usize, usize, usize, Vec<u64>) {
         let reached = self.reached.values().copied().collect();
+        let compared = self.last_read.as_ref().map_or(0, BTreeMap::len);
         (
             self.report.sent,
             self.drained.len(),
             self.reread.len(),
+            compared,
             reached,
         )
     }
@@ -327,19 +341,17 @@ impl<'a> Exchange<'a> {
 
     /// Notes what the relay stored, and returns the places it gave. The outbox is acknowledged in order, so nothing after
     /// a refusal counts; what there is to read is read all the same.
-    fn acknowledge(
-        &mut self,
-        pushed: &[(log::Outgoing, Pushed)],
-    ) -> Result<BTreeSet<(MailboxId, u64)>> {
+    fn acknowledge(&mut self, pushed: &[(log::Outgoing, Pushed)]) -> Result<Pushes> {
         let mut last = None;
         let mut stored = Vec::new();
-        let mut places = BTreeSet::new();
+        let mut places = Pushes::new();
         for (outgoing, outcome) in pushed {
             match outcome {
                 Pushed::Stored(seq) => {
                     last = Some(outgoing.outbox).max(last);
                     stored.push((outgoing.outbox, outgoing.mailbox));
-                    places.insert((outgoing.mailbox, *seq));
+                    let id = EnvelopeId::derive(&outgoing.bytes);
+                    places.insert((outgoing.mailbox, *seq), id);
                 }
                 Pushed::Refused(code) => {
                     self.refused.get_or_insert(*code);

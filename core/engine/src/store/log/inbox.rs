@@ -83,7 +83,7 @@ pub fn take_inbox(conn: &Connection, row: i64) -> Result<()> {
 
 /// Has every relay read a mailbox again from its start: something is missing in what was stored of it.
 pub fn rewind_all(conn: &Connection, mailbox: MailboxId) -> Result<()> {
-    conn.prepare_cached("UPDATE cursor SET after = 0 WHERE mailbox = ?1")?
+    conn.prepare_cached("UPDATE cursor SET after = 0, envelope = NULL WHERE mailbox = ?1")?
         .execute([mailbox.as_ref()])?;
     Ok(())
 }
@@ -96,6 +96,7 @@ mod tests {
     use super::*;
 
     const BOX: MailboxId = MailboxId([4; 32]);
+    const LAST: EnvelopeId = EnvelopeId([9; 32]);
 
     #[test]
     fn what_is_stored_comes_out_once_and_in_order() {
@@ -124,8 +125,8 @@ mod tests {
         let conn = database();
         let relays = ["one", "two"].map(|url| ensure_relay(&conn, url).unwrap().number);
         for relay in relays {
-            advance_cursor(&conn, relay, BOX, 9).unwrap();
-            advance_cursor(&conn, relay, MailboxId([5; 32]), 9).unwrap();
+            advance_cursor(&conn, relay, BOX, (9, LAST)).unwrap();
+            advance_cursor(&conn, relay, MailboxId([5; 32]), (9, LAST)).unwrap();
         }
         rewind_all(&conn, BOX).unwrap();
         for relay in relays {

@@ -78,6 +78,8 @@ CREATE TABLE cursor (
     relay INTEGER NOT NULL REFERENCES relay,
     mailbox BLOB NOT NULL,
     after INTEGER NOT NULL DEFAULT 0,
+    -- The envelope that stood at that number, where it is known.
+    envelope BLOB,
     PRIMARY KEY (relay, mailbox)
 ) WITHOUT ROWID;
 
