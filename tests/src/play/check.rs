@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 /// Rounds in which phones must come to rest.
 const ROUNDS: usize = 12;
+/// What a sync says when a document is named and not there.
+const NOT_ARRIVED: &str = "a document has not arrived yet";
 /// In one of so many plays every view of a phone is rebuilt and compared.
 const VERIFY_EVERY: u64 = 10;
 
@@ -51,10 +53,18 @@ impl Play {
                 settled[at] = self.relays.len() == 1 || sent + received == 0;
             }
             if settled.iter().all(|settled| *settled) {
+                self.fetch_documents();
                 return self.check_rest();
             }
         }
         panic!("phones do not come to rest");
+    }
+
+    /// A document is uploaded after the change that names it, and counts as nothing sent: who asked too early asks again.
+    fn fetch_documents(&mut self) {
+        for at in std::mem::take(&mut self.lacking) {
+            self.time("heal", |play| play.sync_well(at));
+        }
     }
 
     /// Now and then: a further round moves nothing.
@@ -75,6 +85,9 @@ impl Play {
         self.say(|| format!("{at} heals: {}", told(&report)));
         let report = report.expect("a sync in fair weather");
         assert!(report.complete, "a sync in fair weather ends: {report:?}");
+        if report.notices.contains(&NOT_ARRIVED) {
+            self.lacking.insert(at);
+        }
         (report.sent, report.received)
     }
 

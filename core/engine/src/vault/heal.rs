@@ -4,7 +4,7 @@
 //! every answer      what the relay lists and acknowledges is noted with the cursor it moves        (store: `listed`)
 //! generation moved, its numbers mean something else: everything is read again from the start, and nothing noted
 //!   head fell, or     before counts
-//!   another last one  (`last_read`)
+//!   a landmark went   (`landmark`)
 //! claim, gap        a mailbox is read again from its start, ever more rarely for the same suspicion; what it no longer
 //!                     lists though it did is a rollback that nobody announced
 //! all was read      every merged change the relay does not list is sealed again and pushed: this device's and others'.

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::keyring::GENERAL;
-use super::sync_tests::{FakeRelay, Phone, SECOND, host, pair, same};
+use super::sync_tests::{FakeRelay, Phone, SECOND, URL, host, pair, same};
 use super::tests::TestKeys;
 use super::*;
 use carnet_wire::MailboxId;
@@ -260,6 +260,34 @@ fn a_relay_put_back_in_silence_and_filled_again_is_found_out_by_who_comes_next()
         ["exchange", "challenge", "session", "exchange"]
     );
     assert!(third.sync().unwrap().complete && bytes <= third.bytes());
+}
+
+#[test]
+fn what_the_background_sent_and_nobody_read_is_sent_again_to_a_relay_put_back() {
+    for refilled in [false, true] {
+        let (relay, phones) = three();
+        let [old, new, third] = &phones;
+        let mailbox = general(old);
+        old.import(2);
+        old.sync().unwrap();
+        let copy = relay_len(&relay, mailbox);
+        third.import(3);
+        third.vault.sync_background(Some(URL), None, None).unwrap();
+        // As where the relay answers what is read before what is sent: the cursor stays behind it.
+        let open = third.vault.unlocked().unwrap();
+        open.write(|tx| Ok(tx.execute("UPDATE cursor SET after = min(after, ?1)", [copy])?))
+            .unwrap();
+        relay.alter(|boxes| boxes.get_mut(&mailbox).unwrap().truncate(copy as usize));
+        relay.restart();
+        if refilled {
+            (4..7).for_each(|id| new.import(id));
+            new.sync().unwrap();
+        }
+        let report = third.sync().unwrap();
+        assert_eq!(told(&report), [("relay-rolled-back", true)], "{refilled}");
+        settle(&phones);
+        assert_eq!(old.rows(), if refilled { 6 } else { 3 });
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ mod history;
 mod import;
 mod inbox;
 mod keyring;
-mod last_read;
+mod landmark;
 mod meet;
 mod merge;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::brake::{Brake, Sent};
 use super::heal::{self, Healing};
 use super::inbox;
-use super::last_read::LastRead;
+use super::landmark::Landmarks;
 use super::open::Unlocked;
 use super::plan::covered;
 use super::steps::{self, Pace, Retry};
@@ -39,8 +39,8 @@ pub struct Exchange<'a> {
     pub(super) restarted: bool,
     /// Whether the relay says there is more and does not give it.
     pub(super) starved: bool,
-    /// The envelopes that stood at the cursors and are compared with what stands there now; none before a session was opened.
-    pub(super) last_read: Option<LastRead>,
+    /// What is known to stand at some numbers and is compared with what stands there now; none before a session was opened.
+    pub(super) landmarks: Option<Landmarks>,
     /// The first refusal of a part; the rest is exchanged before it is reported.
     pub(super) refused: Option<u16>,
     /// A session to keep once the relay has served something.
@@ -77,7 +77,7 @@ impl<'a> Exchange<'a> {
             reread: BTreeSet::new(),
             restarted: false,
             starved: false,
-            last_read: None,
+            landmarks: None,
             refused: None,
             session: None,
             background: false,
@@ -226,7 +226,7 @@ impl<'a> Exchange<'a> {
             }
         }
         let before = self.progress();
-        self.take_compared(&mut answer.pulled);
+        self.pass_landmarks(&mut answer.pulled);
         let own = self.acknowledge(&answer.pushed)?;
         if answer.pulled.is_empty() {
             self.pass_sent(&own)?;
@@ -286,7 +286,7 @@ impl<'a> Exchange<'a> {
         self.drained.clear();
         self.reached.clear();
         self.holes.clear();
-        self.last_read = Some(LastRead::default());
+        self.landmarks = Some(Landmarks::default());
         self.healing.start_over();
         Ok(())
     }
@@ -295,14 +295,18 @@ impl<'a> Exchange<'a> {
     fn is_behind(&self, answer: &Answer) -> bool {
         answer.pulled.iter().any(|pulled| {
             let reached = self.reached.get(&pulled.mailbox).copied();
-            pulled.refused == 0 && reached.is_some_and(|reached| pulled.head < reached)
+            let landmark = self.landmark(pulled.mailbox).map(|(number, _)| number);
+            pulled.refused == 0
+                && reached
+                    .max(landmark)
+                    .is_some_and(|known| pulled.head < known)
         })
     }
 
     /// Grows with everything that is exchanged.
     fn progress(&self) -> (u64, usize, usize, usize, Vec<u64>) {
         let reached = self.reached.values().copied().collect();
-        let compared = self.last_read.as_ref().map_or(0, BTreeMap::len);
+        let compared = self.landmarks.as_ref().map_or(0, BTreeMap::len);
         (
             self.report.sent,
             self.drained.len(),
@@ -364,6 +368,9 @@ impl<'a> Exchange<'a> {
             let stored = self.stored_places(&stored)?;
             self.keep(|tx, relay| {
                 log::acknowledge(tx, relay.number, outbox)?;
+                for ((mailbox, number), id) in &places {
+                    log::set_landmark(tx, relay.number, *mailbox, (*number, *id))?;
+                }
                 stored.iter().try_for_each(|(mailbox, place)| {
                     log::list(tx, relay.number, *mailbox, &heal::runs([place]))
                 })

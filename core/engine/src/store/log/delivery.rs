@@ -199,24 +199,46 @@ pub fn advance_cursor(
     conn: &Connection,
     relay: i64,
     mailbox: MailboxId,
-    (after, envelope): (u64, EnvelopeId),
+    (after, envelope): Landmark,
 ) -> Result<()> {
+    set_landmark(conn, relay, mailbox, (after, envelope))?;
     conn.prepare_cached(
-        "INSERT INTO cursor VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
-         SET after = excluded.after, envelope = excluded.envelope WHERE excluded.after > after",
+        "UPDATE cursor SET after = max(after, ?3) WHERE relay = ?1 AND mailbox = ?2",
     )?
-    .execute(params![relay, mailbox.as_ref(), after, envelope.as_ref()])?;
+    .execute(params![relay, mailbox.as_ref(), after])?;
     Ok(())
 }
 
-/// The number every cursor of a relay is at and the envelope that stood there, where one is known.
-pub fn last_read(conn: &Connection, relay: i64) -> Result<BTreeMap<MailboxId, (u64, EnvelopeId)>> {
+/// A number of a mailbox and the envelope that stands there.
+pub type Landmark = (u64, EnvelopeId);
+
+/// Remembers what stands at a number, unless it is known of a higher one. A number no database holds is of no relay that
+/// counts, and is not remembered.
+pub fn set_landmark(
+    conn: &Connection,
+    relay: i64,
+    mailbox: MailboxId,
+    (number, envelope): Landmark,
+) -> Result<()> {
+    let Ok(number) = i64::try_from(number) else {
+        return Ok(());
+    };
+    conn.prepare_cached(
+        "INSERT INTO cursor (relay, mailbox, landmark, envelope) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+         SET landmark = excluded.landmark, envelope = excluded.envelope WHERE excluded.landmark > landmark",
+    )?
+    .execute(params![relay, mailbox.as_ref(), number, envelope.as_ref()])?;
+    Ok(())
+}
+
+/// The landmark of every mailbox of a relay.
+pub fn landmarks(conn: &Connection, relay: i64) -> Result<BTreeMap<MailboxId, Landmark>> {
     let mut query = conn.prepare_cached(
-        "SELECT mailbox, after, envelope FROM cursor WHERE relay = ?1 AND envelope IS NOT NULL",
+        "SELECT mailbox, landmark, envelope FROM cursor WHERE relay = ?1 AND envelope IS NOT NULL",
     )?;
     let rows = query.query_map([relay], |row| {
-        let last = (row.get(1)?, EnvelopeId(row.get(2)?));
-        Ok((MailboxId(row.get(0)?), last))
+        let landmark = (row.get(1)?, EnvelopeId(row.get(2)?));
+        Ok((MailboxId(row.get(0)?), landmark))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -225,7 +247,7 @@ pub fn last_read(conn: &Connection, relay: i64) -> Result<BTreeMap<MailboxId, (u
 pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u64) -> Result<()> {
     conn.prepare_cached(
         "INSERT INTO cursor (relay, mailbox, after) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET after = excluded.after, envelope = NULL",
+         ON CONFLICT DO UPDATE SET after = excluded.after",
     )?
     .execute(params![relay, mailbox.as_ref(), after])?;
     Ok(())
@@ -431,7 +453,7 @@ mod tests {
         advance_cursor(&conn, number, BOX, (9, LAST)).unwrap();
         advance_cursor(&conn, number, BOX, (3, EnvelopeId([4; 32]))).unwrap();
         assert_eq!(
-            last_read(&conn, number).unwrap(),
+            landmarks(&conn, number).unwrap(),
             BTreeMap::from([(BOX, (9, LAST))])
         );
         assert_eq!(cursor(&conn, number, BOX).unwrap(), 9);

@@ -83,7 +83,7 @@ pub fn take_inbox(conn: &Connection, row: i64) -> Result<()> {
 
 /// Has every relay read a mailbox again from its start: something is missing in what was stored of it.
 pub fn rewind_all(conn: &Connection, mailbox: MailboxId) -> Result<()> {
-    conn.prepare_cached("UPDATE cursor SET after = 0, envelope = NULL WHERE mailbox = ?1")?
+    conn.prepare_cached("UPDATE cursor SET after = 0 WHERE mailbox = ?1")?
         .execute([mailbox.as_ref()])?;
     Ok(())
 }
