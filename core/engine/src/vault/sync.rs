@@ -97,12 +97,9 @@ impl<'a> Exchange<'a> {
     /// Runs until everything is exchanged or the brake acts.
     pub fn run(mut self, brake: &Brake<'_>) -> Result<SyncReport> {
         self.look_at_findings()?;
-        let mut session = self.session()?;
-        let outcome = self.drive(&mut session, brake);
-        self.report.round_trips += session.round_trips;
-        self.report.bytes_sent += session.bytes_sent;
-        self.report.bytes_received += session.bytes_received;
-        self.report.complete = outcome? && !self.starved;
+        // Before the session: what waited there may bring keys, and with them mailboxes it must open.
+        let merged = self.background || self.merge_inbox(brake)?;
+        self.report.complete = merged && self.exchange(brake)? && !self.starved;
         if let Some(code) = self.refused {
             return Err(refusal(code));
         }
@@ -118,6 +115,20 @@ impl<'a> Exchange<'a> {
             .store
             .read(|conn| Ok(log::held_counts(conn)?.iter().map(|(_, count)| count).sum()))?;
         Ok(self.report)
+    }
+
+    fn merge_inbox(&mut self, brake: &Brake<'_>) -> Result<bool> {
+        let Self { pace, retry, .. } = self;
+        inbox::merge_inbox(self.open, pace, retry, brake, &mut self.report)
+    }
+
+    fn exchange(&mut self, brake: &Brake<'_>) -> Result<bool> {
+        let mut session = self.session()?;
+        let outcome = self.drive(&mut session, brake);
+        self.report.round_trips += session.round_trips;
+        self.report.bytes_sent += session.bytes_sent;
+        self.report.bytes_received += session.bytes_received;
+        outcome
     }
 
     fn session(&self) -> Result<Session> {
@@ -151,17 +162,6 @@ impl<'a> Exchange<'a> {
     }
 
     fn drive(&mut self, session: &mut Session, brake: &Brake<'_>) -> Result<bool> {
-        if !self.background
-            && !inbox::merge_inbox(
-                self.open,
-                &mut self.pace,
-                &mut self.retry,
-                brake,
-                &mut self.report,
-            )?
-        {
-            return Ok(false);
-        }
         brake.enter(Phase::Connecting);
         loop {
             if brake.check(self.report.sent + self.report.received)? {
