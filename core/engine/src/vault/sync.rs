@@ -7,6 +7,7 @@ use super::inbox;
 use super::landmark::Landmarks;
 use super::open::Unlocked;
 use super::plan::covered;
+use super::snapshot::Upkeep;
 use super::steps::{self, Pace, Retry};
 use super::{Phase, SyncReport};
 use crate::error::{Error, Result};
@@ -53,6 +54,8 @@ pub struct Exchange<'a> {
     pub(super) retry: Retry,
     /// What is learned of what the relay holds, and sent again.
     pub(super) healing: Healing,
+    /// The clock: how long a snapshot has been waiting, nothing else.
+    pub(super) now: i64,
     pub(super) report: SyncReport,
 }
 
@@ -84,6 +87,7 @@ impl<'a> Exchange<'a> {
             pace: Pace::default(),
             retry: Retry::load(open)?,
             healing: Healing::default(),
+            now: open.clock.now(),
             report: SyncReport::default(),
         })
     }
@@ -98,10 +102,18 @@ impl<'a> Exchange<'a> {
     pub fn run(mut self, brake: &Brake<'_>) -> Result<SyncReport> {
         self.look_at_findings()?;
         // Before the session: what waited there may bring keys, and with them mailboxes it must open.
-        let merged = self.background || self.merge_inbox(brake)?;
-        self.report.complete = merged && self.exchange(brake)? && !self.starved;
-        if let Some(code) = self.refused {
-            return Err(refusal(code));
+        if self.background || self.merge_inbox(brake)? {
+            self.exchange(brake)?;
+        }
+        if self.report.complete && !self.background {
+            match self.keep_up(brake)? {
+                Upkeep::Done => {}
+                Upkeep::Stopped => self.report.complete = false,
+                Upkeep::Wrote => {
+                    self.drained.clear();
+                    self.exchange(brake)?;
+                }
+            }
         }
         if self.report.complete && !self.background {
             self.conclude()?;
@@ -122,13 +134,17 @@ impl<'a> Exchange<'a> {
         inbox::merge_inbox(self.open, pace, retry, brake, &mut self.report)
     }
 
-    fn exchange(&mut self, brake: &Brake<'_>) -> Result<bool> {
+    fn exchange(&mut self, brake: &Brake<'_>) -> Result<()> {
         let mut session = self.session()?;
         let outcome = self.drive(&mut session, brake);
         self.report.round_trips += session.round_trips;
         self.report.bytes_sent += session.bytes_sent;
         self.report.bytes_received += session.bytes_received;
-        outcome
+        self.report.complete = outcome? && !self.starved;
+        match self.refused {
+            Some(code) => Err(refusal(code)),
+            None => Ok(()),
+        }
     }
 
     fn session(&self) -> Result<Session> {
