@@ -1,12 +1,15 @@
 //! How a play ends: everybody meets, and everybody must hold the same and all of it.
 
 use super::ledger::{self, Item};
+use super::moves::told;
 use super::{Costs, Play};
 use carnet::vault::{FindingKind, Severity};
 use std::collections::BTreeSet;
 
 /// Rounds in which phones must come to rest.
 const ROUNDS: usize = 12;
+/// What a sync says when a document is named and not there.
+const NOT_ARRIVED: &str = "a document has not arrived yet";
 /// In one of so many plays every view of a phone is rebuilt and compared.
 const VERIFY_EVERY: u64 = 10;
 
@@ -50,10 +53,18 @@ impl Play {
                 settled[at] = self.relays.len() == 1 || sent + received == 0;
             }
             if settled.iter().all(|settled| *settled) {
+                self.fetch_documents();
                 return self.check_rest();
             }
         }
         panic!("phones do not come to rest");
+    }
+
+    /// A document is uploaded after the change that names it, and counts as nothing sent: who asked too early asks again.
+    fn fetch_documents(&mut self) {
+        for at in std::mem::take(&mut self.lacking) {
+            self.time("heal", |play| play.sync_well(at));
+        }
     }
 
     /// Now and then: a further round moves nothing.
@@ -68,12 +79,15 @@ impl Play {
 
     /// Sent and received. Several relays are synced with together: what came by one is given to the others.
     fn sync_well(&mut self, at: usize) -> (u64, u64) {
-        let vault = &self.phones[at].vault;
         let honest = self.relays.iter().skip(usize::from(self.lies()));
         let urls: Vec<String> = honest.map(|relay| relay.url().to_owned()).collect();
-        let report = vault.sync_relays(&urls, None, None);
+        let report = self.phones[at].vault.sync_relays(&urls, None, None);
+        self.say(|| format!("{at} heals: {}", told(&report)));
         let report = report.expect("a sync in fair weather");
         assert!(report.complete, "a sync in fair weather ends: {report:?}");
+        if report.notices.contains(&NOT_ARRIVED) {
+            self.lacking.insert(at);
+        }
         (report.sent, report.received)
     }
 
@@ -125,7 +139,13 @@ impl Play {
                 false => stats.unsent,
             };
             let left = (unsent, held);
-            assert_eq!(left, (0, 0), "{}: unsent, in quarantine", phone.name);
+            assert_eq!(
+                left,
+                (0, 0),
+                "{}: unsent, in quarantine: {:#?}",
+                phone.name,
+                vault.history(None).map(|history| history.logs)
+            );
             let devices = vault.devices().expect("devices").into_iter();
             let devices: BTreeSet<_> = devices.map(|device| (device.id, device.name)).collect();
             let persons = vault.persons().expect("persons").into_iter();

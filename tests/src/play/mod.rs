@@ -128,6 +128,8 @@ pub struct Play {
     phones: Vec<SimPhone>,
     /// Whether a phone is on a journey: it writes and does not sync.
     away: Vec<bool>,
+    /// Phones that lacked a document when they last synced.
+    lacking: BTreeSet<usize>,
     ledger: Ledger,
     phone_copies: Vec<(usize, PathBuf, BTreeSet<Item>)>,
     relay_copies: Vec<(usize, PathBuf)>,
@@ -179,6 +181,7 @@ impl Play {
             relays,
             liars,
             phones,
+            lacking: BTreeSet::new(),
             ledger,
             phone_copies: Vec::new(),
             relay_copies: Vec::new(),

@@ -6,7 +6,7 @@ use super::ledger::Item;
 use super::phone::StopAfter;
 use carnet::VaultError;
 use carnet::record::ids::ResourceId;
-use carnet::vault::{Filter, Person};
+use carnet::vault::{Filter, Person, SyncReport};
 use carnet_wire::relay::code;
 use std::sync::atomic::AtomicI64;
 
@@ -173,7 +173,9 @@ impl Play {
         let cut = self.dice.chance(20).then(|| self.dice.below(12) as i64);
         let stop = cut.map(|looks| StopAfter(AtomicI64::new(looks)));
         let url = self.relays[relay].url().to_owned();
-        match self.phones[at].sync(&url, stop) {
+        let outcome = self.phones[at].sync(&url, stop);
+        self.say(|| format!("  {}", told(&outcome)));
+        match outcome {
             Ok(report) if report.complete && !self.lies() => {
                 self.ledger.acknowledged(at, relay);
             }
@@ -190,6 +192,25 @@ impl Play {
         if self.lies() {
             self.check_nothing_forged(at);
         }
+    }
+}
+
+/// What a sync said, for the story.
+pub(super) fn told(outcome: &Result<SyncReport, VaultError>) -> String {
+    match outcome {
+        Ok(report) => format!(
+            "{} sent, {} received, {} held, {:?}, {:?}",
+            report.sent,
+            report.received,
+            report.quarantined,
+            report.notices,
+            report
+                .findings
+                .iter()
+                .map(|one| one.kind.word())
+                .collect::<Vec<_>>()
+        ),
+        Err(error) => format!("{error:?}"),
     }
 }
 

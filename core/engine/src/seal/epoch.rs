@@ -24,6 +24,7 @@ use carnet_wire::{Canonical, CompartmentId, EpochId, MailboxId, RecordId};
 use core::fmt;
 use ed25519_dalek::{Signer, SigningKey};
 use minicbor::{Decode, Encode};
+use std::sync::{Arc, OnceLock};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Most epochs one epoch may follow: what was minted concurrently and merges.
@@ -112,6 +113,27 @@ pub struct Epoch {
     pub mailbox: MailboxId,
     /// Its secrets, as far as this device has them.
     pub secrets: EpochSecrets,
+    relay_keys: RelayKeys,
+}
+
+/// The keys of the relay's sessions, derived when the first is asked for and shared by copies: each costs as much as a
+/// signature, and every session asks for all of them twice.
+#[derive(Clone, Default)]
+struct RelayKeys(Arc<OnceLock<[Option<SigningKey>; 3]>>);
+
+impl PartialEq for RelayKeys {
+    /// They follow from the secrets, whether they were derived yet or not.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RelayKeys {}
+
+impl fmt::Debug for RelayKeys {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("RelayKeys(…)")
+    }
 }
 
 impl Epoch {
@@ -176,6 +198,7 @@ impl Epoch {
             parents,
             mailbox: MailboxId(*derive_key(&secrets.read, "carnet/1 mailbox")?),
             secrets,
+            relay_keys: RelayKeys::default(),
         })
     }
 
@@ -234,7 +257,18 @@ impl Epoch {
         derive_key(&self.secrets.read, "carnet/1 content")
     }
 
-    fn relay_key(&self, access: Access) -> Option<SigningKey> {
+    fn relay_key(&self, access: Access) -> Option<&SigningKey> {
+        let all = [Access::Read, Access::Write, Access::Retire];
+        let derive = || all.map(|access| self.derive_relay_key(access));
+        let [read, write, retire] = self.relay_keys.0.get_or_init(derive);
+        match access {
+            Access::Read => read.as_ref(),
+            Access::Write => write.as_ref(),
+            Access::Retire => retire.as_ref(),
+        }
+    }
+
+    fn derive_relay_key(&self, access: Access) -> Option<SigningKey> {
         let seed = match access {
             Access::Read => derive_key(&self.secrets.read, "carnet/1 relay read"),
             Access::Write => derive_key(self.secrets.write.as_ref()?, "carnet/1 relay write"),

@@ -128,6 +128,9 @@ fn connect(path: &Path, key: &[u8; 32], flags: OpenFlags) -> Result<Connection> 
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // One plan a statement. Without it SQLite 3.54 plans again for each value bound to `LIMIT ?` or to a column that ends no
+    // index: a third of the CPU of small syncs.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Before anything can fail: SQLCipher writes page numbers of failed checks to stderr and to the phone's log.
     set_text(&connection, "cipher_log_level", "NONE")?;
     give_key(&connection, key)?;

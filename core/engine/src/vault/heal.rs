@@ -3,7 +3,8 @@
 //! ```text
 //! every answer      what the relay lists and acknowledges is noted with the cursor it moves        (store: `listed`)
 //! generation moved, its numbers mean something else: everything is read again from the start, and nothing noted
-//!   or head fell      before counts
+//!   head fell, or     before counts
+//!   a landmark went   (`landmark`)
 //! claim, gap        a mailbox is read again from its start, ever more rarely for the same suspicion; what it no longer
 //!                     lists though it did is a rollback that nobody announced
 //! all was read      every merged change the relay does not list is sealed again and pushed: this device's and others'.
@@ -20,7 +21,7 @@ use super::history::Before;
 use super::keyring::Keyring;
 use super::reseal::reseal;
 use super::snapshot;
-use super::sync::Exchange;
+use super::sync::{Exchange, Pushes};
 use crate::error::{Error, Result};
 use crate::store::log::{self, Audit, FindingKind, Found, Kept, Outgoing, Place, Run, Runs};
 use crate::sync::session::{Answer, Plan};
@@ -152,8 +153,8 @@ impl Exchange<'_> {
     }
 
     /// Moves cursors past what a push alone has put behind the heads: of what was sent again nothing need come back.
-    pub(super) fn pass_sent(&mut self, own: &BTreeSet<(MailboxId, u64)>) -> Result<()> {
-        let mailboxes: BTreeSet<MailboxId> = own.iter().map(|(mailbox, _)| *mailbox).collect();
+    pub(super) fn pass_sent(&mut self, own: &Pushes) -> Result<()> {
+        let mailboxes: BTreeSet<MailboxId> = own.keys().map(|(mailbox, _)| *mailbox).collect();
         for mailbox in mailboxes {
             let reached = self.reached.get(&mailbox).copied();
             if let Some(reached) = reached.filter(|_| !self.holes.contains_key(&mailbox)) {

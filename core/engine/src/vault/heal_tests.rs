@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::keyring::GENERAL;
-use super::sync_tests::{FakeRelay, Phone, SECOND, host, pair, same};
+use super::sync_tests::{FakeRelay, Phone, SECOND, URL, host, pair, same};
 use super::tests::TestKeys;
 use super::*;
 use carnet_wire::MailboxId;
@@ -229,6 +229,84 @@ fn a_relay_that_replaced_what_it_had_is_found_out_by_another_device() {
     for phone in &phones {
         assert_eq!(phone.open_findings(), []);
     }
+}
+
+#[test]
+fn a_relay_put_back_in_silence_and_filled_again_is_found_out_by_who_comes_next() {
+    let (relay, phones) = three();
+    let [old, new, third] = &phones;
+    let mailbox = general(old);
+    let copy = relay_len(&relay, mailbox);
+    (2..4).for_each(|id| third.import(id));
+    third.sync().unwrap();
+    // Nobody has read what the third phone wrote when the relay is put back; others fill it past its cursor.
+    relay.alter(|boxes| boxes.get_mut(&mailbox).unwrap().truncate(copy as usize));
+    relay.restart();
+    (4..7).for_each(|id| new.import(id));
+    new.sync().unwrap();
+    let report = third.sync().unwrap();
+    assert_eq!(told(&report), [("relay-rolled-back", true)]);
+    assert_eq!((report.sent, report.received), (2, 3));
+    settle(&phones);
+    assert_eq!(old.rows(), 6);
+    // A relay that was merely started again is not accused, and asked for nothing twice.
+    relay.restart();
+    relay.paths();
+    let bytes = third.bytes();
+    let report = third.sync().unwrap();
+    assert_eq!((told(&report), report.received), (vec![], 0));
+    assert_eq!(
+        relay.paths(),
+        ["exchange", "challenge", "session", "exchange"]
+    );
+    assert!(third.sync().unwrap().complete && bytes <= third.bytes());
+}
+
+#[test]
+fn what_the_background_sent_and_nobody_read_is_sent_again_to_a_relay_put_back() {
+    for refilled in [false, true] {
+        let (relay, phones) = three();
+        let [old, new, third] = &phones;
+        let mailbox = general(old);
+        old.import(2);
+        old.sync().unwrap();
+        let copy = relay_len(&relay, mailbox);
+        third.import(3);
+        third.vault.sync_background(Some(URL), None, None).unwrap();
+        // As where the relay answers what is read before what is sent: the cursor stays behind it.
+        let open = third.vault.unlocked().unwrap();
+        open.write(|tx| Ok(tx.execute("UPDATE cursor SET after = min(after, ?1)", [copy])?))
+            .unwrap();
+        relay.alter(|boxes| boxes.get_mut(&mailbox).unwrap().truncate(copy as usize));
+        relay.restart();
+        if refilled {
+            (4..7).for_each(|id| new.import(id));
+            new.sync().unwrap();
+        }
+        let report = third.sync().unwrap();
+        assert_eq!(told(&report), [("relay-rolled-back", true)], "{refilled}");
+        settle(&phones);
+        assert_eq!(old.rows(), if refilled { 6 } else { 3 });
+    }
+}
+
+#[test]
+fn an_envelope_that_was_retired_at_the_cursor_accuses_nobody() {
+    let (relay, phones) = three();
+    let [old, new, _] = &phones;
+    let mailbox = general(old);
+    let last = relay_len(&relay, mailbox);
+    relay.spoil_replies(move |reply| {
+        for pulled in reply.pulled.iter_mut().filter(|one| one.mailbox == mailbox) {
+            pulled.entries.retain(|entry| entry.seq != last);
+        }
+    });
+    relay.restart();
+    old.import(2);
+    old.sync().unwrap();
+    let report = new.sync().unwrap();
+    assert_eq!((told(&report), report.received), (vec![], 1));
+    assert!(report.complete);
 }
 
 #[test]

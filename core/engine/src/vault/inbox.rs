@@ -75,7 +75,7 @@ impl Exchange<'_> {
                 }
             }
             log::list(tx, relay.number, mailbox, &heal::runs(&own))?;
-            log::advance_cursor(tx, relay.number, mailbox, last.seq)?;
+            log::advance_cursor(tx, relay.number, mailbox, (last.seq, last.id()))?;
             Ok(Some(log::inbox_size(tx)?.0 - before))
         })?;
         self.report.stored += stored.unwrap_or(0);

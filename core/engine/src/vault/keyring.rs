@@ -14,6 +14,7 @@ use carnet_wire::{
 };
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The compartment where data goes unless someone says otherwise.
 pub const GENERAL: &str = "general";
@@ -30,13 +31,13 @@ const INCARNATION: &str = "incarnation";
 /// Keys and rosters, as of some number of merged operations.
 pub struct Keyring {
     /// This device's keys.
-    pub device: DeviceKeys,
+    pub device: Arc<DeviceKeys>,
     /// This device in its current life.
     pub author: Author,
     /// The person's account.
     pub account: AccountId,
     /// The account's keys.
-    pub account_keys: AccountKeys,
+    pub account_keys: Arc<AccountKeys>,
     /// Every epoch this vault can open, with its log.
     pub epochs: Vec<(i64, Epoch)>,
     /// The folded roster of the account and of every record.
@@ -49,7 +50,31 @@ impl Keyring {
     /// Reads and folds everything.
     pub fn load(conn: &Connection, database_key: &[u8; 32]) -> Result<Self> {
         let device = DeviceKeys::from_bytes(&read_secret(conn, database_key, "device")?)?;
-        let account_keys = AccountKeys::from_bytes(&read_secret(conn, database_key, "account")?)?;
+        let account = AccountKeys::from_bytes(&read_secret(conn, database_key, "account")?)?;
+        Self::fold(conn, (Arc::new(device), Arc::new(account)), &[])
+    }
+
+    /// The same vault again, once operations came. Keys that are what they were are not expanded again: that costs more than
+    /// all the rest.
+    pub fn reload(&self, conn: &Connection, database_key: &[u8; 32]) -> Result<Self> {
+        let device = read_secret(conn, database_key, "device")?;
+        let device = match self.device.to_bytes() == device {
+            true => self.device.clone(),
+            false => Arc::new(DeviceKeys::from_bytes(&device)?),
+        };
+        let account = read_secret(conn, database_key, "account")?;
+        let account = match self.account_keys.to_bytes() == account {
+            true => self.account_keys.clone(),
+            false => Arc::new(AccountKeys::from_bytes(&account)?),
+        };
+        Self::fold(conn, (device, account), &self.epochs)
+    }
+
+    fn fold(
+        conn: &Connection,
+        (device, account_keys): (Arc<DeviceKeys>, Arc<AccountKeys>),
+        known: &[(i64, Epoch)],
+    ) -> Result<Self> {
         let account = AccountId(read_meta(conn, ACCOUNT)?);
         let author = Author {
             device: device.id(),
@@ -64,7 +89,7 @@ impl Keyring {
             author,
             account,
             account_keys,
-            epochs: read_epochs(conn, &logs)?,
+            epochs: read_epochs(conn, &logs, known)?,
             rosters: fold_rosters(conn, &logs)?,
             version: operations_merged(conn)?,
         })
@@ -229,9 +254,20 @@ fn read_meta<const N: usize>(conn: &Connection, key: &str) -> Result<[u8; N]> {
         .map_err(|_| Error::Corrupt("a setting has the wrong length"))
 }
 
-fn read_epochs(conn: &Connection, logs: &BTreeMap<i64, Log>) -> Result<Vec<(i64, Epoch)>> {
+fn read_epochs(
+    conn: &Connection,
+    logs: &BTreeMap<i64, Log>,
+    known: &[(i64, Epoch)],
+) -> Result<Vec<(i64, Epoch)>> {
     let mut epochs = Vec::new();
     for stored in log::epochs(conn)? {
+        let same = |(_, epoch): &&(i64, Epoch)| {
+            epoch.id == stored.epoch && *epoch.secrets.to_bytes() == stored.secrets
+        };
+        if let Some(known) = known.iter().find(same) {
+            epochs.push(known.clone());
+            continue;
+        }
         let log = logs
             .get(&stored.log)
             .ok_or(Error::Corrupt("an epoch has no log"))?;

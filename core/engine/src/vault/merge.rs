@@ -174,7 +174,7 @@ fn leave_life(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) 
     keyring::begin_incarnation(tx)?;
     keyring::count_operations(tx)?;
     detect::note_copy(tx)?;
-    *keyring = Arc::new(Keyring::load(tx, key)?);
+    *keyring = Arc::new(keyring.reload(tx, key)?);
     Ok(())
 }
 
@@ -384,11 +384,11 @@ pub fn absorb_operations(
     keyring: &mut Arc<Keyring>,
     key: &[u8; 32],
 ) -> Result<()> {
-    *keyring = Arc::new(Keyring::load(tx, key)?);
+    *keyring = Arc::new(keyring.reload(tx, key)?);
     let known = keep_known_records(tx, keyring)?;
     let minted = keep_minted_epochs(tx, keyring)?;
     if known || minted {
-        *keyring = Arc::new(Keyring::load(tx, key)?);
+        *keyring = Arc::new(keyring.reload(tx, key)?);
     }
     Ok(())
 }

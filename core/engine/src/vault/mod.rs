@@ -25,6 +25,7 @@ mod history;
 mod import;
 mod inbox;
 mod keyring;
+mod landmark;
 mod meet;
 mod merge;
 #[cfg(test)]

@@ -177,7 +177,11 @@ impl Unlocked {
         if let Some(keyring) = cached.as_ref().filter(|keyring| keyring.version == version) {
             return Ok(keyring.clone());
         }
-        let keyring = Arc::new(Keyring::load(conn, &self.database_key)?);
+        let keyring = match cached.as_ref() {
+            Some(older) => older.reload(conn, &self.database_key)?,
+            None => Keyring::load(conn, &self.database_key)?,
+        };
+        let keyring = Arc::new(keyring);
         *cached = Some(keyring.clone());
         Ok(keyring)
     }

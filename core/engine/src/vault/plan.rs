@@ -24,7 +24,7 @@ impl Exchange<'_> {
     fn plan_exchange(&mut self) -> Result<Plan> {
         let keyring = self.open.keyring()?;
         let relay = self.relay()?;
-        let plan = self.open.store.read(|conn| {
+        let mut plan = self.open.store.read(|conn| {
             let most = match self.refused {
                 Some(_) => 0,
                 None => limits::MAX_PUSHED_ENVELOPES,
@@ -43,10 +43,11 @@ impl Exchange<'_> {
             pull.truncate(limits::MAX_MAILBOXES);
             Ok(Plan { push, pull })
         })?;
-        for pull in &plan.pull {
+        for pull in &mut plan.pull {
             if self.reached.insert(pull.mailbox, pull.after).is_none() && pull.after == 0 {
                 self.healing.from_start.insert(pull.mailbox);
             }
+            pull.after = self.asked_from(pull);
         }
         Ok(plan)
     }

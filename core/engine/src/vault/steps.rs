@@ -11,7 +11,7 @@ use super::heal;
 use super::keyring::Keyring;
 use super::merge::{self, Received, Unprojected};
 use super::open::Unlocked;
-use super::sync::Exchange;
+use super::sync::{Exchange, Pushes};
 use crate::error::{Error, Result};
 use crate::store::log::{self, HeldFor, Place, Runs};
 use carnet_wire::relay::{Entry, Pulled};
@@ -260,6 +260,8 @@ impl Step {
 struct Reading {
     taken: usize,
     reached: u64,
+    /// The envelope at that number, if this step came to it.
+    last: Option<EnvelopeId>,
     /// The number before the first one left out: where reading goes on, should anything be missing.
     hole: Option<u64>,
     gap: bool,
@@ -271,7 +273,10 @@ impl Reading {
         if entry.seq > self.reached + 1 {
             self.hole.get_or_insert(self.reached);
         }
-        self.reached = self.reached.max(entry.seq);
+        if entry.seq > self.reached {
+            self.reached = entry.seq;
+            self.last = Some(entry.id());
+        }
     }
 }
 
@@ -280,7 +285,7 @@ impl Exchange<'_> {
     pub(super) fn merge_mailbox(
         &mut self,
         mut pulled: Pulled,
-        own: &BTreeSet<(MailboxId, u64)>,
+        own: &Pushes,
         brake: &Brake<'_>,
     ) -> Result<()> {
         let mailbox = pulled.mailbox;
@@ -319,14 +324,15 @@ impl Exchange<'_> {
         &self,
         mailbox: MailboxId,
         mut reached: u64,
-        own: &BTreeSet<(MailboxId, u64)>,
+        own: &Pushes,
     ) -> Result<u64> {
-        let before = reached;
-        while own.contains(&(mailbox, reached + 1)) {
+        let mut last = None;
+        while let Some(id) = own.get(&(mailbox, reached + 1)) {
             reached += 1;
+            last = Some((reached, *id));
         }
-        if reached > before {
-            self.keep(|tx, relay| log::advance_cursor(tx, relay.number, mailbox, reached))?;
+        if let Some(last) = last {
+            self.keep(|tx, relay| log::advance_cursor(tx, relay.number, mailbox, last))?;
         }
         Ok(reached)
     }
@@ -339,6 +345,7 @@ impl Exchange<'_> {
             let mut reading = Reading {
                 taken: 0,
                 reached: self.reached.get(&mailbox).copied().unwrap_or(0),
+                last: None,
                 hole: self.holes.get(&mailbox).copied(),
                 gap: false,
             };
@@ -356,7 +363,12 @@ impl Exchange<'_> {
                 Some(hole) if log::has_gap(tx, mailbox)? => {
                     log::rewind_cursor(tx, relay.number, mailbox, hole)?;
                 }
-                _ => log::advance_cursor(tx, relay.number, mailbox, reading.reached)?,
+                _ => {
+                    if let Some(last) = reading.last {
+                        let last = (reading.reached, last);
+                        log::advance_cursor(tx, relay.number, mailbox, last)?;
+                    }
+                }
             }
             Ok((reading, step))
         })?;

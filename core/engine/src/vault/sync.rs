@@ -4,6 +4,7 @@
 use super::brake::{Brake, Sent};
 use super::heal::{self, Healing};
 use super::inbox;
+use super::landmark::Landmarks;
 use super::open::Unlocked;
 use super::plan::covered;
 use super::snapshot::Upkeep;
@@ -14,8 +15,8 @@ use crate::host::Transport;
 use crate::seal::Epoch;
 use crate::store::log::{self, FindingKind, Found, RelayState};
 use crate::sync::session::{self, Action, Answer, Session};
-use carnet_wire::MailboxId;
 use carnet_wire::relay::{Pushed, code};
+use carnet_wire::{EnvelopeId, MailboxId};
 use rusqlite::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,8 @@ pub struct Exchange<'a> {
     pub(super) restarted: bool,
     /// Whether the relay says there is more and does not give it.
     pub(super) starved: bool,
+    /// What is known to stand at some numbers and is compared with what stands there now; none before a session was opened.
+    pub(super) landmarks: Option<Landmarks>,
     /// The first refusal of a part; the rest is exchanged before it is reported.
     pub(super) refused: Option<u16>,
     /// A session to keep once the relay has served something.
@@ -55,6 +58,9 @@ pub struct Exchange<'a> {
     pub(super) now: i64,
     pub(super) report: SyncReport,
 }
+
+/// Numbers a relay gave to what was pushed, by mailbox, and the envelopes.
+pub(super) type Pushes = BTreeMap<(MailboxId, u64), EnvelopeId>;
 
 /// A token and the mailboxes it opens; none to forget the one that was kept.
 type KeptSession = Option<([u8; 32], [u8; 32])>;
@@ -74,6 +80,7 @@ impl<'a> Exchange<'a> {
             reread: BTreeSet::new(),
             restarted: false,
             starved: false,
+            landmarks: None,
             refused: None,
             session: None,
             background: false,
@@ -94,7 +101,10 @@ impl<'a> Exchange<'a> {
     /// Runs until everything is exchanged or the brake acts.
     pub fn run(mut self, brake: &Brake<'_>) -> Result<SyncReport> {
         self.look_at_findings()?;
-        self.exchange(brake)?;
+        // Before the session: what waited there may bring keys, and with them mailboxes it must open.
+        if self.background || self.merge_inbox(brake)? {
+            self.exchange(brake)?;
+        }
         if self.report.complete && !self.background {
             match self.keep_up(brake)? {
                 Upkeep::Done => {}
@@ -117,6 +127,11 @@ impl<'a> Exchange<'a> {
             .store
             .read(|conn| Ok(log::held_counts(conn)?.iter().map(|(_, count)| count).sum()))?;
         Ok(self.report)
+    }
+
+    fn merge_inbox(&mut self, brake: &Brake<'_>) -> Result<bool> {
+        let Self { pace, retry, .. } = self;
+        inbox::merge_inbox(self.open, pace, retry, brake, &mut self.report)
     }
 
     fn exchange(&mut self, brake: &Brake<'_>) -> Result<()> {
@@ -163,17 +178,6 @@ impl<'a> Exchange<'a> {
     }
 
     fn drive(&mut self, session: &mut Session, brake: &Brake<'_>) -> Result<bool> {
-        if !self.background
-            && !inbox::merge_inbox(
-                self.open,
-                &mut self.pace,
-                &mut self.retry,
-                brake,
-                &mut self.report,
-            )?
-        {
-            return Ok(false);
-        }
         brake.enter(Phase::Connecting);
         loop {
             if brake.check(self.report.sent + self.report.received)? {
@@ -201,13 +205,16 @@ impl<'a> Exchange<'a> {
 
     /// Notes a session; it is kept with the first answer, so that a relay which serves nothing changes nothing.
     fn remember(&mut self, token: Option<[u8; 32]>) -> Result<()> {
+        if token.is_some() {
+            self.look_back()?;
+        }
         let covers = covered(&self.open.keyring()?.mailboxes());
         self.session = Some(token.map(|token| (token, covers)));
         Ok(())
     }
 
     /// Keeps what an answer says; returns the epochs that were not known when the session began.
-    fn merge(&mut self, answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
+    fn merge(&mut self, mut answer: Answer, brake: &Brake<'_>) -> Result<Vec<Epoch>> {
         let known = self.open.keyring()?.mailboxes();
         if self.refuses_healing(&answer) {
             return Ok(Vec::new());
@@ -221,7 +228,7 @@ impl<'a> Exchange<'a> {
             self.start_over()?;
             return Ok(Vec::new());
         }
-        if self.is_behind(&answer) {
+        if self.is_behind(&answer) || self.is_replaced(&answer) {
             self.notice("relay rolled back");
             if !self.restarted {
                 let found = Found::of_relay(FindingKind::RelayRolledBack, &self.url);
@@ -235,6 +242,7 @@ impl<'a> Exchange<'a> {
             }
         }
         let before = self.progress();
+        self.pass_landmarks(&mut answer.pulled);
         let own = self.acknowledge(&answer.pushed)?;
         if answer.pulled.is_empty() {
             self.pass_sent(&own)?;
@@ -294,6 +302,7 @@ impl<'a> Exchange<'a> {
         self.drained.clear();
         self.reached.clear();
         self.holes.clear();
+        self.landmarks = Some(Landmarks::default());
         self.healing.start_over();
         Ok(())
     }
@@ -302,17 +311,23 @@ impl<'a> Exchange<'a> {
     fn is_behind(&self, answer: &Answer) -> bool {
         answer.pulled.iter().any(|pulled| {
             let reached = self.reached.get(&pulled.mailbox).copied();
-            pulled.refused == 0 && reached.is_some_and(|reached| pulled.head < reached)
+            let landmark = self.landmark(pulled.mailbox).map(|(number, _)| number);
+            pulled.refused == 0
+                && reached
+                    .max(landmark)
+                    .is_some_and(|known| pulled.head < known)
         })
     }
 
     /// Grows with everything that is exchanged.
-    fn progress(&self) -> (u64, usize, usize, Vec<u64>) {
+    fn progress(&self) -> (u64, usize, usize, usize, Vec<u64>) {
         let reached = self.reached.values().copied().collect();
+        let compared = self.landmarks.as_ref().map_or(0, BTreeMap::len);
         (
             self.report.sent,
             self.drained.len(),
             self.reread.len(),
+            compared,
             reached,
         )
     }
@@ -346,19 +361,17 @@ impl<'a> Exchange<'a> {
 
     /// Notes what the relay stored, and returns the places it gave. The outbox is acknowledged in order, so nothing after
     /// a refusal counts; what there is to read is read all the same.
-    fn acknowledge(
-        &mut self,
-        pushed: &[(log::Outgoing, Pushed)],
-    ) -> Result<BTreeSet<(MailboxId, u64)>> {
+    fn acknowledge(&mut self, pushed: &[(log::Outgoing, Pushed)]) -> Result<Pushes> {
         let mut last = None;
         let mut stored = Vec::new();
-        let mut places = BTreeSet::new();
+        let mut places = Pushes::new();
         for (outgoing, outcome) in pushed {
             match outcome {
                 Pushed::Stored(seq) => {
                     last = Some(outgoing.outbox).max(last);
                     stored.push((outgoing.outbox, outgoing.mailbox));
-                    places.insert((outgoing.mailbox, *seq));
+                    let id = EnvelopeId::derive(&outgoing.bytes);
+                    places.insert((outgoing.mailbox, *seq), id);
                 }
                 Pushed::Refused(code) => {
                     self.refused.get_or_insert(*code);
@@ -371,6 +384,9 @@ impl<'a> Exchange<'a> {
             let stored = self.stored_places(&stored)?;
             self.keep(|tx, relay| {
                 log::acknowledge(tx, relay.number, outbox)?;
+                for ((mailbox, number), id) in &places {
+                    log::set_landmark(tx, relay.number, *mailbox, (*number, *id))?;
+                }
                 stored.iter().try_for_each(|(mailbox, place)| {
                     log::list(tx, relay.number, *mailbox, &heal::runs([place]))
                 })

@@ -123,6 +123,11 @@ impl FakeRelay {
         self.inner().generation = generation;
     }
 
+    /// Starts it again: its sessions are over.
+    pub(super) fn restart(&self) {
+        self.inner().tokens.clear();
+    }
+
     pub(super) fn refuse_pushes(&self) {
         self.inner().refuse_push_from = Some(0);
     }

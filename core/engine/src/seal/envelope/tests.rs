@@ -143,11 +143,8 @@ fn an_envelope_opens_under_its_own_epoch_and_mailbox_only() {
     };
     assert!(matches!(open(&other, &moved), Err(Error::Unsealable)));
     // Even with the right key under another label.
-    let relabelled = Epoch {
-        id: other.id,
-        mailbox: other.mailbox,
-        ..one.clone()
-    };
+    let mut relabelled = one.clone();
+    (relabelled.id, relabelled.mailbox) = (other.id, other.mailbox);
     assert!(matches!(open(&relabelled, &moved), Err(Error::Unsealable)));
     let suite = Envelope {
         suite: 2,

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use carnet_wire::{BlobId, EnvelopeId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
 
 /// How often a relay may give something else than the document that was asked for.
 pub const MAX_REFUSALS: u32 = 3;
@@ -193,17 +194,61 @@ pub fn cursor(conn: &Connection, relay: i64, mailbox: MailboxId) -> Result<u64> 
         .unwrap_or(0))
 }
 
-/// Moves a cursor forward, in the transaction that keeps the rows it covers (INV-7).
-pub fn advance_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u64) -> Result<()> {
-    conn.prepare_cached("INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET after = max(after, excluded.after)")?
-        .execute(params![relay, mailbox.as_ref(), after])?;
+/// Moves a cursor forward to a number and the envelope that stands there, in the transaction that keeps the rows it covers
+/// (INV-7).
+pub fn advance_cursor(
+    conn: &Connection,
+    relay: i64,
+    mailbox: MailboxId,
+    (after, envelope): Landmark,
+) -> Result<()> {
+    set_landmark(conn, relay, mailbox, (after, envelope))?;
+    conn.prepare_cached(
+        "UPDATE cursor SET after = max(after, ?3) WHERE relay = ?1 AND mailbox = ?2",
+    )?
+    .execute(params![relay, mailbox.as_ref(), after])?;
     Ok(())
+}
+
+/// A number of a mailbox and the envelope that stands there.
+pub type Landmark = (u64, EnvelopeId);
+
+/// Remembers what stands at a number, unless it is known of a higher one. A number no database holds is of no relay that
+/// counts, and is not remembered.
+pub fn set_landmark(
+    conn: &Connection,
+    relay: i64,
+    mailbox: MailboxId,
+    (number, envelope): Landmark,
+) -> Result<()> {
+    let Ok(number) = i64::try_from(number) else {
+        return Ok(());
+    };
+    conn.prepare_cached(
+        "INSERT INTO cursor (relay, mailbox, landmark, envelope) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+         SET landmark = excluded.landmark, envelope = excluded.envelope WHERE excluded.landmark > landmark",
+    )?
+    .execute(params![relay, mailbox.as_ref(), number, envelope.as_ref()])?;
+    Ok(())
+}
+
+/// The landmark of every mailbox of a relay.
+pub fn landmarks(conn: &Connection, relay: i64) -> Result<BTreeMap<MailboxId, Landmark>> {
+    let mut query = conn.prepare_cached(
+        "SELECT mailbox, landmark, envelope FROM cursor WHERE relay = ?1 AND envelope IS NOT NULL",
+    )?;
+    let rows = query.query_map([relay], |row| {
+        let landmark = (row.get(1)?, EnvelopeId(row.get(2)?));
+        Ok((MailboxId(row.get(0)?), landmark))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Puts a cursor back before a number the relay left out, while a change behind it waits for an earlier one.
 pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u64) -> Result<()> {
     conn.prepare_cached(
-        "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET after = excluded.after",
+        "INSERT INTO cursor (relay, mailbox, after) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET after = excluded.after",
     )?
     .execute(params![relay, mailbox.as_ref(), after])?;
     Ok(())
@@ -325,6 +370,7 @@ mod tests {
     use carnet_wire::{ChangeId, CompartmentId, RecordId};
 
     const BOX: MailboxId = MailboxId([4; 32]);
+    const LAST: EnvelopeId = EnvelopeId([9; 32]);
 
     fn outbox(count: u8) -> Connection {
         let conn = database();
@@ -356,7 +402,7 @@ mod tests {
         assert_eq!(unsent_count(&conn, Some("r")).unwrap(), 1);
         assert_eq!(unsent_count(&conn, None).unwrap(), 5);
         assert!(!set_generation(&conn, &known, 1).unwrap());
-        advance_cursor(&conn, known.number, BOX, 9).unwrap();
+        advance_cursor(&conn, known.number, BOX, (9, LAST)).unwrap();
         let known = relay(&conn, "r").unwrap();
         assert!(!set_generation(&conn, &known, 1).unwrap());
         let mut runs = Runs::default();
@@ -412,8 +458,12 @@ mod tests {
     fn a_cursor_only_goes_back_when_it_is_told_to() {
         let conn = outbox(0);
         let number = ensure_relay(&conn, "r").unwrap().number;
-        advance_cursor(&conn, number, BOX, 9).unwrap();
-        advance_cursor(&conn, number, BOX, 3).unwrap();
+        advance_cursor(&conn, number, BOX, (9, LAST)).unwrap();
+        advance_cursor(&conn, number, BOX, (3, EnvelopeId([4; 32]))).unwrap();
+        assert_eq!(
+            landmarks(&conn, number).unwrap(),
+            BTreeMap::from([(BOX, (9, LAST))])
+        );
         assert_eq!(cursor(&conn, number, BOX).unwrap(), 9);
         rewind_cursor(&conn, number, BOX, 3).unwrap();
         assert_eq!(cursor(&conn, number, BOX).unwrap(), 3);

@@ -96,6 +96,7 @@ mod tests {
     use super::*;
 
     const BOX: MailboxId = MailboxId([4; 32]);
+    const LAST: EnvelopeId = EnvelopeId([9; 32]);
 
     #[test]
     fn what_is_stored_comes_out_once_and_in_order() {
@@ -124,8 +125,8 @@ mod tests {
         let conn = database();
         let relays = ["one", "two"].map(|url| ensure_relay(&conn, url).unwrap().number);
         for relay in relays {
-            advance_cursor(&conn, relay, BOX, 9).unwrap();
-            advance_cursor(&conn, relay, MailboxId([5; 32]), 9).unwrap();
+            advance_cursor(&conn, relay, BOX, (9, LAST)).unwrap();
+            advance_cursor(&conn, relay, MailboxId([5; 32]), (9, LAST)).unwrap();
         }
         rewind_all(&conn, BOX).unwrap();
         for relay in relays {

@@ -131,6 +131,9 @@ CREATE TABLE cursor (
     relay INTEGER NOT NULL REFERENCES relay,
     mailbox BLOB NOT NULL,
     after INTEGER NOT NULL DEFAULT 0,
+    -- The highest number of which it is known what stands there, read or acknowledged, and that envelope.
+    landmark INTEGER NOT NULL DEFAULT 0,
+    envelope BLOB,
     PRIMARY KEY (relay, mailbox)
 ) WITHOUT ROWID;
 
