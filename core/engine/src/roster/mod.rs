@@ -4,22 +4,33 @@
 //! Fold an account by itself, or a record together with the `devices` logs of its members' accounts, and name [`Roster::heads`]
 //! of that fold as the frontier of what is written there.
 
+mod acceptance;
+mod access;
+mod account;
+mod facts;
 mod fold;
 mod operation;
 mod order;
+mod record;
 mod state;
+mod verdict;
 
+pub use acceptance::Acceptance;
+pub use access::{Access, Chain, MAX_CHAINS, MAX_NAMED_COMPARTMENTS, Role};
 pub use fold::fold;
 pub use operation::{
-    DEVICES, KEYRING, MAX_OPERATIONS, MAX_WRAPS, Operation, Operations, ROSTER, Wrap,
+    DEVICES, DeviceWrap, KEYRING, MAX_ADOPTED, MAX_DEVICE_WRAPS, MAX_OPERATIONS, MAX_WRAPS,
+    Operation, Operations, ROSTER, Recipient, Wrap,
 };
 pub use state::{
-    KnownAccount, KnownDevice, KnownRecord, Member, MintedEpoch, Refusal, Role, Roster,
+    AccountKey, Epochs, Invitation, KnownAccount, KnownDevice, KnownRecord, Member, MintedEpoch,
+    Refusal, Roster,
 };
+pub use verdict::{Verdict, Written};
 
 use crate::error::{Error, Result};
 use crate::seal::{Opened, unpack_body};
-use carnet_wire::{ChangeId, CompartmentId, DeviceId, RecordId, kind};
+use carnet_wire::{ChangeId, CompartmentId, DeviceId, Incarnation, RecordId, kind};
 
 /// A change of kind OPERATIONS whose signature holds: one node of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +43,10 @@ pub struct SignedOperations {
     pub compartment: CompartmentId,
     /// The device that signed.
     pub author: DeviceId,
+    /// In which of its lives.
+    pub incarnation: Incarnation,
+    /// Its number on the author's chain.
+    pub seq: u64,
     /// What it came after: the author's previous change here and the frontier it named.
     pub after: Vec<ChangeId>,
     /// For showing in order; decides nothing.
@@ -60,6 +75,8 @@ impl SignedOperations {
             record: header.record,
             compartment: header.compartment,
             author: header.author.device,
+            incarnation: header.author.incarnation,
+            seq: header.seq,
             after,
             lamport: header.lamport,
             operations,
@@ -67,6 +84,10 @@ impl SignedOperations {
     }
 }
 
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -15,9 +15,11 @@
 
 mod attachment;
 mod body;
+mod code;
 mod envelope;
 mod epoch;
 mod keys;
+mod kit;
 pub mod pairing;
 pub mod passphrase;
 mod secret;
@@ -33,8 +35,9 @@ pub use attachment::{CHUNK_BYTES, Sealed, derive_attachment_id, open_attachment,
 pub use body::{pack_body, unpack_body};
 pub use envelope::{Opened, Signed, open, seal, sign_header};
 pub use epoch::{Epoch, EpochGrant, EpochSecrets, MAX_PARENT_EPOCHS};
-pub use keys::{AccountKeys, DeviceCard, DeviceKeys, DeviceKind};
+pub use keys::{AccountKeys, DeviceCard, DeviceKeys, DeviceKind, InvitationKey};
 pub(crate) use keys::{check_device_name, verify};
+pub use kit::{KIT_WORDS, RecoveryKit, WordLanguage, write_letter};
 pub use passphrase::{Cost, unwrap_with_passphrase, wrap_with_passphrase};
 pub(crate) use secret::{open_bytes, seal_bytes};
 pub use secret::{open_secret, seal_secret};
