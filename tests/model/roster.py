@@ -370,9 +370,14 @@ class Record:
                  if event.makes_owner() and not any(self.after(end, event) for end in ends)]
         return access, min(since, default=EVERYBODY)
 
+    def known(self, change):
+        """What a change rests on: not on itself, except a founding."""
+        past = self.history.past[change["id"]]
+        return past if change["id"] in self.foundings else past - {change["id"]}
+
     def judge(self, change):
         """With which seniority a change counts and who said it, or None."""
-        past = self.history.past[change["id"]]
+        past = self.known(change)
         self.why[change["id"]] = "refused"
         options = []
         for author in self.authors(change):
@@ -404,7 +409,7 @@ class Record:
 
     def counts(self, change, author, seniority):
         """None if it counts, else why not."""
-        past = self.history.past[change["id"]]
+        past = self.known(change)
         standing = self.standing(author, past, seniority)
         if not standing:
             return "refused"
@@ -449,20 +454,19 @@ class Record:
             known = self.accounts.get(said[1])
             if known and known.founded and said[3] not in known.causes:
                 return False
-            return self.junior(said[1], author, seniority, past)
+            return self.junior(said[1], author, seniority, self.known(change))
         if said[0] == "remove":
-            return self.junior(said[1], author, seniority, past)
+            return self.junior(said[1], author, seniority, self.known(change))
         if said[0] == "transfer":
             return seniority == 0 and said[1] != author and self.named(said[1], past)
         if said[0] == "verify":
             return said[1] != author and self.named(said[1], past)
         if said[0] == "change_access":
-            return self.may_change(author, seniority, access, said[1], said[2], past)
+            return self.named(said[1], past) and self.may_change(author, seniority, access, said[1], said[2],
+                                                                 self.known(change))
         raise ValueError(said[0])
 
     def may_change(self, author, seniority, mine, account, access, past):
-        if not self.named(account, past):
-            return False
         if account == author:
             return access[0] == mine[0] and covers(mine, access)
         if self.junior(account, author, seniority, past):

@@ -589,5 +589,5 @@ fn a_phone_that_was_removed_changes_nothing_by_dating_back() {
         }
     }
     println!("{tried} attacks by removed phones in {count} histories: none changes anything");
-    assert!(tried as u64 > count, "{tried}");
+    assert!(tried as u64 * 2 > count, "{tried}");
 }

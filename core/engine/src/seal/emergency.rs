@@ -153,7 +153,10 @@ impl CardReader {
 
     /// The newest content among the envelopes of the mailbox, and its issue. None when the card was revoked or nothing was
     /// written yet.
-    pub fn read<'a>(&self, envelopes: impl IntoIterator<Item = &'a [u8]>) -> Option<(u64, Vec<u8>)> {
+    pub fn read<'a>(
+        &self,
+        envelopes: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Option<(u64, Vec<u8>)> {
         envelopes
             .into_iter()
             .filter_map(|envelope| self.read_one(envelope))
@@ -212,9 +215,24 @@ mod tests {
         let read = reader.read(envelopes.iter().map(Vec::as_slice)).unwrap();
         assert_eq!(read, (3, b"penicillin, latex".to_vec()));
         let nonce = [1; 32];
-        assert!(reader.mailbox().prove(Access::Read, &nonce, RELAY).is_some());
-        assert!(reader.mailbox().prove(Access::Write, &nonce, RELAY).is_none());
-        assert!(reader.mailbox().prove(Access::Retire, &nonce, RELAY).is_none());
+        assert!(
+            reader
+                .mailbox()
+                .prove(Access::Read, &nonce, RELAY)
+                .is_some()
+        );
+        assert!(
+            reader
+                .mailbox()
+                .prove(Access::Write, &nonce, RELAY)
+                .is_none()
+        );
+        assert!(
+            reader
+                .mailbox()
+                .prove(Access::Retire, &nonce, RELAY)
+                .is_none()
+        );
         assert!(card.mailbox().unwrap().registration(0).is_some());
     }
 
@@ -226,7 +244,10 @@ mod tests {
         );
         let reader = CardReader::from_code(&old.code().unwrap()).unwrap();
         let envelope = new.seal(1, b"new").unwrap();
-        assert_ne!(old.mailbox().unwrap().mailbox, new.mailbox().unwrap().mailbox);
+        assert_ne!(
+            old.mailbox().unwrap().mailbox,
+            new.mailbox().unwrap().mailbox
+        );
         assert_eq!(reader.read([envelope.as_slice()]), None);
         assert_eq!(reader.read([]), None);
     }
@@ -250,7 +271,10 @@ mod tests {
         let stored = card.to_bytes();
         assert_eq!(EmergencyCard::from_bytes(&stored).unwrap(), card);
         assert!(EmergencyCard::from_bytes(&stored[1..]).is_err());
-        assert_eq!(format!("{card:?} {reader:?}"), "EmergencyCard(…) CardReader(…)");
+        assert_eq!(
+            format!("{card:?} {reader:?}"),
+            "EmergencyCard(…) CardReader(…)"
+        );
     }
 
     /// `tests/vectors/people.py` wrote it from the prose.

@@ -84,7 +84,12 @@ impl Drop for Share {
 
 impl fmt::Debug for Share {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Share({} of {}, …)", self.number, self.commitments.len())
+        write!(
+            out,
+            "Share({} of {}, …)",
+            self.number,
+            self.commitments.len()
+        )
     }
 }
 
@@ -148,7 +153,10 @@ pub fn combine(shares: &[Share]) -> core::result::Result<RecoveryKit, CombineErr
     let Some(set) = sets.values().max_by_key(|set| set.len()) else {
         return Err(CombineError::Wrong((0..shares.len()).collect()));
     };
-    let needed = set.values().next().map_or(0, |share| usize::from(share.needed));
+    let needed = set
+        .values()
+        .next()
+        .map_or(0, |share| usize::from(share.needed));
     if set.len() < needed {
         let wrong = wrong_positions(shares);
         return Err(match (wrong.is_empty(), sets.len()) {
@@ -203,7 +211,13 @@ impl Share {
 
     /// What all shares of one splitting have in common.
     fn set(&self) -> Vec<u8> {
-        (self.account, self.needed, ByteArray::from(self.check), &self.commitments).to_canonical()
+        (
+            self.account,
+            self.needed,
+            ByteArray::from(self.check),
+            self.commitments.clone(),
+        )
+            .to_canonical()
     }
 
     fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
@@ -275,7 +289,10 @@ fn interpolate(shares: &[&Share]) -> Zeroizing<[u8; 32]> {
     for share in shares {
         let others = shares.iter().filter(|other| other.number != share.number);
         let weight = others.fold(1, |weight, other| {
-            multiply(weight, multiply(other.number, invert(other.number ^ share.number)))
+            multiply(
+                weight,
+                multiply(other.number, invert(other.number ^ share.number)),
+            )
         });
         for (byte, value) in entropy.iter_mut().zip(&share.value) {
             *byte ^= multiply(*value, weight);

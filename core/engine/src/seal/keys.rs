@@ -110,7 +110,7 @@ impl DeviceKeys {
     }
 
     /// Keys that come from elsewhere: those of a recovery kit.
-    pub(super) fn from_secrets(signing: [u8; 32], kem: [u8; 32], nonce: [u8; 32]) -> Result<Self> {
+    pub(crate) fn from_secrets(signing: [u8; 32], kem: [u8; 32], nonce: [u8; 32]) -> Result<Self> {
         let signing = Zeroizing::new(signing);
         Ok(Self {
             signing: SigningKey::from_bytes(&signing),

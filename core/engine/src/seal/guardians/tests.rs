@@ -50,7 +50,11 @@ fn a_wrong_share_is_named_and_does_not_stop_the_others() {
         given[at].value[3] ^= 1;
         assert_eq!(wrong_positions(&given), [at]);
         assert_eq!(combine(&given).unwrap(), kit);
-        let three = [given[at].clone(), given[(at + 1) % 5].clone(), given[(at + 2) % 5].clone()];
+        let three = [
+            given[at].clone(),
+            given[(at + 1) % 5].clone(),
+            given[(at + 2) % 5].clone(),
+        ];
         assert_eq!(combine(&three).unwrap_err(), CombineError::Wrong(vec![0]));
     }
     // A guardian who makes up a whole set is found out by two who did not.

@@ -38,7 +38,8 @@ use crate::error::{Error, Result};
 use carnet_wire::{Canonical, CompartmentId, RecordId};
 use core::fmt;
 use message::{ACK, Ack, HELLO, Hello, MESSAGE_VERSION, SealedWelcome, WELCOME};
-use message::{classify, read, seal_message};
+use message::{classify, read};
+pub(super) use message::{open_message, seal_message};
 use zeroize::Zeroizing;
 
 /// How long a code, and its mailbox, lives.
