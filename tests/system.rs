@@ -12,5 +12,7 @@ mod hostile;
 mod paths;
 #[path = "system/privacy.rs"]
 mod privacy;
+#[path = "system/snapshot.rs"]
+mod snapshot;
 #[path = "system/sync.rs"]
 mod sync;

@@ -19,6 +19,7 @@ from pathlib import Path
 import ed25519_edges
 import people
 import rooms
+import snapshots
 import zstandard
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -628,6 +629,7 @@ FILES = {
 # The formats of the engine's rooms, and signatures for the published sets' folder.
 FILES |= rooms.make(sys.modules[__name__])
 FILES |= people.make(sys.modules[__name__])
+FILES |= snapshots.make(sys.modules[__name__])
 FILES["standard/ed25519-edges.json"] = ("Ed25519 signatures on which implementations disagree.", ed25519_edges.cases)
 
 

@@ -60,6 +60,7 @@ pub enum Command {
     Sync(Sync),
     Log(Whose),
     Verify(Verify),
+    Compact(Whose),
     Demo(Demo),
     Completions(Completions),
     Help(Help),

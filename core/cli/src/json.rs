@@ -4,8 +4,9 @@
 use crate::format::{display, timestamp};
 use crate::language::Language;
 use carnet::vault::{
-    Chain, Conflict, Correction, Detail, Device, FileReport, Finding, History, ImportReport,
-    ListRow, LogHistory, Note, Person, Related, Severity, Stats, SyncReport, VerifyReport, Version,
+    Chain, CompactReport, Conflict, Correction, Detail, Device, FileReport, Finding, History,
+    ImportReport, ListRow, LogHistory, Note, Person, Related, Severity, Stats, SyncReport,
+    VerifyReport, Version,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -168,6 +169,18 @@ fn chain(chain: &Chain) -> Value {
         "heard": chain.heard.map(timestamp),
         "forked": chain.forked,
         "snapshots": chain.snapshots,
+    })
+}
+
+/// What a snapshot is made of.
+pub fn compact(report: &CompactReport) -> Value {
+    json!({
+        "changes": report.changes,
+        "pieces": report.pieces,
+        "made": report.made,
+        "reused": report.reused,
+        "bytes": report.bytes,
+        "new_bytes": report.new_bytes,
     })
 }
 

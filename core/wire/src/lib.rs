@@ -136,8 +136,15 @@
 //! * `frontier` holds the heads of the roster the author knew, sorted, none twice.
 //! * `lamport` is one more than the greatest the author had merged. It puts versions in an order without a clock; equal ones
 //!   are ordered by [`ChangeId`]. A wall clock orders and authorises nothing.
-//! * `kind` is 1 for a record change, 2 for a snapshot (reserved), 3 for roster or account operations.
+//! * `kind` is 1 for a record change, 2 for a snapshot, 3 for roster or account operations.
 //! * `body_hash` is BLAKE3 of the body as it travels, so nothing is inflated before the signature holds.
+//!
+//! A **snapshot** lists, in its body, exactly which changes it stands for, as a number and a [`ChangeId`] for each author, and
+//! the sealed pieces that hold them; the layout stands with the engine's `record` room. Only one that an owner's device signed
+//! is taken. A receiver that lacks some of what it covers goes on behind it in each author's chain, and does not name those
+//! authors in `seen` beyond what it has until every piece is merged. A change whose `seen` covers a snapshot's own place
+//! acknowledges it. After another device's acknowledgement, or 30 days, an owner's device has the relay retire the envelopes
+//! that carried what the snapshot covers, by their ids, and the pieces no snapshot lists any more.
 //!
 //! Signatures are Ed25519 (RFC 8032) checked strictly: the scalar is below the group order, neither the key nor R is of small
 //! order, and the equation holds without the cofactor. There is one signature per change, never one per operation.

@@ -104,6 +104,24 @@ pub fn receive(folder: &Path, url: &str, name: &str) {
     tell_disk(&folder.join(name));
 }
 
+/// Phone `a` makes a snapshot and sends it; `b`, which has everything, acknowledges it; `a` hears that and lets the relay retire
+/// what it covers.
+pub fn compact(folder: &Path, url: &str) {
+    let (a, b) = (Phone::open(folder, "a", url), Phone::open(folder, "b", url));
+    let from = own_cpu();
+    let report = a.vault.compact(a.record()).expect("a snapshot");
+    tell("cpu", own_cpu() - from);
+    tell("pieces", report.pieces as f64);
+    tell("sealed", report.bytes as f64);
+    // There and back twice: the snapshot, its acknowledgement, the retirement, and what follows from it.
+    for _ in 0..2 {
+        a.sync();
+        b.sync();
+    }
+    a.sync();
+    tell_disk(&folder.join("a"));
+}
+
 /// A new phone joins and gets everything: bootstrap. It leaves its code for [`pair`] in a file.
 pub fn bootstrap(folder: &Path, url: &str, name: &str) {
     tell("base_kib", own_resident_kib() as f64);

@@ -50,6 +50,7 @@ pub fn serve(arguments: &[&str]) -> bool {
         }
         ["sync-receive", folder, url, name] => children::receive(Path::new(folder), url, name),
         ["sync-bootstrap", folder, url, name] => children::bootstrap(Path::new(folder), url, name),
+        ["sync-compact", folder, url] => children::compact(Path::new(folder), url),
         ["sync-pair", folder, url] => children::pair(Path::new(folder), url),
         ["sync-compare", folder, url, name] => children::compare(Path::new(folder), url, name),
         ["sync-wire", folder, url] => children::wire(Path::new(folder), url),
@@ -92,6 +93,7 @@ fn form_lines(
         _ => run_child(&["sync-write-resources", &folder, url, &plain]),
     };
     let applied = run_child(&["sync-receive", &folder, url, "b"]);
+    let compacted = run_child(&["sync-compact", &folder, url]);
     let boot = std::thread::scope(|scope| {
         let pairing = scope.spawn(|| run_child(&["sync-pair", &folder, url]));
         let boot = run_child(&["sync-bootstrap", &folder, url, "c"]);
@@ -113,6 +115,15 @@ fn form_lines(
         written["sent"] / 1e6,
         written["pushed"],
         written["disk"] / 1e6
+    );
+    println!(
+        "{}: snapshot of {:.2} MB in {:.0} pieces made in {:.1} s CPU; vault {:.1} MB after it, {:.1} MB on the new phone",
+        form.title,
+        compacted["sealed"] / 1e6,
+        compacted["pieces"],
+        compacted["cpu"],
+        compacted["disk"] / 1e6,
+        boot["disk"] / 1e6
     );
     println!(
         "{}: plain NDJSON under zstd-3 {:.2} MB at {:.0} MB/s, back at {:.0} MB/s; XChaCha20-Poly1305 {:.0} MB/s",

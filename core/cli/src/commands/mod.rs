@@ -38,6 +38,7 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
+        Command::Compact(arguments) => upkeep::compact(&arguments, context),
         Command::Demo(arguments) => demo::run(&arguments, &mut context.console),
         Command::Completions(arguments) => tools::completions(&arguments, &mut context.console),
         Command::Help(arguments) => tools::help(&arguments, &mut context.console),

@@ -1,4 +1,4 @@
-//! `carnet stats` and `verify`: what the vault holds, and whether it is sound.
+//! `carnet stats`, `verify` and `compact`: what the vault holds, whether it is sound, and its history summed up.
 
 use crate::arguments::{Verify, Whose};
 use crate::console::Console;
@@ -9,7 +9,7 @@ use crate::json;
 use crate::language::Language;
 use crate::table::{self, Column};
 use crate::texts::{engine, message, names};
-use carnet::vault::{Stats, VerifyReport};
+use carnet::vault::{CompactReport, Stats, VerifyReport};
 
 /// Counts.
 pub fn stats(arguments: &Whose, context: &mut Context) -> CliResult {
@@ -60,6 +60,35 @@ fn totals(stats: &Stats, total: u64, language: Language) -> [(&'static str, Stri
         (message::STAT_BYTES, size(stats.bytes_on_disk, language)),
     ]
     .map(|(label, shown)| (label.pick(language), shown))
+}
+
+/// Makes a snapshot of each record, or of one person's.
+pub fn compact(arguments: &Whose, context: &mut Context) -> CliResult {
+    let vault = context.open()?;
+    let persons = vault.persons()?;
+    let whose = match arguments.person.as_deref() {
+        Some(name) => vec![context::person(persons, Some(name))?],
+        None => persons,
+    };
+    let mut total = CompactReport::default();
+    for person in whose {
+        total += vault.compact(person.record)?;
+    }
+    match context.console.json {
+        true => context.console.json(&json::compact(&total)),
+        false => print_compacted(&mut context.console, &total),
+    }
+}
+
+fn print_compacted(console: &mut Console, report: &CompactReport) -> CliResult {
+    if report.pieces == 0 {
+        return console.say(message::NOTHING_TO_COMPACT, &[]);
+    }
+    let language = console.language;
+    let counts = [report.changes, report.pieces, report.made].map(|count| integer(count, language));
+    let [changes, pieces, made] = counts.each_ref().map(String::as_str);
+    let bytes = size(report.bytes, language);
+    console.say(message::COMPACTED, &[changes, pieces, made, &bytes])
 }
 
 /// Checks the vault.
@@ -118,6 +147,22 @@ mod tests {
         for part in ["Allergie", "Résultat", "1\u{202f}202", "3,4 Mo"] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_is_told_and_so_is_that_none_was_needed() {
+        let (mut console, printed) = console(Language::En);
+        print_compacted(&mut console, &CompactReport::default()).unwrap();
+        assert!(printed.text().contains("Nothing new"));
+        let report = CompactReport {
+            changes: 1_200,
+            pieces: 7,
+            made: 3,
+            bytes: 3_450_000,
+            ..CompactReport::default()
+        };
+        print_compacted(&mut console, &report).unwrap();
+        assert!(printed.text().contains("1,200 · parts: 7, of which new: 3"));
     }
 
     #[test]

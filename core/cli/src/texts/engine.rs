@@ -62,6 +62,13 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("a device with this name or id", "aucun appareil n'a ce nom ou cet identifiant"),
     ("the bytes of a change: a snapshot has it", "les octets d'un changement : un instantané les a"),
     ("a change", "un changement"),
+    // snapshots
+    ("this record is being written: try again", "ce dossier est en cours d'écriture : réessayer"),
+    ("this device is still fetching the record: sync first", "cet appareil reçoit encore le dossier : synchroniser d'abord"),
+    ("a part of a snapshot has not arrived yet", "une partie d'un résumé du dossier n'est pas encore arrivée"),
+    ("a snapshot is not what its maker said of it", "un résumé du dossier n'est pas ce que son auteur en dit : écarté"),
+    ("the relay did not let go of what a snapshot replaced", "le relais n'a pas effacé ce qu'un résumé du dossier remplace"),
+    ("a part of an import did not arrive with the rest of a snapshot", "une partie d'un import n'est pas arrivée avec le reste d'un résumé"),
 
     // typed wrong
     ("a birth date is written YYYY, YYYY-MM or YYYY-MM-DD", "une date de naissance s'écrit AAAA, AAAA-MM ou AAAA-MM-JJ"),

@@ -90,6 +90,8 @@ super::texts! {
     SYNC_NOTICE: "À savoir : {0}", "Note: {0}";
     VERIFIED: "Tout est en ordre.", "All is well.";
     VERIFY_COUNTS: "Changements vérifiés : {0} · documents : {1} · vues comparées : {2}", "Changes checked: {0} · documents: {1} · views compared: {2}";
+    COMPACTED: "Changements résumés : {0} · parties : {1}, dont nouvelles : {2} · {3}. Ensuite : `carnet sync`.", "Changes summed up: {0} · parts: {1}, of which new: {2} · {3}. Next: `carnet sync`.";
+    NOTHING_TO_COMPACT: "Rien de nouveau à résumer.", "Nothing new to sum up.";
     THIS_DEVICE: "cet appareil", "this device";
 
     // headings

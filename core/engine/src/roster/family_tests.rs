@@ -264,8 +264,9 @@ fn nobody_adopts_their_own_changes() {
     let changes = vec![family.entries[drawer].id];
     let own = family.say_record(1, &[Operation::Adopt { changes }]);
     family.hear(0, 1);
-    family.entries[drawer].seq = 100;
     family.say_record(0, &[family.remove(0, 1)]);
+    // Beyond what the founder knew of that chain.
+    family.entries[drawer].seq = 100;
     assert_eq!(refusal(&family.roster(), own), None);
     assert_eq!(verdict(&family, drawer), Verdict::Beyond);
 }

@@ -19,7 +19,10 @@ fn fastest<T>(mut work: impl FnMut() -> T) -> (T, Duration) {
         (work(), began.elapsed())
     });
     let first = timed.next().unwrap();
-    timed.fold(first, |best, next| if next.1 < best.1 { next } else { best })
+    timed.fold(
+        first,
+        |best, next| if next.1 < best.1 { next } else { best },
+    )
 }
 
 fn on_the_wire(operation: &Operation) -> usize {
@@ -39,7 +42,9 @@ fn fifty_recipients_fit_in_64_kilobytes_and_cost_what_their_wraps_cost() {
         .collect();
     let secret = [7; 103];
     let (_, raw) = fastest(|| {
-        let wraps = members.iter().map(|(_, kem)| wrap(kem, b"bench", &secret).unwrap());
+        let wraps = members
+            .iter()
+            .map(|(_, kem)| wrap(kem, b"bench", &secret).unwrap());
         wraps.map(|wrapped| wrapped.len()).sum::<usize>()
     });
     let bare = DEVICES_OF_ALL * (WRAP_OVERHEAD_BYTES + secret.len());

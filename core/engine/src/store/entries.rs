@@ -8,6 +8,7 @@ use crate::record::ids::{EntryId, ResourceId, ShardId};
 use crate::record::patient::{
     Actor, CorrectionEntry, Entries, FieldValue, NoteEntry, ProfileField, Shard, combine,
 };
+use crate::record::snapshot::SavedShard;
 use carnet_wire::Author;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,16 +75,29 @@ impl Desk<'_> {
         self.refresh(id, &lines(shard.entries()?), &mut outcome.touched)
     }
 
+    /// Keeps a document that a snapshot brought, and returns what its lines touch.
+    pub(super) fn keep(&self, place: &SavedShard, shard: &Shard) -> Result<BTreeSet<ResourceId>> {
+        let mut touched = BTreeSet::new();
+        self.save_place_as(place.shard, &place.category, place.year)?;
+        self.save(place.shard, shard)?;
+        self.refresh(place.shard, &lines(shard.entries()?), &mut touched)?;
+        Ok(touched)
+    }
+
+    fn save_place(&self, shard: ShardId, edit: &Edit<'_>) -> Result<()> {
+        self.save_place_as(shard, edit.category, edit.year)
+    }
+
     /// A document's category and year are what its edits say; should they disagree, the smallest, so that the order of
     /// arrival leaves no trace.
-    fn save_place(&self, shard: ShardId, edit: &Edit<'_>) -> Result<()> {
+    fn save_place_as(&self, shard: ShardId, category: &str, year: u16) -> Result<()> {
         self.connection
             .prepare_cached(
                 "INSERT INTO shard(log, shard, category, year, saved, heads, waiting, \"full\") \
                  VALUES(?1, ?2, ?3, ?4, x'', x'', 0, 0) ON CONFLICT(log, shard) DO UPDATE SET \
                  category = min(category, excluded.category), year = min(year, excluded.year)",
             )?
-            .execute((self.log, shard.0, edit.category, edit.year))?;
+            .execute((self.log, shard.0, category, year))?;
         Ok(())
     }
 

@@ -13,6 +13,7 @@ pub mod open;
 pub mod project;
 pub mod rebuild;
 pub mod shards;
+pub mod snapshot;
 pub mod views;
 
 pub mod detail;

@@ -101,6 +101,20 @@ pub fn project_all(connection: &Connection, projections: &[Projection<'_>]) -> R
     projector.refresh()
 }
 
+/// Writes again the rows that show resources about which something was written.
+pub(super) fn refresh_about(
+    connection: &Connection,
+    log: i64,
+    touched: BTreeSet<ResourceId>,
+) -> Result<()> {
+    let mut projector = Projector::new(connection)?;
+    projector.begin(log)?;
+    for resource in touched {
+        projector.mark(resource)?;
+    }
+    projector.refresh().map(drop)
+}
+
 fn edits_of<'a>(projection: &Projection<'a>) -> impl Iterator<Item = Edit<'a>> {
     let Projection { value, author, .. } = *projection;
     value.items.iter().filter_map(move |item| match item {

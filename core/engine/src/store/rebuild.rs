@@ -74,7 +74,7 @@ const VIEWS: [View; 8] = [
 ];
 
 const EMPTY_VIEWS: &str =
-    "DELETE FROM attachment; DELETE FROM entry; DELETE FROM shard; DELETE FROM alias;
+    "DELETE FROM attachment; DELETE FROM entry; DELETE FROM shard WHERE base = 0; DELETE FROM alias;
   DELETE FROM sighting; DELETE FROM row; DELETE FROM origin; DELETE FROM term;
   INSERT INTO search(search) VALUES('delete-all');";
 
@@ -111,6 +111,7 @@ pub fn rebuild_and_compare(store: &Store) -> Result<Vec<String>> {
 /// Empties every view and projects every change again. For a migration whose new build derives more.
 pub fn rebuild(connection: &Connection) -> Result<u64> {
     connection.execute_batch(EMPTY_VIEWS)?;
+    super::snapshot::restore_lines(connection)?;
     let changes = changes(connection)?;
     for batch in changes.chunks(BATCH) {
         let values = batch.iter().map(|place| load(connection, place.change));

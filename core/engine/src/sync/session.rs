@@ -282,7 +282,7 @@ impl Session {
             .epochs
             .values()
             .flat_map(|epoch| {
-                [Access::Read, Access::Write]
+                [Access::Read, Access::Write, Access::Retire]
                     .map(|access| epoch.prove(access, &nonce, &self.origin))
             })
             .flatten()

@@ -23,7 +23,7 @@ const MAX_MISSES: u32 = 32;
 const CATCH_UP_BYTES: u64 = 16 << 20;
 
 /// What became of one document.
-enum Moved {
+pub(super) enum Moved {
     /// Both sides hold it.
     Whole,
     /// It is not there yet.
@@ -105,7 +105,7 @@ impl Exchange<'_> {
         }))
     }
 
-    fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
+    pub(super) fn upload(&mut self, address: &BlobAddress, brake: &Brake<'_>) -> Result<Moved> {
         let Some(answer) = self.send(address.ask(), brake)? else {
             return Ok(Moved::Stopped);
         };
@@ -167,7 +167,11 @@ impl Exchange<'_> {
     }
 
     /// The answer, or none when the deadline passed first.
-    fn send(&mut self, request: HttpRequest, brake: &Brake<'_>) -> Result<Option<HttpResponse>> {
+    pub(super) fn send(
+        &mut self,
+        request: HttpRequest,
+        brake: &Brake<'_>,
+    ) -> Result<Option<HttpResponse>> {
         self.report.round_trips += 1;
         self.report.bytes_sent += request.body.len() as u64;
         match brake.send(self.transport, request)? {

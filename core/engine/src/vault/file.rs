@@ -7,13 +7,16 @@
 use super::brake::Brake;
 use super::open::Unlocked;
 use super::paths::{self, Intake};
+use super::snapshot::{self, HandOn};
 use super::{Phase, SyncReport, reseal};
 use crate::error::{Error, Result};
+use crate::record::snapshot::Snapshot;
 use crate::seal;
-use crate::store::log;
+use crate::store::log::{self, Runs};
 use crate::sync::file::{self, Reader};
-use carnet_wire::{BlobId, ChangeId, Envelope, MailboxId, limits};
-use std::collections::{BTreeSet, HashSet};
+use carnet_wire::{Author, BlobId, ChangeId, Envelope, MailboxId, limits};
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -263,11 +266,37 @@ fn is_read_only(error: &Error) -> bool {
     matches!(error, Error::Io(error) if refused(error.kind()))
 }
 
-/// What a file holds that this vault has too.
+/// What a file holds.
 #[derive(Default)]
 struct Present {
-    changes: HashSet<i64>,
+    /// Changes, by log.
+    changes: BTreeMap<i64, Runs>,
     documents: BTreeSet<BlobId>,
+}
+
+impl Present {
+    fn add(&mut self, place: &log::Place) {
+        let runs = self.changes.entry(place.log).or_default();
+        runs.add(place.author, place.seq, place.seq);
+    }
+
+    /// What a reader of the file gets of a log: the changes in it, and what snapshots in it stand for.
+    fn given(&self, conn: &Connection, log: i64) -> Result<Runs> {
+        let mut given = self.changes.get(&log).cloned().unwrap_or_default();
+        for stored in log::snapshots(conn, log)? {
+            let place = stored
+                .place
+                .filter(|(seq, _)| given.holds(&stored.author, *seq));
+            let snapshot = Snapshot::read(&stored.manifest)?;
+            let mut pieces = snapshot.pieces.iter();
+            if place.is_some() && pieces.all(|piece| self.documents.contains(&piece.blob)) {
+                for cover in &snapshot.covers {
+                    given.add(cover.author, cover.first, cover.last);
+                }
+            }
+        }
+        Ok(given)
+    }
 }
 
 /// What this vault has and the file has not.
@@ -374,6 +403,9 @@ impl<'a> Visit<'a> {
         // What is intact before the damage is taken in all the same.
         if !self.too_late {
             self.merge(&mut batch, &mut present)?;
+            if snapshot::take_in(self.open, self.brake, &mut self.report)? > 0 {
+                self.intake.try_again(self.open, &mut self.report)?;
+            }
         }
         outcome.map(|()| present)
     }
@@ -384,7 +416,7 @@ impl<'a> Visit<'a> {
         let Ok(envelope) = Envelope::from_bytes(&bytes) else {
             return Ok(());
         };
-        let Some((_, epoch)) = keyring.epoch_of(envelope.mailbox) else {
+        let Some((log, epoch)) = keyring.epoch_of(envelope.mailbox) else {
             return Ok(());
         };
         let Ok(opened) = seal::open(epoch, &envelope) else {
@@ -392,15 +424,18 @@ impl<'a> Visit<'a> {
             paths::notice(&mut self.report, UNOPENABLE);
             return Ok(());
         };
+        let place = log::Place {
+            log,
+            author: opened.header.author,
+            seq: opened.header.seq,
+        };
         match self
             .open
             .store
             .read(|conn| log::number_of(conn, opened.id))?
         {
-            Some(number) => {
-                present.changes.insert(number);
-            }
-            None => batch.add(envelope.mailbox, bytes, opened.id),
+            Some(_) => present.add(&place),
+            None => batch.add(envelope.mailbox, bytes, (opened.id, place)),
         }
         Ok(())
     }
@@ -414,8 +449,12 @@ impl<'a> Visit<'a> {
         let taken = self.intake.receive(self.open, &placed)?;
         paths::note(&mut self.report, &taken);
         self.open.store.read(|conn| {
-            for id in ids {
-                present.changes.extend(log::number_of(conn, id)?);
+            for (id, place) in ids {
+                // What a snapshot replaced here is there all the same.
+                let covered = log::covered(conn, place.log, &place.author)? >= place.seq;
+                if covered || log::number_of(conn, id)?.is_some() {
+                    present.add(&place);
+                }
             }
             Ok(())
         })
@@ -428,12 +467,10 @@ impl<'a> Visit<'a> {
     ) -> Result<()> {
         let blob = BlobId(reader.id()?);
         let attachments = self.open.store.attachments();
-        let named = !self
-            .open
-            .store
-            .read(|conn| log::logs_naming(conn, blob))?
-            .is_empty();
-        let wanted = named && attachments.size(blob)?.is_none();
+        let named = |conn: &Connection| {
+            Ok(log::is_wanted(conn, blob)? || !log::logs_naming(conn, blob)?.is_empty())
+        };
+        let wanted = self.open.store.read(named)? && attachments.size(blob)?.is_none();
         if !wanted {
             reader.rest(&mut io::sink(), &mut || self.check())?;
             present.documents.insert(blob);
@@ -457,25 +494,34 @@ impl<'a> Visit<'a> {
         Ok(())
     }
 
-    fn missing(&self, present: &Present) -> Result<Missing> {
+    fn missing(&mut self, present: &Present) -> Result<Missing> {
         let keyring = self.open.keyring()?;
-        let (changes, named) = self.open.store.read(|conn| {
-            let needs = paths::needs(conn)?;
-            let mut changes = Vec::new();
-            for (number, need) in needs {
-                if keyring.current_epoch(number).is_err() {
-                    continue;
-                }
-                let sendable = log::sendable(conn, number)?.into_iter();
-                let new = sendable.filter(|(_, change)| !present.changes.contains(change));
-                changes.extend(new.map(|(time, change)| (need, time, change)));
+        let needs = self.open.store.read(paths::needs)?;
+        let mut changes = Vec::new();
+        let mut blobs = Vec::new();
+        for (log, need) in needs {
+            if keyring.current_epoch(log).is_err() {
+                continue;
             }
-            Ok((changes, log::named_blobs(conn)?))
-        })?;
-        let mut changes = changes;
+            let given = self.open.store.read(|conn| present.given(conn, log))?;
+            let theirs = |author: &Author| given.first_missing(author) - 1;
+            let how = snapshot::hand_on(self.open, log, &theirs)?;
+            if matches!(how, HandOn::Unable) {
+                paths::notice(&mut self.report, snapshot::NEEDS_RELAY);
+            }
+            blobs.extend(how.pieces());
+            let sendable = self.open.store.read(|conn| log::sendable(conn, log))?;
+            let new = sendable.into_iter().filter(|(_, kept)| {
+                let place = &kept.place;
+                !given.holds(&place.author, place.seq) && place.seq > how.after(&place.author)
+            });
+            changes.extend(new.map(|(time, kept)| (need, time, kept.change)));
+        }
         changes.sort_unstable();
+        let named = self.open.store.read(log::named_blobs)?.into_iter();
+        blobs.extend(named.map(|named| named.blob));
         let mut documents = Vec::new();
-        for blob in named.into_iter().map(|named| named.blob) {
+        for blob in blobs {
             let new = !present.documents.contains(&blob);
             if new && self.open.store.attachments().size(blob)?.is_some() {
                 documents.push(blob);
@@ -544,12 +590,12 @@ impl<'a> Visit<'a> {
 #[derive(Default)]
 struct Batch {
     envelopes: Vec<(MailboxId, Vec<u8>)>,
-    ids: Vec<ChangeId>,
+    ids: Vec<(ChangeId, log::Place)>,
     bytes: usize,
 }
 
 impl Batch {
-    fn add(&mut self, mailbox: MailboxId, bytes: Vec<u8>, id: ChangeId) {
+    fn add(&mut self, mailbox: MailboxId, bytes: Vec<u8>, id: (ChangeId, log::Place)) {
         self.bytes += bytes.len();
         self.envelopes.push((mailbox, bytes));
         self.ids.push(id);

@@ -19,11 +19,13 @@ use super::detect::{self, Missing};
 use super::history::Before;
 use super::keyring::Keyring;
 use super::reseal::reseal;
+use super::snapshot;
 use super::sync::Exchange;
 use crate::error::{Error, Result};
 use crate::store::log::{self, Audit, FindingKind, Found, Kept, Outgoing, Place, Run, Runs};
 use crate::sync::session::{Answer, Plan};
 use carnet_wire::relay::{Pull, Pushed};
+use carnet_wire::stream::Tip;
 use carnet_wire::{MailboxId, limits};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -202,9 +204,16 @@ impl Exchange<'_> {
 
     /// Notes what a mailbox lists, once it was read to its end: what it no longer lists was lost or is withheld.
     pub(super) fn read_to_end(&mut self, mailbox: MailboxId) -> Result<()> {
-        let Some((before, found)) = self.healing.anew.remove(&mailbox) else {
+        let Some((before, mut found)) = self.healing.anew.remove(&mailbox) else {
             return Ok(());
         };
+        let log = self.open.keyring()?.epoch_of(mailbox).map(|(log, _)| log);
+        if let Some(log) = log {
+            // What a snapshot that is there covers may have been let go of.
+            let stands = |conn: &Connection| snapshot::stands_for(conn, log, &found);
+            let stands = self.open.store.read(stands)?;
+            found.extend(&stands);
+        }
         let lost = before.beyond(&found);
         if lost == 0 {
             return Ok(());
@@ -216,6 +225,7 @@ impl Exchange<'_> {
             // Another process may have noted more meanwhile.
             log::listed_in(tx, relay.number, mailbox)?.add_beyond(&before, &mut runs);
             log::list_anew(tx, relay.number, mailbox, &runs)?;
+            log::doubt_pieces(tx, relay.number, now)?;
             let mut finding = Found::of_relay(FindingKind::RelayRolledBack, &url);
             finding.missing = lost;
             log::open_finding(tx, &finding, now)
@@ -441,9 +451,21 @@ fn may_send(keyring: &Keyring, log: i64) -> bool {
         .is_ok_and(|epoch| epoch.secrets.write.is_some())
 }
 
-/// The merged changes of a log that a relay does not list, at most `room`.
+/// What a relay gives of a log: what it lists, and what a snapshot it lists stands for.
+fn given(conn: &Connection, relay: i64, log: i64) -> Result<Runs> {
+    let mut listed = log::listed(conn, relay, log)?;
+    let tips = log::tips(conn, log)?;
+    let lacks = |tip: &Tip| !listed.missing(&tip.author, tip.seq).is_empty();
+    if tips.iter().any(lacks) {
+        let stands = snapshot::stands_for(conn, log, &listed)?;
+        listed.extend(&stands);
+    }
+    Ok(listed)
+}
+
+/// The merged changes of a log that a relay does not give, at most `room`.
 fn unlisted(conn: &Connection, relay: i64, log: i64, room: usize) -> Result<Vec<Kept>> {
-    let listed = log::listed(conn, relay, log)?;
+    let listed = given(conn, relay, log)?;
     let mut found = Vec::new();
     for tip in log::tips(conn, log)? {
         for run in listed.missing(&tip.author, tip.seq) {
@@ -462,7 +484,7 @@ fn asked_for(
     log: i64,
     room: usize,
 ) -> Result<(Vec<Kept>, Vec<Place>)> {
-    let listed = log::listed(conn, relay, log)?;
+    let listed = given(conn, relay, log)?;
     let (mut found, mut pleas) = (Vec::new(), Vec::new());
     for (place, last) in detect::lacking(conn, keyring, log)? {
         let first = place

@@ -7,6 +7,8 @@
 
 use super::detect;
 use super::keyring::{self, Keyring};
+use super::snapshot::{self, Judgement};
+use super::steps;
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
 use crate::roster::{Operation, Operations, ROSTER};
@@ -20,10 +22,10 @@ use rusqlite::Transaction;
 use std::sync::Arc;
 
 /// Greatest logical time accepted: a member cannot push the clock of a compartment to its end.
-const MAX_LAMPORT: u64 = 1 << 52;
+pub(super) const MAX_LAMPORT: u64 = 1 << 52;
 /// Farthest a change may be ahead of everything merged. An honest one is ahead by no more than the changes that are still
 /// missing; without this one change at [`MAX_LAMPORT`] would have all later ones refused, our own at other devices.
-const MAX_LAMPORT_LEAP: u64 = 1 << 32;
+pub(super) const MAX_LAMPORT_LEAP: u64 = 1 << 32;
 /// Changes projected together at most.
 const MAX_UNPROJECTED: usize = 1_000;
 /// Bytes of bodies at which they are projected: one more change may bring 32 MiB.
@@ -56,6 +58,24 @@ struct Appended {
 }
 
 impl Unprojected {
+    /// Adds a change that a snapshot brought, or that came before what it builds on.
+    pub(super) fn add_change(
+        &mut self,
+        tx: &Transaction<'_>,
+        log: i64,
+        number: i64,
+        author: Author,
+        change: Change,
+    ) -> Result<()> {
+        let appended = Appended {
+            log,
+            number,
+            author,
+            change,
+        };
+        self.add(tx, appended)
+    }
+
     fn add(&mut self, tx: &Transaction<'_>, appended: Appended) -> Result<()> {
         let bodies = appended.change.bodies.iter();
         self.bytes += bodies.map(|body| body.len()).sum::<usize>();
@@ -112,6 +132,7 @@ pub fn receive(
         author: opened.header.author,
         seq: opened.header.seq,
     };
+    log::put_placed(tx, id, log, &place.author, place.seq, mailbox)?;
     let received = match try_merge(tx, keyring, unprojected, log, opened)? {
         Outcome::Merged { operations } => {
             log::release(tx, id)?;
@@ -135,6 +156,12 @@ pub fn receive(
             }
             Received::Held(reason)
         }
+        Outcome::Copied => {
+            log::hold(tx, mailbox, bytes, HeldFor::Gap, Some(&place))?;
+            leave_life(tx, keyring, key)?;
+            steps::note_retry(tx)?;
+            Received::Held(HeldFor::Gap)
+        }
     };
     // Another history of a chain is not the change this device has at that place.
     let told = received != Received::Held(HeldFor::Fork) && i64::try_from(place.seq).is_ok();
@@ -152,9 +179,13 @@ fn leave_life(tx: &Transaction<'_>, keyring: &mut Arc<Keyring>, key: &[u8; 32]) 
 }
 
 enum Outcome {
-    Merged { operations: bool },
+    Merged {
+        operations: bool,
+    },
     Known,
     Held(HeldFor),
+    /// Held until this device, which is a copy, has begun another life.
+    Copied,
 }
 
 fn try_merge(
@@ -167,11 +198,24 @@ fn try_merge(
     if log::has_change(tx, opened.id)? {
         return Ok(Outcome::Known);
     }
-    let (seq, tip) = log::position(tx, log, &opened.header.author)?;
+    // A snapshot holds it, and the tip of what it covers stands for every change before.
+    if opened.header.seq <= log::covered(tx, log, &opened.header.author)? {
+        return Ok(Outcome::Known);
+    }
     let header = &opened.header;
     if log::is_forked(tx, log, &header.author)? {
         return Ok(Outcome::Held(HeldFor::Fork));
     }
+    if header.kind == kind::SNAPSHOT {
+        // It is compared with the documents: they must hold what came before it in this very step.
+        unprojected.project(tx)?;
+        match judge_snapshot(tx, keyring, log, &opened)? {
+            Judgement::Fits => {}
+            Judgement::Held(reason) => return Ok(Outcome::Held(reason)),
+            Judgement::Copied => return Ok(Outcome::Copied),
+        }
+    }
+    let (seq, tip) = log::position(tx, log, &header.author)?;
     if header.seq > seq + 1 {
         return Ok(Outcome::Held(HeldFor::Gap));
     }
@@ -188,6 +232,10 @@ fn try_merge(
     match header.kind {
         kind::CHANGE => merge_change(tx, keyring, unprojected, log, opened),
         kind::OPERATIONS => merge_operations(tx, log, opened),
+        kind::SNAPSHOT => {
+            log::append(tx, log, &header.clone(), &stored(log, opened))?;
+            Ok(Outcome::Merged { operations: false })
+        }
         _ => Ok(Outcome::Held(HeldFor::Unknown)),
     }
 }
@@ -234,6 +282,27 @@ fn open(keyring: &Keyring, mailbox: MailboxId, bytes: &[u8]) -> Result<Option<(i
     }
 }
 
+/// A snapshot says what others wrote: only an owner's device may, and what it says must agree with what is here.
+fn judge_snapshot(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    opened: &Opened,
+) -> Result<Judgement> {
+    let header = &opened.header;
+    if header.lamport > MAX_LAMPORT {
+        return Ok(Judgement::Held(HeldFor::Refused));
+    }
+    // Every member is an owner in this version of the roster; a role that only writes must not get here.
+    let owner = keyring
+        .roster(header.record)
+        .is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
+    if !owner {
+        return Ok(Judgement::Held(HeldFor::Unauthorised));
+    }
+    snapshot::judge(tx, keyring, log, header, opened.id, &opened.body)
+}
+
 fn merge_change(
     tx: &Transaction<'_>,
     keyring: &Keyring,
@@ -265,7 +334,7 @@ fn merge_change(
     Ok(Outcome::Merged { operations: false })
 }
 
-fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
+pub(super) fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
     let payload = seal::unpack_body(body).map_err(|_| HeldFor::Refused)?;
     // A later version may have items this build cannot decode, so the version is read first.
     if version_of(&payload).is_some_and(|version| version > CHANGE_VERSION) {
@@ -278,7 +347,7 @@ fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
     Ok(change)
 }
 
-fn version_of(payload: &[u8]) -> Option<u8> {
+pub(super) fn version_of(payload: &[u8]) -> Option<u8> {
     let mut decoder = minicbor::Decoder::new(payload);
     decoder.array().ok()?;
     decoder.u8().ok()

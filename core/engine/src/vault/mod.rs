@@ -39,6 +39,7 @@ mod persons;
 mod plan;
 mod relays;
 mod reseal;
+mod snapshot;
 mod steps;
 mod sync;
 #[cfg(test)]
@@ -557,6 +558,28 @@ impl Vault {
     /// A digest of every view and every head: equal on devices that hold the same changes (INV-1).
     pub fn fingerprint(&self) -> VaultResult<[u8; 32]> {
         Ok(self.unlocked()?.store.read(rebuild::fingerprint)?)
+    }
+
+    /// Makes a snapshot of every compartment of a record that has grown since its last one. The next sync sends it; once
+    /// another device has it, what it replaces goes from here and from the relay.
+    pub fn compact(&self, record: RecordId) -> VaultResult<CompactReport> {
+        let open = self.unlocked()?;
+        let now = self.host.clock.now();
+        let logs = open.store.read(|conn| {
+            let data = snapshot::data_logs(conn)?;
+            let all = log::logs(conn)?.into_iter();
+            let of_record = all.filter(|log| log.record == record && data.contains(&log.number));
+            Ok(of_record.map(|log| log.number).collect::<Vec<_>>())
+        })?;
+        let mut total = CompactReport::default();
+        let brake = Brake::new(None, None);
+        for log in logs {
+            let how = (snapshot::Reuse::Anywhere, false);
+            if let snapshot::Making::Made(report) = snapshot::make(&open, log, how, now, &brake)? {
+                total += report;
+            }
+        }
+        Ok(total)
     }
 }
 

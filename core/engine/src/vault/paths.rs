@@ -6,6 +6,7 @@ use super::brake::Brake;
 use super::detect;
 use super::merge::Received;
 use super::open::Unlocked;
+use super::snapshot::HandOn;
 use super::steps::{self, Merger, Pace, Retry};
 use super::{SyncReport, inbox};
 use crate::error::Result;
@@ -67,6 +68,13 @@ impl Intake {
             Ok(())
         })?;
         Ok(taken)
+    }
+
+    /// Tries again what waits in quarantine, because something else than an envelope came.
+    pub fn try_again(&mut self, open: &Unlocked, report: &mut SyncReport) -> Result<()> {
+        self.retry.begin();
+        let brake = Brake::new(None, None);
+        steps::finish_retries(open, &mut self.retry, &brake, report).map(drop)
     }
 
     /// One transaction; returns how many envelopes it took.
@@ -144,9 +152,9 @@ pub struct Lacking {
     pub forked: bool,
 }
 
-/// What a side that has `theirs` of a log lacks. Where its chain is another one, the change it contradicts is sent: two
-/// signed headers at one place are the proof.
-pub fn lacking(conn: &Connection, log: i64, theirs: &[Tip]) -> Result<Lacking> {
+/// What a side that has `theirs` of a log lacks, beside what it is handed on as a snapshot. Where its chain is another one,
+/// the change it contradicts is sent: two signed headers at one place are the proof.
+pub fn lacking(conn: &Connection, log: i64, theirs: &[Tip], how: &HandOn) -> Result<Lacking> {
     let theirs: BTreeMap<Author, &Tip> = theirs.iter().map(|tip| (tip.author, tip)).collect();
     let mut lacking = Lacking::default();
     for ours in log::tips(conn, log)? {
@@ -154,7 +162,7 @@ pub fn lacking(conn: &Connection, log: i64, theirs: &[Tip]) -> Result<Lacking> {
         let Some(their) = theirs.get(author).filter(|tip| tip.seq > 0) else {
             lacking
                 .changes
-                .extend(log::changes_after(conn, log, author, 0)?);
+                .extend(log::changes_after(conn, log, author, how.after(author))?);
             continue;
         };
         if their.seq > ours.seq {
@@ -168,7 +176,8 @@ pub fn lacking(conn: &Connection, log: i64, theirs: &[Tip]) -> Result<Lacking> {
                 lacking.forked = true;
             }
             _ => {
-                let after = log::changes_after(conn, log, author, their.seq)?;
+                let from = their.seq.max(how.after(author));
+                let after = log::changes_after(conn, log, author, from)?;
                 lacking.changes.extend(after);
             }
         }

@@ -9,9 +9,11 @@ mod documents;
 #[cfg(test)]
 mod tests;
 
+use super::brake::Brake;
 use super::keyring::Keyring;
 use super::open::Unlocked;
 use super::paths::{self, Intake};
+use super::snapshot::{self, HandOn};
 use super::{SyncReport, VaultResult, reseal};
 use crate::error::{Error, Result};
 use crate::seal::{self, StreamKey};
@@ -19,10 +21,10 @@ use crate::store::log;
 use crate::sync::stream::{Event, Stream};
 use crate::sync::tcp::Party;
 use carnet_wire::stream::{Role, Summary, Turn, Vector};
-use carnet_wire::{Canonical, Envelope, MailboxId, limits};
+use carnet_wire::{Author, Canonical, Envelope, MailboxId, limits};
 use documents::Documents;
 use minicbor::bytes::ByteVec;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Bytes of envelopes in one turn, but for a single one that is longer.
@@ -248,6 +250,10 @@ impl Meeting {
         for part in turn.parts {
             useful |= documents.take(&self.open, part, &mut self.report)?;
         }
+        if documents.has_pieces() {
+            self.take_pieces_in()?;
+        }
+        let documents = &mut self.round.documents;
         for want in turn.wants {
             useful |= documents.serve(&self.open, want)?;
         }
@@ -256,6 +262,16 @@ impl Meeting {
             true => Err(TALKER),
             false => Ok(()),
         }
+    }
+
+    /// Merges pieces of a snapshot that came whole.
+    fn take_pieces_in(&mut self) -> Result<()> {
+        let brake = Brake::new(None, None);
+        if snapshot::take_in(&self.open, &brake, &mut self.report)? > 0 {
+            self.intake.try_again(&self.open, &mut self.report)?;
+            self.round.documents.look_again();
+        }
+        Ok(())
     }
 
     /// Returns whether anything was new.
@@ -287,6 +303,7 @@ impl Meeting {
             return Err(MISPLACED);
         }
         let author = self.open.keyring()?.author;
+        let hows = self.ways(vectors)?;
         let mut forked = false;
         let mut sending = self.open.store.read(|conn| {
             let needs = paths::needs(conn)?;
@@ -294,8 +311,8 @@ impl Meeting {
             for (at, place) in self.round.places.iter().enumerate() {
                 let need = needs.get(&place.log).copied().unwrap_or(u8::MAX);
                 let told = vectors.iter().find(|v| v.compartment as usize == at);
-                if let (true, Some(told)) = (place.current, told) {
-                    let lacking = paths::lacking(conn, place.log, &told.tips)?;
+                if let (true, Some(told), Some(how)) = (place.current, told, hows.get(&at)) {
+                    let lacking = paths::lacking(conn, place.log, &told.tips, how)?;
                     forked |= lacking.forked;
                     let changes = lacking.changes.into_iter();
                     sending.extend(changes.map(|(time, n)| (need, time, n, Sending::Change(n))));
@@ -315,6 +332,26 @@ impl Meeting {
             paths::notice(&mut self.report, "fork");
         }
         Ok(())
+    }
+
+    /// How each log is handed on to the other side.
+    fn ways(&mut self, vectors: &[Vector]) -> Result<BTreeMap<usize, HandOn>> {
+        let mut ways = BTreeMap::new();
+        for told in vectors {
+            let at = told.compartment as usize;
+            let Some(place) = self.round.places.get(at).filter(|place| place.current) else {
+                continue;
+            };
+            let theirs: BTreeMap<&Author, u64> =
+                told.tips.iter().map(|tip| (&tip.author, tip.seq)).collect();
+            let theirs = |author: &Author| theirs.get(author).copied().unwrap_or(0);
+            let way = snapshot::hand_on(&self.open, place.log, &theirs)?;
+            if matches!(way, HandOn::Unable) {
+                paths::notice(&mut self.report, snapshot::NEEDS_RELAY);
+            }
+            ways.insert(at, way);
+        }
+        Ok(ways)
     }
 
     fn take_turn(&mut self) -> Result<()> {

@@ -33,6 +33,16 @@ pub fn remembered(conn: &Connection) -> Result<Vec<String>> {
     Ok(relays)
 }
 
+/// The local numbers of the relays that are remembered, as far as anything is kept of them.
+pub fn numbers(conn: &Connection) -> Result<Vec<i64>> {
+    let mut numbers = Vec::new();
+    for url in remembered(conn)? {
+        numbers.push(log::relay(conn, &url)?.number);
+    }
+    numbers.retain(|number| *number > 0);
+    Ok(numbers)
+}
+
 /// Remembers these and no others.
 pub fn remember(conn: &Connection, relays: &[String]) -> Result<()> {
     if let Some((first, others)) = relays.split_first() {

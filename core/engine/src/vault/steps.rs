@@ -370,6 +370,11 @@ impl Exchange<'_> {
     }
 }
 
+/// Notes that what waits in quarantine is to be tried again, from the next step on or by the next sync.
+pub(super) fn note_retry(tx: &Transaction<'_>) -> Result<()> {
+    log::set_meta(tx, RETRY, &[])
+}
+
 /// Tries again what waits in quarantine, in steps; `false` when the brake acted first.
 pub(super) fn finish_retries(
     open: &Unlocked,

@@ -6,6 +6,7 @@ use super::heal::{self, Healing};
 use super::inbox;
 use super::open::Unlocked;
 use super::plan::covered;
+use super::snapshot::Upkeep;
 use super::steps::{self, Pace, Retry};
 use super::{Phase, SyncReport};
 use crate::error::{Error, Result};
@@ -50,6 +51,8 @@ pub struct Exchange<'a> {
     pub(super) retry: Retry,
     /// What is learned of what the relay holds, and sent again.
     pub(super) healing: Healing,
+    /// The clock: how long a snapshot has been waiting, nothing else.
+    pub(super) now: i64,
     pub(super) report: SyncReport,
 }
 
@@ -77,6 +80,7 @@ impl<'a> Exchange<'a> {
             pace: Pace::default(),
             retry: Retry::load(open)?,
             healing: Healing::default(),
+            now: open.clock.now(),
             report: SyncReport::default(),
         })
     }
@@ -90,14 +94,16 @@ impl<'a> Exchange<'a> {
     /// Runs until everything is exchanged or the brake acts.
     pub fn run(mut self, brake: &Brake<'_>) -> Result<SyncReport> {
         self.look_at_findings()?;
-        let mut session = self.session()?;
-        let outcome = self.drive(&mut session, brake);
-        self.report.round_trips += session.round_trips;
-        self.report.bytes_sent += session.bytes_sent;
-        self.report.bytes_received += session.bytes_received;
-        self.report.complete = outcome? && !self.starved;
-        if let Some(code) = self.refused {
-            return Err(refusal(code));
+        self.exchange(brake)?;
+        if self.report.complete && !self.background {
+            match self.keep_up(brake)? {
+                Upkeep::Done => {}
+                Upkeep::Stopped => self.report.complete = false,
+                Upkeep::Wrote => {
+                    self.drained.clear();
+                    self.exchange(brake)?;
+                }
+            }
         }
         if self.report.complete && !self.background {
             self.conclude()?;
@@ -111,6 +117,19 @@ impl<'a> Exchange<'a> {
             .store
             .read(|conn| Ok(log::held_counts(conn)?.iter().map(|(_, count)| count).sum()))?;
         Ok(self.report)
+    }
+
+    fn exchange(&mut self, brake: &Brake<'_>) -> Result<()> {
+        let mut session = self.session()?;
+        let outcome = self.drive(&mut session, brake);
+        self.report.round_trips += session.round_trips;
+        self.report.bytes_sent += session.bytes_sent;
+        self.report.bytes_received += session.bytes_received;
+        self.report.complete = outcome? && !self.starved;
+        match self.refused {
+            Some(code) => Err(refusal(code)),
+            None => Ok(()),
+        }
     }
 
     fn session(&self) -> Result<Session> {

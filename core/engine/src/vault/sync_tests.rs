@@ -8,9 +8,9 @@ use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::{
     Challenge, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem, Pulled, Pushed,
-    Session, Wait, Waited, code,
+    Retire, Retired, Session, Wait, Waited, code,
 };
-use carnet_wire::{Canonical, Envelope, MailboxId};
+use carnet_wire::{Canonical, Envelope, EnvelopeId, MailboxId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicI64;
@@ -36,6 +36,7 @@ struct Inner {
     registered: BTreeSet<MailboxId>,
     tokens: BTreeSet<String>,
     blobs: HashMap<String, (Vec<u8>, usize)>,
+    retired: BTreeSet<EnvelopeId>,
     page: usize,
     wolf: bool,
     refuse_push_from: Option<usize>,
@@ -53,6 +54,7 @@ impl FakeRelay {
                 registered: BTreeSet::new(),
                 tokens: BTreeSet::new(),
                 blobs: HashMap::new(),
+                retired: BTreeSet::new(),
                 page: 1_000,
                 wolf: false,
                 refuse_push_from: None,
@@ -107,6 +109,16 @@ impl FakeRelay {
         change(&mut self.inner().boxes);
     }
 
+    /// Loses every blob.
+    pub(super) fn lose_blobs(&self) {
+        self.inner().blobs.clear();
+    }
+
+    /// Gives again what it had let go of, as after a restore; blobs that went stay gone.
+    pub(super) fn forget_retired(&self) {
+        self.inner().retired.clear();
+    }
+
     pub(super) fn set_generation(&self, generation: u64) {
         self.inner().generation = generation;
     }
@@ -149,6 +161,17 @@ impl FakeRelay {
     pub(super) fn envelopes(&self) -> usize {
         self.inner().boxes.values().map(Vec::len).sum()
     }
+
+    /// Envelopes and blobs that are still served.
+    pub(super) fn served(&self) -> (usize, usize) {
+        let inner = self.inner();
+        let kept = inner
+            .boxes
+            .values()
+            .flatten()
+            .filter(|bytes| !inner.retired.contains(&EnvelopeId::derive(bytes)));
+        (kept.count(), inner.blobs.len())
+    }
 }
 
 impl Inner {
@@ -180,6 +203,7 @@ impl Inner {
             _ if !known => refuse(401, code::NO_SESSION),
             "/v1/exchange" => self.exchange(&request.body),
             "/v1/wait" => self.wait(&request.body),
+            "/v1/retire" => self.retire(&request.body),
             _ => self.blob(request, path),
         }
     }
@@ -208,6 +232,19 @@ impl Inner {
         .to_canonical())
     }
 
+    fn retire(&mut self, body: &[u8]) -> HttpResponse {
+        let asked = Retire::from_canonical(body).unwrap();
+        let before = self.retired.len() + self.blobs.len();
+        for blob in &asked.blobs {
+            self.blobs
+                .remove(&format!("/v1/blobs/{}/{blob}", asked.mailbox));
+        }
+        let blobs = before - self.retired.len() - self.blobs.len();
+        self.retired.extend(asked.ids);
+        let retired = (self.retired.len() + self.blobs.len() + 2 * blobs - before) as u64;
+        ok(Retired { retired }.to_canonical())
+    }
+
     fn exchange(&mut self, body: &[u8]) -> HttpResponse {
         let asked = Asked::from_canonical(body).unwrap();
         let mut pushed = Vec::new();
@@ -226,7 +263,9 @@ impl Inner {
             let head = held.len() as u64;
             let entries: Vec<Entry> = (1..)
                 .zip(held)
-                .filter(|(seq, _)| *seq > pull.after)
+                .filter(|(seq, bytes)| {
+                    *seq > pull.after && !self.retired.contains(&EnvelopeId::derive(bytes))
+                })
                 .take(left)
                 .map(|(seq, envelope)| Entry { seq, envelope })
                 .collect();

@@ -278,3 +278,31 @@ pub struct Chain {
     /// The numbers of its snapshots.
     pub snapshots: Vec<u64>,
 }
+
+/// What a snapshot is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompactReport {
+    /// Changes it covers.
+    pub changes: u64,
+    /// Pieces it lists.
+    pub pieces: u64,
+    /// Pieces that were made now.
+    pub made: u64,
+    /// Pieces listed again.
+    pub reused: u64,
+    /// Sealed bytes of all pieces.
+    pub bytes: u64,
+    /// Sealed bytes of the pieces made now.
+    pub new_bytes: u64,
+}
+
+impl std::ops::AddAssign for CompactReport {
+    fn add_assign(&mut self, other: Self) {
+        self.changes += other.changes;
+        self.pieces += other.pieces;
+        self.made += other.made;
+        self.reused += other.reused;
+        self.bytes += other.bytes;
+        self.new_bytes += other.new_bytes;
+    }
+}

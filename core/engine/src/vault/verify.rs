@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::seal;
 use crate::store::log::{self, StoredChange};
 use crate::store::rebuild;
-use carnet_wire::{Author, ChangeId, Header, kind, signed_bytes};
+use carnet_wire::{Author, ChangeId, Header, signed_bytes};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
@@ -47,48 +47,71 @@ pub fn verify(open: &Unlocked, views: bool) -> Result<VerifyReport> {
     Ok(report)
 }
 
-/// Follows every chain: signatures, hashes and numbers without a hole.
+/// Follows every chain: signatures, hashes and numbers without a hole. Where a snapshot covers a chain, the change it ends
+/// with stands for those that are gone.
 fn verify_chains(conn: &Connection, report: &mut VerifyReport) -> Result<()> {
     for log in log::logs(conn)? {
-        let mut tips: BTreeMap<Author, (u64, ChangeId)> = BTreeMap::new();
-        for kind in [kind::CHANGE, kind::OPERATIONS] {
-            log::each_change(conn, log.number, kind, |change| {
-                report.changes += 1;
-                if let Some(problem) = chain_problem(&change, &mut tips) {
-                    report.problems.push(problem.to_owned());
-                }
-                Ok(())
-            })?;
-        }
+        let covered = log::covered_chains(conn, log.number)?.into_iter();
+        let covered: BTreeMap<_, _> = covered
+            .map(|chain| (chain.author, (chain.covered, chain.tip)))
+            .collect();
+        let loading = log::is_loading(conn, log.number)?;
+        let mut chains = Chains {
+            covered,
+            tips: BTreeMap::new(),
+        };
+        log::each_stored(conn, log.number, |change, extract| {
+            report.changes += 1;
+            let problem = match extract {
+                true if loading => None,
+                true => Some("a part of an import did not arrive with the rest of a snapshot"),
+                false => chains.problem(&change),
+            };
+            report.problems.extend(problem.map(str::to_owned));
+            Ok(())
+        })?;
     }
     Ok(())
 }
 
-fn chain_problem(
-    change: &StoredChange,
-    tips: &mut BTreeMap<Author, (u64, ChangeId)>,
-) -> Option<&'static str> {
-    let Ok(header) = Header::from_bytes(&change.header) else {
-        return Some("a change's header is damaged");
-    };
-    let (seq, tip) = tips
-        .get(&header.author)
-        .copied()
-        .unwrap_or((0, ChangeId([0; 32])));
-    tips.insert(header.author, (header.seq, change.id));
-    if header.seq != seq + 1 || header.prev != tip {
-        return Some("a chain of changes has a hole");
-    }
-    let signed = seal::verify(
-        header.author.device,
-        &signed_bytes(&change.header),
-        &change.signature,
-    );
-    let whole = ChangeId::derive(&change.header) == change.id
-        && *blake3::hash(&change.body).as_bytes() == header.body_hash;
-    if signed.is_err() || !whole {
-        Some("a change is not what its author signed")
-    } else {
-        None
+struct Chains {
+    covered: BTreeMap<Author, (u64, ChangeId)>,
+    tips: BTreeMap<Author, (u64, ChangeId)>,
+}
+
+impl Chains {
+    fn problem(&mut self, change: &StoredChange) -> Option<&'static str> {
+        let Ok(header) = Header::from_bytes(&change.header) else {
+            return Some("a change's header is damaged");
+        };
+        let before = self.tips.insert(header.author, (header.seq, change.id));
+        let before = before.unwrap_or((0, ChangeId([0; 32])));
+        let (covered, tip) = self
+            .covered
+            .get(&header.author)
+            .copied()
+            .unwrap_or((0, ChangeId([0; 32])));
+        let follows = |(seq, id)| header.seq == seq + 1 && header.prev == id;
+        let in_place = match header.seq.cmp(&covered) {
+            // What stood between may be gone; what is here must not contradict its neighbour.
+            std::cmp::Ordering::Less => header.seq > before.0 + 1 || follows(before),
+            std::cmp::Ordering::Equal => change.id == tip,
+            std::cmp::Ordering::Greater => follows(before.max((covered, tip))),
+        };
+        if !in_place {
+            return Some("a chain of changes has a hole");
+        }
+        let signed = seal::verify(
+            header.author.device,
+            &signed_bytes(&change.header),
+            &change.signature,
+        );
+        let whole = ChangeId::derive(&change.header) == change.id
+            && *blake3::hash(&change.body).as_bytes() == header.body_hash;
+        if signed.is_err() || !whole {
+            Some("a change is not what its author signed")
+        } else {
+            None
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::roster::{self, Operation, Operations};
 use crate::seal;
 use crate::store::log::{self, StoredChange};
 use crate::store::{Projected, Projection, project};
-use carnet_wire::{Author, Canonical, Header, Inner, kind};
+use carnet_wire::{Author, Canonical, ChangeId, EnvelopeId, Header, Inner, kind};
 use minicbor::bytes::ByteVec;
 use rusqlite::Transaction;
 
@@ -46,6 +46,17 @@ pub fn write_operations(
         &Operations::to_body(operations)?,
     )?;
     keyring::count_operations(tx)
+}
+
+/// Writes a snapshot's manifest to a log, and returns its place in this device's chain.
+pub fn write_snapshot(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    manifest: &[u8],
+) -> Result<(u64, ChangeId)> {
+    commit(tx, keyring, log, kind::SNAPSHOT, manifest)?;
+    log::position(tx, log, &keyring.author)
 }
 
 struct Committed {
@@ -96,6 +107,8 @@ fn commit(
     };
     let number = log::append(tx, log, &header, &change)?;
     log::enqueue(tx, number, epoch.mailbox, &envelope)?;
+    let id = EnvelopeId::derive(&envelope);
+    log::put_placed(tx, id, log, &header.author, header.seq, epoch.mailbox)?;
     Ok(Committed {
         number,
         author: header.author,

@@ -33,6 +33,7 @@
 //! change and its causal past only, so that all devices decide alike whatever the order of delivery (INV-1).
 
 mod entries;
+mod foreign;
 mod guard;
 mod history;
 mod layout;
@@ -45,6 +46,7 @@ use super::ids::{EntryId, ResourceId};
 use carnet_wire::Author;
 use core::fmt;
 pub use entries::{CorrectionEntry, Entries, FieldValue, NoteEntry, combine};
+pub use foreign::hash_of;
 pub use shard::Shard;
 
 /// Entries at which another shard is opened.

@@ -19,18 +19,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One document of the patient layer.
 pub struct Shard {
-    document: Automerge,
+    pub(super) document: Automerge,
     /// Changes whose causal past is incomplete. Kept here and not in Automerge's own queue, where one bad change fails
     /// those that come with it.
-    waiting: Vec<Waiting>,
-    history: History,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) history: History,
     /// Bytes of the last save, and of every change since: never less than what a save would give.
     saved_bytes: usize,
 }
 
-struct Waiting {
-    header: Header,
-    bytes: Vec<u8>,
+pub(super) struct Waiting {
+    pub(super) header: Header,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Shard {
@@ -41,6 +41,21 @@ impl Shard {
             waiting: Vec::new(),
             history: History::default(),
             saved_bytes: 0,
+        }
+    }
+
+    pub(super) fn of(
+        document: Automerge,
+        waiting: Vec<Waiting>,
+        history: History,
+        saved_bytes: usize,
+        author: &Author,
+    ) -> Self {
+        Self {
+            document: document.with_actor(actor_id(derive_actor(author))),
+            waiting,
+            history,
+            saved_bytes,
         }
     }
 
@@ -57,12 +72,8 @@ impl Shard {
             let history = History::read(&document, content)?;
             Ok((document, history))
         })?;
-        Ok(Self {
-            document: document.with_actor(actor_id(derive_actor(author))),
-            waiting: load_waiting(rest)?,
-            history,
-            saved_bytes: saved.len(),
-        })
+        let waiting = load_waiting(rest)?;
+        Ok(Self::of(document, waiting, history, saved.len(), author))
     }
 
     /// The shard's bytes for the encrypted database. Not canonical: two devices with the same shard compare [`Shard::heads`].
@@ -189,7 +200,7 @@ impl Shard {
         Ok(Some(hash))
     }
 
-    fn knows(&self, hash: &[u8; 32]) -> bool {
+    pub(super) fn knows(&self, hash: &[u8; 32]) -> bool {
         self.history.changes.contains_key(hash)
             || self
                 .waiting
@@ -212,7 +223,7 @@ impl Shard {
 
     /// Merges all that is ready; returns which of the `new` changes were refused. One that had been waiting and turns out
     /// to be refused stays where it is: it can do no harm there, and dropping it would hide that it came.
-    fn merge_waiting(&mut self, new: &HashSet<[u8; 32]>) -> HashSet<[u8; 32]> {
+    pub(super) fn merge_waiting(&mut self, new: &HashSet<[u8; 32]>) -> HashSet<[u8; 32]> {
         let mut refused = Vec::new();
         loop {
             let ready = self.take_ready(&mut refused);
@@ -313,7 +324,7 @@ impl std::fmt::Debug for Shard {
 pub(super) const REFUSED: Error = Error::Invalid("Automerge refuses a change of the patient layer");
 
 /// Runs what may panic on hostile bytes. Callers give it a clone: half a change must not stay behind.
-fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(REFUSED))
 }
 
@@ -321,7 +332,7 @@ fn actor_id(actor: Actor) -> ActorId {
     ActorId::from(actor.0)
 }
 
-fn load_waiting(mut rest: &[u8]) -> Result<Vec<Waiting>> {
+pub(super) fn load_waiting(mut rest: &[u8]) -> Result<Vec<Waiting>> {
     let mut waiting = Vec::new();
     while !rest.is_empty() {
         let (bytes, behind) = guard::split_chunk(rest)?;
@@ -356,7 +367,7 @@ fn apply_exactly(document: &mut Automerge, changes: &[Waiting]) -> Result<()> {
     if all { Ok(()) } else { Err(REFUSED) }
 }
 
-fn check_entries(document: &Automerge) -> Result<()> {
+pub(super) fn check_entries(document: &Automerge) -> Result<()> {
     if document.length(ROOT) > MAX_MERGED_ENTRIES {
         return Err(Error::TooLarge("entries of a shard"));
     }

@@ -116,6 +116,7 @@ pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
     ] {
         conn.execute(&format!("DELETE FROM {table} WHERE relay = ?1"), [relay])?;
     }
+    super::forget_retired(conn, relay)?;
     Ok(())
 }
 
@@ -206,6 +207,13 @@ pub fn rewind_cursor(conn: &Connection, relay: i64, mailbox: MailboxId, after: u
     )?
     .execute(params![relay, mailbox.as_ref(), after])?;
     Ok(())
+}
+
+/// Whether a relay is known to hold a sealed document or piece.
+pub fn is_delivered(conn: &Connection, relay: i64, blob: &[u8; 32]) -> Result<bool> {
+    let mut query =
+        conn.prepare_cached("SELECT 1 FROM delivered WHERE relay = ?1 AND blob = ?2")?;
+    Ok(query.exists(params![relay, blob])?)
 }
 
 /// Notes that the bytes of an attachment are both here and at a relay.

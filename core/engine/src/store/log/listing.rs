@@ -78,6 +78,26 @@ impl Runs {
         missing
     }
 
+    /// Whether a number of an author is in a run.
+    pub fn holds(&self, author: &Author, seq: u64) -> bool {
+        let mut runs = self.0.get(author).into_iter().flatten();
+        runs.any(|run| (run.first..=run.last).contains(&seq))
+    }
+
+    /// The first number of an author, from 1, that is in no run.
+    pub fn first_missing(&self, author: &Author) -> u64 {
+        let first = self.0.get(author).and_then(|runs| runs.first());
+        let first = first.filter(|run| run.first <= 1);
+        first.map_or(1, |run| run.last.saturating_add(1))
+    }
+
+    /// Adds everything that is in `other`.
+    pub fn extend(&mut self, other: &Self) {
+        for (author, run) in other.iter() {
+            self.add(*author, run.first, run.last);
+        }
+    }
+
     /// The runs that are here and not in `other`.
     fn without<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (Author, Run)> + 'a {
         self.iter().flat_map(move |(author, run)| {

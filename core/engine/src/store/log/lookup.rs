@@ -1,15 +1,15 @@
 //! Looking changes up by author and place, for whoever sends them on: a peer, a file, another relay.
 
-use super::{StoredChange, read_author};
+use super::{Kept, Place, StoredChange, read_author};
 use crate::error::Result;
 use carnet_wire::stream::Tip;
 use carnet_wire::{Author, BlobId, ChangeId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// A change by its local number; `None` when there is none. One that a snapshot replaced has an empty header.
+/// A change by its local number; `None` when there is none, or only an extract: that is not what its author signed.
 pub fn change(conn: &Connection, number: i64) -> Result<Option<StoredChange>> {
     let mut query = conn.prepare_cached(
-        "SELECT change, log, id, header, signature, body FROM change WHERE change = ?1",
+        "SELECT change, log, id, header, signature, body FROM change WHERE change = ?1 AND extract = 0",
     )?;
     Ok(query.query_row([number], read_change).optional()?)
 }
@@ -88,12 +88,21 @@ pub fn changes_after(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Logical time and local number of every change of a log that can be sent.
-pub fn sendable(conn: &Connection, log: i64) -> Result<Vec<(u64, i64)>> {
+/// Logical time, local number and place of every change of a log that can be sent.
+pub fn sendable(conn: &Connection, log: i64) -> Result<Vec<(u64, Kept)>> {
     let mut query = conn.prepare_cached(
-        "SELECT lamport, change FROM change WHERE log = ?1 AND length(header) > 0 ORDER BY lamport, change",
+        "SELECT lamport, change, seq, device, incarnation FROM change JOIN author USING (author)
+         WHERE log = ?1 AND length(header) > 0 AND extract = 0 ORDER BY lamport, change",
     )?;
-    let rows = query.query_map([log], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = query.query_map([log], |row| {
+        let place = Place {
+            log,
+            author: read_author(row, 3)?,
+            seq: row.get(2)?,
+        };
+        let change = row.get(1)?;
+        Ok((row.get(0)?, Kept { change, place }))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -205,11 +214,15 @@ mod tests {
         assert_eq!(change(&conn, 9).unwrap(), None);
         assert_eq!(number_of(&conn, other).unwrap(), Some(3));
         assert_eq!(number_of(&conn, NONE).unwrap(), None);
-        assert_eq!(sendable(&conn, log).unwrap(), [(1, 1), (2, 2), (3, 3)]);
+        let sent = |conn: &Connection| -> Vec<(u64, i64)> {
+            let sendable = sendable(conn, log).unwrap().into_iter();
+            sendable.map(|(time, kept)| (time, kept.change)).collect()
+        };
+        assert_eq!(sent(&conn), [(1, 1), (2, 2), (3, 3)]);
         conn.execute("UPDATE change SET header = x'' WHERE change = 1", [])
             .unwrap();
         assert_eq!(changes_after(&conn, log, &author(9), 0).unwrap(), [(2, 2)]);
-        assert_eq!(sendable(&conn, log).unwrap(), [(2, 2), (3, 3)]);
+        assert_eq!(sent(&conn), [(2, 2), (3, 3)]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! Every function runs inside a transaction of its caller; none begins one.
 
+mod coverage;
 mod delivery;
 mod findings;
 mod forks;
@@ -12,7 +13,10 @@ mod inbox;
 mod listing;
 mod lookup;
 mod quarantine;
+mod retiring;
+mod snapshots;
 
+pub use coverage::*;
 pub use delivery::*;
 pub use findings::*;
 pub use forks::*;
@@ -20,6 +24,8 @@ pub use inbox::*;
 pub use listing::*;
 pub use lookup::*;
 pub use quarantine::*;
+pub use retiring::*;
+pub use snapshots::*;
 
 use crate::error::{Error, Result};
 use carnet_wire::{
@@ -167,10 +173,10 @@ pub fn position(conn: &Connection, log: i64, author: &Author) -> Result<(u64, Ch
     Ok(found.unwrap_or((0, ChangeId([0; 32]))))
 }
 
-/// The version vector of a log without `except`, sorted by author.
+/// The version vector of a log without `except`, sorted by author: what is here, not what a snapshot has promised.
 pub fn version_vector(conn: &Connection, log: i64, except: Option<&Author>) -> Result<Vec<Seen>> {
     let mut query = conn.prepare_cached(
-        "SELECT device, incarnation, seq FROM chain JOIN author USING (author) WHERE log = ?1",
+        "SELECT device, incarnation, whole FROM chain JOIN author USING (author) WHERE log = ?1 AND whole > 0",
     )?;
     let rows = query.query_map([log], |row| {
         Ok(Seen {
@@ -238,11 +244,14 @@ pub fn append(conn: &Connection, log: i64, header: &Header, change: &StoredChang
             change.body
         ])?;
     conn.prepare_cached(
-        "INSERT INTO chain VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET seq = excluded.seq, tip = excluded.tip",
+        "INSERT INTO chain (log, author, seq, tip, whole) VALUES (?1, ?2, ?3, ?4, ?3)
+         ON CONFLICT DO UPDATE SET seq = excluded.seq, tip = excluded.tip,
+         whole = CASE WHEN whole = seq THEN excluded.seq ELSE whole END",
     )?
     .execute(params![log, author, header.seq, change.id.as_ref()])?;
     conn.prepare_cached("UPDATE log SET lamport = max(lamport, ?2) WHERE log = ?1")?
         .execute(params![log, lamport])?;
+    note_acknowledgement(conn, log, header)?;
     Ok(number)
 }
 
@@ -318,11 +327,11 @@ pub fn epochs(conn: &Connection) -> Result<Vec<StoredEpoch>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    pub(super) fn database() -> Connection {
+    pub(crate) fn database() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(include_str!("../schema/log.sql"))
             .unwrap();

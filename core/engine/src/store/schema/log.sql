@@ -22,16 +22,22 @@ CREATE TABLE log (
     UNIQUE (record, compartment)
 );
 
--- The version vector: how far each author's chain has been merged.
+-- The version vector: how far each author's chain has been merged. After a snapshot jumped a chain forward, `whole` stays
+-- behind until its pieces are here. Up to `covered` changes that a snapshot holds may be missing below.
 CREATE TABLE chain (
     log INTEGER NOT NULL REFERENCES log,
     author INTEGER NOT NULL REFERENCES author,
     seq INTEGER NOT NULL,
     tip BLOB NOT NULL,
+    whole INTEGER NOT NULL,
+    covered INTEGER NOT NULL DEFAULT 0,
+    covered_tip BLOB,
     PRIMARY KEY (log, author)
 ) WITHOUT ROWID;
 
--- Every change that was merged, as its author signed it: all views can be rebuilt from here.
+-- Every change that was merged, as its author signed it: views can be rebuilt from here and from documents with a base.
+-- `class`: 0 not looked at, 1 kept for ever, 2 spent: nothing but edits that the shard documents hold. `piece` is the one of
+-- a snapshot that holds it whole. `extract`: the body is what a snapshot brought first; the whole is on its way.
 CREATE TABLE change (
     change INTEGER PRIMARY KEY,
     log INTEGER NOT NULL REFERENCES log,
@@ -43,8 +49,50 @@ CREATE TABLE change (
     header BLOB NOT NULL,
     signature BLOB NOT NULL,
     body BLOB NOT NULL,
+    class INTEGER NOT NULL DEFAULT 0,
+    piece BLOB,
+    extract INTEGER NOT NULL DEFAULT 0,
     UNIQUE (log, author, seq)
 );
+CREATE INDEX change_unclassified ON change(log, lamport) WHERE class = 0 AND kind = 1 AND extract = 0;
+
+-- Manifests: of this device on the way (`id` null until it is in the chain), and merged ones. `acknowledged`: another device
+-- has it too, or thirty days have passed since `noticed`. `unfinished`: its making was stopped, and goes on with its pieces.
+CREATE TABLE snapshot (
+    snapshot INTEGER PRIMARY KEY,
+    log INTEGER NOT NULL REFERENCES log,
+    author INTEGER NOT NULL REFERENCES author,
+    seq INTEGER,
+    id BLOB UNIQUE,
+    lamport INTEGER NOT NULL,
+    noticed INTEGER NOT NULL,
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    compacted INTEGER NOT NULL DEFAULT 0,
+    unfinished INTEGER NOT NULL DEFAULT 0,
+    manifest BLOB NOT NULL
+);
+
+-- Pieces of snapshots this device knows. `wanted`: to be fetched from a relay. `retired`: a bit per relay.
+CREATE TABLE piece (
+    blob BLOB PRIMARY KEY,
+    log INTEGER NOT NULL REFERENCES log,
+    mailbox BLOB NOT NULL,
+    snapshot INTEGER NOT NULL,
+    wanted INTEGER NOT NULL DEFAULT 0,
+    retired INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX piece_wanted ON piece(log) WHERE wanted = 1;
+
+-- Which envelopes carried a change: what an owner's device names when a snapshot covers it. `retired`: a bit per relay.
+CREATE TABLE placed (
+    envelope BLOB PRIMARY KEY,
+    log INTEGER NOT NULL REFERENCES log,
+    author INTEGER NOT NULL REFERENCES author,
+    seq INTEGER NOT NULL,
+    mailbox BLOB NOT NULL,
+    retired INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX placed_place ON placed(log, author, seq);
 
 CREATE TABLE epoch (
     epoch BLOB PRIMARY KEY,
@@ -56,12 +104,15 @@ CREATE TABLE epoch (
 
 -- Envelopes of this device in the order they were sealed, kept until an acknowledged snapshot covers them.
 CREATE TABLE outbox (
-    outbox INTEGER PRIMARY KEY,
+    -- Never used twice: relays acknowledge by it, and compaction deletes rows.
+    outbox INTEGER PRIMARY KEY AUTOINCREMENT,
     change INTEGER NOT NULL REFERENCES change,
     mailbox BLOB NOT NULL,
     envelope BLOB NOT NULL UNIQUE,
     bytes BLOB NOT NULL
 );
+
+CREATE INDEX outbox_change ON outbox(change);
 
 CREATE TABLE relay (
     relay INTEGER PRIMARY KEY,
@@ -71,7 +122,9 @@ CREATE TABLE relay (
     acknowledged INTEGER NOT NULL DEFAULT 0,
     token BLOB,
     -- Which mailboxes the token opens: a hash of their sorted ids.
-    covers BLOB
+    covers BLOB,
+    -- When it was last asked which pieces of snapshots it holds.
+    pieces_asked INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE cursor (

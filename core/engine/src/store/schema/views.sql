@@ -72,7 +72,8 @@ CREATE VIRTUAL TABLE search USING fts5(
 );
 CREATE VIRTUAL TABLE word USING fts5vocab(search, instance);
 
--- Documents of the patient layer. A shard is one compartment's: the same id in another is another document.
+-- Documents of the patient layer. A shard is one compartment's: the same id in another is another document. With a `base`
+-- it holds edits whose changes a snapshot replaced: then it is the only copy of them, and no rebuild empties it.
 CREATE TABLE shard(
   log INTEGER NOT NULL REFERENCES log,
   shard BLOB NOT NULL,
@@ -82,6 +83,7 @@ CREATE TABLE shard(
   heads BLOB NOT NULL,
   waiting INTEGER NOT NULL,
   full INTEGER NOT NULL,
+  base INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY(log, shard)
 );
 CREATE INDEX shard_place ON shard(log, category, year);

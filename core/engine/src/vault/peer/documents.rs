@@ -1,8 +1,8 @@
-//! The bytes of documents in a meeting: asked for one after the other, in parts, checked against their id; given only where
-//! a change in a log in common names them.
+//! The bytes of documents and of pieces of snapshots in a meeting: asked for one after the other, in parts, checked against
+//! their id; given only where a change in a log in common names them.
 
 use super::super::open::Unlocked;
-use super::super::{SyncReport, paths};
+use super::super::{SyncReport, paths, snapshot};
 use super::MISPLACED;
 use crate::error::{Error, Result};
 use crate::store::attachments::Incoming;
@@ -27,6 +27,8 @@ pub struct Documents {
     /// What the other side has not got, or not right.
     given_up: BTreeSet<BlobId>,
     incoming: Option<(BlobId, Incoming)>,
+    /// Whether a piece of a snapshot came whole.
+    pieces: bool,
     answers: Vec<Part>,
 }
 
@@ -59,6 +61,12 @@ impl Documents {
 
     fn look(&self, open: &Unlocked) -> Result<VecDeque<BlobId>> {
         let mut lacking = VecDeque::new();
+        for log in &self.logs {
+            for (snapshot, at) in open.store.read(|conn| snapshot::wanted(conn, *log))? {
+                let blob = snapshot.pieces.get(at).map(|piece| piece.blob);
+                lacking.extend(blob.filter(|blob| !self.given_up.contains(blob)));
+            }
+        }
         for named in open.store.read(log::named_blobs)? {
             let wanted = self.logs.contains(&named.log)
                 && named.sealed_size <= limits::MAX_BLOB_BYTES
@@ -113,8 +121,17 @@ impl Documents {
                 self.give_up(blob, NOT_FETCHED, report);
                 Ok(false)
             }
-            finished => finished.map(|()| open.store.attachments().size(blob).is_ok()),
+            finished => {
+                finished?;
+                self.pieces |= open.store.read(|conn| log::is_wanted(conn, blob))?;
+                Ok(true)
+            }
         }
+    }
+
+    /// Whether a piece of a snapshot has come whole since this was asked.
+    pub fn has_pieces(&mut self) -> bool {
+        std::mem::take(&mut self.pieces)
     }
 
     fn give_up(&mut self, blob: BlobId, why: &'static str, report: &mut SyncReport) {
@@ -124,11 +141,12 @@ impl Documents {
 
     /// Prepares a part the other side asks for.
     pub fn serve(&mut self, open: &Unlocked, want: Want) -> Result<bool> {
-        let named = open
-            .store
-            .read(|conn| log::logs_naming(conn, want.blob))?
-            .iter()
-            .any(|log| self.logs.contains(log));
+        let naming = open.store.read(|conn| {
+            let mut naming = log::logs_naming(conn, want.blob)?;
+            naming.extend(log::logs_with_piece(conn, want.blob)?);
+            Ok(naming)
+        })?;
+        let named = naming.iter().any(|log| self.logs.contains(log));
         let held = match named {
             true => open.store.attachments().size(want.blob)?,
             false => None,

@@ -8,6 +8,7 @@
 
 mod behaviour;
 mod convergence;
+mod foreign;
 mod hazards;
 mod mutations;
 

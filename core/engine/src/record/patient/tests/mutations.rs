@@ -3,7 +3,7 @@
 use super::super::guard::testing::*;
 use super::*;
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
@@ -13,7 +13,7 @@ impl Random {
         (self.0 >> 11) as usize % limit.max(1)
     }
 
-    fn mutate(&mut self, body: &mut Vec<u8>, from: usize) {
+    pub(super) fn mutate(&mut self, body: &mut Vec<u8>, from: usize) {
         for _ in 0..=self.below(3) {
             let at = from + self.below(body.len() - from);
             match self.below(6) {
