@@ -209,18 +209,18 @@ class Record:
                     change["author"] == self.founding_device)
                 if is_live != live:
                     continue
-                cut = self.cut(change, 0)
+                cut = self.cut(change, 0, account)
                 if cut or not known:
                     self.why[change["id"]] = cut or "refused"
                     continue
                 if all(known.is_removed(said[1]) for said in change["says"]):
                     self.counting[change["id"]] = EVERYBODY
-                    self.cuts += [(change["id"], said[1], said[2]) for said in change["says"]]
+                    self.cuts += [(change["id"], said[1], said[2], account) for said in change["says"]]
 
-    def cut(self, change, seniority):
+    def cut(self, change, seniority, account):
         """None, "refused" or "beyond"."""
-        for id, device, chains in self.cuts:
-            if device != change["author"] or id == change["id"]:
+        for id, device, chains, by in self.cuts:
+            if by != account or device != change["author"] or id == change["id"]:
                 continue
             if self.history.before(id, change["id"]):
                 return "refused"
@@ -266,12 +266,12 @@ class Record:
         founder = self.reigns[-1][1] if self.reigns else self.founder
         if self.reign(past) != (len(self.reigns), founder) or founder not in self.authors(offer):
             return None
-        if self.cut(offer, 0) or self.cut(change, 0):
+        if self.cut(offer, 0, founder):
             return None
         for said in offer["says"]:
             if said[0] == "transfer" and said[1] in self.authors(change) and said[1] != founder and self.named(
                     said[1], past):
-                return said[1]
+                return None if self.cut(change, 0, said[1]) else said[1]
         return None
 
     def reigning(self):
@@ -284,7 +284,7 @@ class Record:
                 if account in self.authors(change):
                     self.leaving.append(change["id"])
                     ok = account != self.reigning() and self.named(account, self.history.past[change["id"]])
-                    cut = self.cut(change, 0) if ok else "refused"
+                    cut = self.cut(change, 0, account) if ok else "refused"
                     if cut:
                         self.why[change["id"]] = cut
                     else:
@@ -416,7 +416,7 @@ class Record:
         access = standing[0]
         if not all(self.may(change, author, seniority, access, at) for at in range(len(change["says"]))):
             return "refused"
-        cut = self.cut(change, seniority)
+        cut = self.cut(change, seniority, author)
         if cut:
             return cut
         if self.sheltered(change, seniority):
@@ -542,16 +542,15 @@ class Record:
                 elif not any(other.by < event.by and not self.after(event, other)
                              for other in self.seen(account, past, EVERYBODY)):
                     access = both(access, event.access)
-            if access[0] != READER and reaches(access, name):
-                best = "counts"
-            elif best == "refused":
-                best = "beyond"
-        for id, device, chains in self.cuts:
-            if device == written["author"] and id in past:
-                return "refused"
-        for id, device, chains in self.cuts:
-            if device == written["author"] and best == "counts" and not knew(chains):
-                best = "beyond"
+            found = "counts" if access[0] != READER and reaches(access, name) else "beyond"
+            for id, device, chains, by in self.cuts:
+                if by == account and device == written["author"]:
+                    if id in past:
+                        found = "refused"
+                    elif found == "counts" and not knew(chains):
+                        found = "beyond"
+            order = ["counts", "beyond", "refused"]
+            best = min(best, found, key=order.index)
         return best
 
 

@@ -61,6 +61,8 @@ pub(super) struct Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) place: Place,
+    /// Who cut it: a device counts as theirs no longer. Whoever else it belongs to is not theirs to cut.
+    pub(super) account: AccountId,
     pub(super) device: DeviceId,
     pub(super) chains: Vec<Chain>,
 }
@@ -127,7 +129,7 @@ impl Facts {
         account: AccountId,
         past: Past<'a>,
         upto: Seniority,
-    ) -> impl Iterator<Item = &'a Event> + Clone {
+    ) -> impl DoubleEndedIterator<Item = &'a Event> + Clone {
         let events = self.events.get(&account).into_iter().flatten();
         events.filter(move |event| event.by <= upto && past.holds(event.place))
     }
@@ -148,8 +150,10 @@ impl Facts {
         let latest: Vec<&Event> = events
             .clone()
             .filter(|event| {
+                // From the end, because the last ones come after most others.
                 !events
                     .clone()
+                    .rev()
                     .any(|later| later.comes_after(history, event))
             })
             .collect();
@@ -183,7 +187,7 @@ impl Facts {
     ) -> Option<Seniority> {
         let events = self.events_of(account, past, upto);
         let ended = |event: &Event| {
-            let mut ends = events.clone().filter(|later| !later.makes_owner());
+            let mut ends = events.clone().rev().filter(|later| !later.makes_owner());
             ends.any(|later| later.comes_after(history, event))
         };
         let never_ended = !events.clone().any(|event| !event.makes_owner());

@@ -32,6 +32,8 @@
 //!    device and the key (the fold refuses otherwise as soon as the log is there), the link has not expired, and no
 //!    removal of that account is known, unless the person says so. One change: Admit, then the epochs wrapped again
 //!    (the same MintEpoch with the newcomer's wrap). Then the grant: the `roster` epoch. Verify when the words were compared.
+//!    The guest's first change in the `roster` is a RemoveDevice for every device their account ever removed, without chains: a
+//!    phone lost before joining must not speak for them here.
 //! 7. *Reading rosters.* Every Admit and ShowDevices holds what opens a member's `devices` log: keep those epochs, pull them, and
 //!    fold them with the record. Read them from refused and waiting changes too: without the log they stay waiting.
 //! 8. *Keys of an account.* Keep every generation ([`Operation::open_account`], then `AccountKeys::open_previous` back to 0) and try

@@ -4,7 +4,7 @@
 //! `CARNET_ROSTER_SEED` is the first of them.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
-use super::facts::Said;
+use super::facts::{Cut, Said};
 use super::testing::{Entry, Family, GENERAL, card, refusal};
 use super::*;
 use carnet_wire::AccountId;
@@ -89,10 +89,17 @@ fn step(family: &mut Family, dice: &mut Dice, spare: &mut usize) {
         }
         7 if dice.below(2) == 0 => {
             let own = family.phones[phone].account;
+            // One in four claims somebody else's phone for their own account, to be able to remove it.
+            let steals = dice.below(4) == 0;
             let others: Vec<usize> = (0..family.phones.len())
-                .filter(|other| *other != phone && family.phones[*other].account == own)
+                .filter(|other| *other != phone)
+                .filter(|other| (family.phones[*other].account == own) != steals)
                 .collect();
             if let Some(lost) = dice.pick(&others) {
+                if steals {
+                    let device = card(family.phones[lost].card);
+                    family.say_account(phone, &[Operation::AddDevice { device }]);
+                }
                 family.lose(phone, lost);
             }
         }
@@ -481,6 +488,14 @@ fn attacks(family: &Family, phone: usize, dice: &mut Dice) -> Vec<Vec<Operation>
     all
 }
 
+/// Whether another account ever added the phone: what it signs is that account's word too, and theirs to cut.
+fn is_claimed(family: &Family, roster: &Roster, phone: usize) -> bool {
+    let (own, device) = (family.account_of(phone), card(family.phones[phone].card).id);
+    roster
+        .accounts()
+        .any(|(account, _)| account != own && roster.device(account, device).is_some())
+}
+
 /// Signs an attack in a life nobody knows and checks that everything is as it was.
 fn must_fail(
     family: &Family,
@@ -529,7 +544,8 @@ fn who_was_removed_changes_nothing_by_dating_back() {
         for (account, removals) in outsiders {
             let latest = latest_without(&family, &removals);
             let phones = 0..family.phones.len();
-            for phone in phones.filter(|phone| family.phones[*phone].account == account) {
+            let own = phones.filter(|phone| family.phones[*phone].account == account);
+            for phone in own.filter(|phone| !is_claimed(&family, &roster, *phone)) {
                 for operations in attacks(&family, phone, &mut dice) {
                     let after = dice.pick(&latest);
                     let after = [after.as_slice(), &latest].concat();
@@ -578,7 +594,9 @@ fn a_phone_that_was_removed_changes_nothing_by_dating_back() {
                 })
                 .map(|said| said.id)
                 .collect();
-            if !cuts.iter().any(|cut| cut.device == device) {
+            let account = family.account_of(phone);
+            let cut = |cut: &Cut| cut.device == device && cut.account == account;
+            if !cuts.iter().any(cut) || is_claimed(&family, &roster, phone) {
                 continue;
             }
             let latest = latest_without(&family, &own);

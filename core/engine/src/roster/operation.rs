@@ -205,7 +205,7 @@ pub enum Operation {
     Admit {
         /// Their signed yes.
         #[n(0)]
-        acceptance: Acceptance,
+        acceptance: Box<Acceptance>,
     },
     /// A member is removed; of oneself: leaves.
     #[n(10)]

@@ -13,7 +13,9 @@
 //! 7. **Leaving** is everybody's, except the reigning founder's: so there is always one.
 //! 8. **Taking over.** A reign begins with the signed acceptance of an offer that the founder of the reign before made in it. Of
 //!    several acceptances the first in order counts; what the earlier founder did beyond it counts with an ordinary owner's rank.
-//! 9. **Devices.** A device its account removed is cut here by a change that says how far its chains were known.
+//! 9. **Devices.** A device its account removed is cut here by a change that says how far its chains were known. Until that
+//!    change is here the device is its account's for everybody who had not heard of the removal; so whoever joins cuts the
+//!    devices they removed before.
 //! 10. **Minting.** Owners and caregivers mint epochs of compartments they have; of the roster, owners.
 //!
 //! Why it ends and nobody profits from coming late: whether a change counts depends only on changes of authors strictly
@@ -307,7 +309,7 @@ impl<'a> RecordJudge<'a> {
         change: &SignedOperations,
         account: AccountId,
     ) -> Result<Seniority, Refusal> {
-        self.check_cuts(place, change, Seniority::FOUNDER)?;
+        self.check_cuts(account, (place, change), Seniority::FOUNDER)?;
         let removed = self.accounts.get(&account).map(|known| &known.removed);
         for operation in &change.operations {
             if let Operation::RemoveDevice { device, .. } = operation
@@ -320,6 +322,7 @@ impl<'a> RecordJudge<'a> {
             match operation {
                 Operation::RemoveDevice { device, chains } => self.known.facts.cuts.push(Cut {
                     place,
+                    account,
                     device: *device,
                     chains: chains.clone(),
                 }),
@@ -332,15 +335,16 @@ impl<'a> RecordJudge<'a> {
         Ok(Seniority::MEMBER)
     }
 
-    /// Whether a device was cut, and the cut did not know this change.
+    /// Whether an account cut the device, and the cut did not know this change.
     fn check_cuts(
         &self,
-        place: Place,
-        change: &SignedOperations,
+        account: AccountId,
+        (place, change): (Place, &SignedOperations),
         seniority: Seniority,
     ) -> Result<(), Refusal> {
         let cuts = self.facts().cuts.iter();
-        for cut in cuts.filter(|cut| cut.device == change.author && cut.place != place) {
+        let own = cuts.filter(|cut| cut.account == account && cut.device == change.author);
+        for cut in own.filter(|cut| cut.place != place) {
             if self.history.is_before(cut.place, place) {
                 return Err(Refusal::NotAuthorised);
             }
@@ -405,7 +409,8 @@ impl<'a> RecordJudge<'a> {
     ) -> Option<AccountId> {
         let (reign, founder) = (self.facts().reigns.len(), self.facts().reigning()?);
         let to = self.offered(place, change, transfer, reign, founder)?;
-        self.check_cuts(place, change, Seniority::FOUNDER).ok()?;
+        self.check_cuts(to, (place, change), Seniority::FOUNDER)
+            .ok()?;
         Some(to)
     }
 
@@ -436,7 +441,9 @@ impl<'a> RecordJudge<'a> {
         let well_formed = !matches!(self.outcomes.get(&at), Some(Err(_)));
         let known = self.history.is_before(at, place);
         if !(in_reign && by_founder && well_formed && known)
-            || self.check_cuts(at, offers, Seniority::FOUNDER).is_err()
+            || self
+                .check_cuts(founder, (at, offers), Seniority::FOUNDER)
+                .is_err()
         {
             return None;
         }
@@ -470,7 +477,7 @@ impl<'a> RecordJudge<'a> {
             let outcome = if self.facts().reigning() == Some(*account) {
                 Err(Refusal::Senior)
             } else if self.is_named(*account, past) {
-                self.check_cuts(place, change, Seniority::FOUNDER)
+                self.check_cuts(*account, (place, change), Seniority::FOUNDER)
             } else {
                 Err(Refusal::NotAuthorised)
             };
@@ -640,7 +647,7 @@ impl<'a> RecordJudge<'a> {
         for operation in &change.operations {
             self.check_operation(claim, seniority, &standing.access, operation)?;
         }
-        self.check_cuts(place, change, seniority)?;
+        self.check_cuts(claim.account, (place, change), seniority)?;
         if self
             .facts()
             .is_sheltered(self.history, place, change.id, seniority)

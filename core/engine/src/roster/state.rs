@@ -105,6 +105,7 @@ pub struct Member {
     /// Whose account.
     pub account: AccountId,
     /// The account's X-Wing public key; as the founding or acceptance said it while the account's own log is not known.
+    /// To be shown: [`Roster::recipients`] tells what to wrap to.
     pub kem: Vec<u8>,
     /// What they may do.
     pub role: Role,
@@ -275,8 +276,8 @@ impl Roster {
             .collect()
     }
 
-    /// Whether a compartment must get a new epoch before anything more is written there: several heads, or one whose
-    /// secrets somebody has who is not entitled to them any more, or that an entitled member has no part of.
+    /// Whether a compartment must get a new epoch before anything more is written there: there are several heads, or
+    /// somebody has the secrets of the only one who is not entitled to them any more.
     pub fn needs_rotation(&self, record: RecordId, name: &str) -> bool {
         let compartment = CompartmentId::derive(record, name);
         let heads = self.epoch_heads(record, compartment);

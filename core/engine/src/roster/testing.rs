@@ -341,13 +341,13 @@ impl Family {
     pub(super) fn admit(&self, key: u8, account: usize) -> Operation {
         let device = self.phones.iter().find(|phone| phone.account == account);
         Operation::Admit {
-            acceptance: Acceptance::unsigned(
+            acceptance: Box::new(Acceptance::unsigned(
                 self.record(),
                 [key; 32],
                 self.accounts[account],
                 &kem(account),
                 card(device.unwrap().card).id,
-            ),
+            )),
         }
     }
 

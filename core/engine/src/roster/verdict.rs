@@ -9,7 +9,7 @@ use super::facts::{Cut, Event, Seniority, chains_reach};
 use super::order::History;
 use super::record::authors;
 use super::state::{KnownRecord, Roster};
-use carnet_wire::{Author, ChangeId, CompartmentId, RecordId, Seen};
+use carnet_wire::{AccountId, Author, ChangeId, CompartmentId, RecordId, Seen};
 
 /// What a change of a record says of itself in its signed header.
 #[derive(Debug, Clone, Copy)]
@@ -78,22 +78,23 @@ impl Roster {
                 knew,
             );
             let allowed = left.is_some_and(|left| left.role.writes() && left.reaches(name));
-            Some(if allowed {
+            let by_rank = if allowed {
                 Verdict::Counts
             } else {
                 Verdict::Beyond
-            })
+            };
+            Some(by_rank.max(Self::verdict_of_cuts(known, account, past, written)))
         });
-        let best = verdicts.flatten().min().unwrap_or(Verdict::Refused);
-        best.max(Self::verdict_of_cuts(known, past, written))
+        verdicts.flatten().min().unwrap_or(Verdict::Refused)
     }
 
     fn verdict_of_cuts(
         known: &KnownRecord,
+        account: AccountId,
         past: super::order::Past<'_>,
         written: &Written<'_>,
     ) -> Verdict {
-        let of_device = |cut: &&Cut| cut.device == written.author.device;
+        let of_device = |cut: &&Cut| cut.account == account && cut.device == written.author.device;
         let cuts = known.facts.cuts.iter().filter(of_device);
         let judged = cuts.map(|cut| {
             if past.holds(cut.place) {
