@@ -65,9 +65,18 @@ pub const FRENCH: &[(&str, &str)] = &[
     // snapshots
     ("this record is being written: try again", "ce dossier est en cours d'écriture : réessayer"),
     ("this device is still fetching the record: sync first", "cet appareil reçoit encore le dossier : synchroniser d'abord"),
+    ("a snapshot", "un résumé du dossier"),
+    ("a snapshot is malformed", "un résumé du dossier est mal formé"),
+    ("a piece of a snapshot", "une partie d'un résumé du dossier"),
+    ("a piece has another length", "une partie d'un résumé a une autre longueur"),
+    ("a piece of a snapshot holds another document", "une partie d'un résumé contient un autre document"),
+    ("a piece of a snapshot is not what its list says", "une partie d'un résumé n'est pas ce que dit sa liste"),
+    ("the relay sent another piece", "le relais a envoyé une autre partie"),
     ("a part of a snapshot has not arrived yet", "une partie d'un résumé du dossier n'est pas encore arrivée"),
     ("a snapshot is not what its maker said of it", "un résumé du dossier n'est pas ce que son auteur en dit : écarté"),
     ("the relay did not let go of what a snapshot replaced", "le relais n'a pas effacé ce qu'un résumé du dossier remplace"),
+    ("the relay lost a part of a snapshot: another is made", "le relais a perdu une partie d'un résumé du dossier : un autre est fait"),
+    ("a part of the record can only be had from a relay, or from an owner's device", "une partie du dossier ne peut venir que d'un relais, ou de l'appareil d'un titulaire"),
     ("a part of an import did not arrive with the rest of a snapshot", "une partie d'un import n'est pas arrivée avec le reste d'un résumé"),
 
     // people

@@ -38,6 +38,8 @@ const CLASSIFY_STEP: usize = 500;
 const CLASSIFY_AFTER: usize = 200;
 /// Changes, and envelopes of the outbox, let go of in one transaction.
 const COMPACT_STEP: usize = 2_000;
+/// Free pages given back in one transaction: 4 MiB.
+const PAGES_STEP: usize = 1_000;
 /// A piece of changes this small is written again together with others,
 const SMALL_PIECE_BYTES: u64 = 64 << 10;
 /// once there are more of them than this.

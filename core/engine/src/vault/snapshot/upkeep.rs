@@ -14,11 +14,14 @@ use super::super::sync::Exchange;
 use super::super::{relays, write};
 use super::make::{self, Making, Reuse, make};
 use super::standing::{blobs, data_logs, is_whole_at, lacking_at, may_write, newest_placed, owns};
-use super::{ASK_AGAIN_MS, CLASSIFY_AFTER, COMPACT_STEP, PATIENCE_MS, SNAPSHOT_AFTER, load};
+use super::{
+    ASK_AGAIN_MS, CLASSIFY_AFTER, COMPACT_STEP, PAGES_STEP, PATIENCE_MS, SNAPSHOT_AFTER, load,
+};
 use crate::error::{Error, Result};
 use crate::host::{HttpRequest, Method};
 use crate::record::change::{CHANGE_VERSION, Change};
 use crate::record::snapshot::{PieceRef, Snapshot};
+use crate::store::give_back;
 use crate::store::log::{self, StoredSnapshot};
 use crate::store::snapshot as rows;
 use crate::sync::blobs::BlobAddress;
@@ -389,7 +392,13 @@ impl Exchange<'_> {
                 }
             }
         }
+        while self.open.write(|tx| give_back(tx, PAGES_STEP))? {
+            if brake.check(self.report.received)? {
+                return Ok(false);
+            }
+        }
         self.open.write(|tx| log::set_compacted(tx, number))?;
+        self.open.store.checkpoint()?;
         Ok(true)
     }
 
