@@ -182,6 +182,28 @@ fn of_two_owners_who_remove_each_other_the_senior_stays() {
     }
 }
 
+/// Two owners decide about one member without hearing of each other: the senior's word holds, also for what the member did
+/// meanwhile.
+#[test]
+fn of_two_words_said_at_once_the_seniors_holds() {
+    let mut family = Family::of(4);
+    family.join(0, 1, &OWNER());
+    family.join(0, 2, &CAREGIVER());
+    family.meet_all();
+    let by_junior = family.say_record(1, &[family.change(1, 2, &READER())]);
+    let by_founder = family.say_record(0, &[family.change(0, 2, &OWNER())]);
+    family.hear(2, 0);
+    let invites = family.join(2, 3, &READER());
+    let entry = family.write(2, "private");
+    let roster = family.roster();
+    for id in [by_junior, by_founder, invites] {
+        assert_eq!(refusal(&roster, id), None);
+    }
+    assert_eq!(role(&roster, &family, 2), Some(Role::Owner));
+    assert_eq!(role(&roster, &family, 3), Some(Role::Reader));
+    assert_eq!(verdict(&family, entry), Verdict::Counts);
+}
+
 #[test]
 fn what_a_senior_built_on_or_adopts_survives_a_removal() {
     let mut family = Family::of(5);
