@@ -51,6 +51,7 @@ mod access_log;
 mod account;
 mod facts;
 mod fold;
+mod keys;
 mod operation;
 mod order;
 mod record;
@@ -61,9 +62,10 @@ pub use acceptance::Acceptance;
 pub use access::{Access, Chain, MAX_CHAINS, MAX_NAMED_COMPARTMENTS, Role};
 pub use access_log::{AccessEvent, Act, MAX_TIPS, Tampering, Tip, verify_access_log};
 pub use fold::fold;
+pub use keys::{DeviceWrap, Recipient, Wrap};
 pub use operation::{
-    DEVICES, DeviceWrap, KEYRING, MAX_ADOPTED, MAX_DEVICE_WRAPS, MAX_OPERATIONS, MAX_WRAPS,
-    Operation, Operations, ROSTER, Recipient, Wrap,
+    DEVICES, KEYRING, MAX_ADOPTED, MAX_DEVICE_WRAPS, MAX_OPERATIONS, MAX_WRAPS, Operation,
+    Operations, ROSTER,
 };
 pub use state::{
     AccountKey, Epochs, Invitation, KnownAccount, KnownDevice, KnownRecord, Member, MintedEpoch,

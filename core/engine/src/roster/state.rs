@@ -2,7 +2,8 @@
 
 use super::access::{Access, Role};
 use super::facts::Facts;
-use super::operation::{DEVICES, KEYRING, Operation, Recipient};
+use super::keys::Recipient;
+use super::operation::{DEVICES, KEYRING, Operation};
 use super::order::{History, Place};
 use crate::seal::{DeviceCard, DeviceKind, EpochGrant};
 use carnet_wire::{AccountId, ChangeId, CompartmentId, DeviceId, EpochId, RecordId};

@@ -38,6 +38,24 @@ fn operations_are_read_as_the_script_wrote_them() {
     assert_eq!((all.len(), minted), (31, 2));
 }
 
+/// Every kind of operation with bytes changed and cut: refused, unknown or read as something else, and never a panic.
+#[test]
+fn hostile_operations_are_answered_without_a_panic() {
+    for vector in vectors("operations") {
+        let body = hex(&vector["body"]);
+        for at in (0..body.len()).step_by(13) {
+            assert!(Operations::from_body(&body[..at]).is_err());
+            for flip in [0x01, 0x20, 0xff] {
+                let mut changed = body.clone();
+                changed[at] ^= flip;
+                if let Ok(Operations::Known(operations)) = Operations::from_body(&changed) {
+                    assert_eq!(Operations::to_body(&operations).unwrap(), changed);
+                }
+            }
+        }
+    }
+}
+
 /// Ids are hashes of the operation that founds.
 fn check_founded(vector: &Value, operations: &[Operation]) {
     for operation in operations {
