@@ -3,8 +3,8 @@
 //! again, to the state it would have reached uncut.
 //!
 //! A command counts its writes once; then it is run again from the same start for each of some evenly spread writes, and
-//! dies before, after or in the middle of that write. `CARNET_CRASH_SHARE` is in percent: 100 is what CI runs (some 430 points, half
-//! of them in syncs); 500 cuts the syncs at more than 1,000.
+//! dies before, after or in the middle of that write. `CARNET_CRASH_SHARE` is in percent: 100 is what CI runs (some 520 points, 300
+//! of them in push, pull, bootstrap, compaction, retirement); 350 cuts those at more than 1,000.
 
 use carnet_tests::commands::{Outcome, PATIENCE, Phone, Running};
 use carnet_tests::faults::{Fault, Watch, spread};
@@ -323,6 +323,66 @@ fn prepare_bootstrap(site: &Site) {
     site.phone("a").run(["sync"]).expect_ok("sync");
 }
 
+/// Three paired phones in sync, of which `a` wrote enough to sum up.
+fn prepare_compact(site: &Site) {
+    prepare_paired(site);
+    let relay = site.relay();
+    site.phone("a").pair(&site.phone("c"), &relay.url());
+    site.phone("b").run(["sync"]).expect_ok("sync");
+    site.write_record("some.ndjson", 200, 2);
+    site.import("a", "some.ndjson");
+    annotate_often(site);
+    for name in ["a", "c", "a"] {
+        site.phone(name).run(["sync"]).expect_ok("sync");
+    }
+}
+
+fn annotate_often(site: &Site) {
+    let id = first_id(&site.phone("a"));
+    for note in 0..12 {
+        let text = format!("note {note}");
+        site.phone("a")
+            .run(["annotate", &id, &text])
+            .expect_ok("annotate");
+    }
+}
+
+/// A snapshot was made and another phone has acknowledged it: the next sync of `a` lets go of what it replaces, here and at
+/// the relay.
+fn prepare_retire(site: &Site) {
+    prepare_compact(site);
+    let _relay = site.relay();
+    let made = site.phone("a").json(["compact"]);
+    assert!(made["made"].as_u64() > Some(0), "{made}");
+    for name in ["a", "c"] {
+        site.phone(name).run(["sync"]).expect_ok("sync");
+    }
+}
+
+/// `b` was away; what it lacks the relay has as a snapshot only.
+fn prepare_snapshot(site: &Site) {
+    prepare_retire(site);
+    let _relay = site.relay();
+    site.phone("a").run(["sync"]).expect_ok("sync");
+}
+
+/// What the other phones get in the end is what this one has: one that was away, too.
+fn complete_for_all(site: &Site, case: &Case) {
+    complete_on_a(site, case);
+    for name in ["a", "b", "c"] {
+        site.phone(name).run(["sync"]).expect_ok("sync");
+    }
+    complete(site, case, "b");
+    complete(site, case, "c");
+}
+
+/// What was summed up is not published yet.
+fn complete_compact(site: &Site, case: &Case) {
+    site.phone("a").run(["sync"]).expect_ok("sync");
+    site.phone("c").run(["sync"]).expect_ok("sync");
+    complete_for_all(site, case);
+}
+
 /// What the other phone gets in the end is what this one has.
 fn complete_push(site: &Site, case: &Case) {
     complete_on_a(site, case);
@@ -462,6 +522,36 @@ const SCENARIOS: &[Scenario] = &[
         check: between_on_b,
         check_again: complete_stick,
     },
+    Scenario {
+        name: "compact",
+        points: 25,
+        prepare: prepare_compact,
+        phone: "a",
+        command: |_| words(&["compact", "--json"]),
+        relay: true,
+        check: between_on_a,
+        check_again: complete_compact,
+    },
+    Scenario {
+        name: "retire",
+        points: 30,
+        prepare: prepare_retire,
+        phone: "a",
+        command: |_| words(&["sync", "--json"]),
+        relay: true,
+        check: between_on_a,
+        check_again: complete_for_all,
+    },
+    Scenario {
+        name: "snapshot",
+        points: 35,
+        prepare: prepare_snapshot,
+        phone: "b",
+        command: |_| words(&["sync", "--json"]),
+        relay: true,
+        check: between_on_b,
+        check_again: complete_on_b,
+    },
 ];
 
 // ---------------------------------------------------------------------------------------------------- the machine
@@ -560,8 +650,10 @@ fn cut(scenario: &Scenario) -> usize {
         }
     });
     let met = met.into_inner();
+    static ALL: AtomicUsize = AtomicUsize::new(0);
+    let all = met + ALL.fetch_add(met, Ordering::Relaxed);
     println!(
-        "{}: {} writes, {} points, {met} kills",
+        "{}: {} writes, {} points, {met} kills; {all} kills so far",
         scenario.name,
         watch.writes(),
         points.len()
@@ -662,6 +754,21 @@ fn killed_while_a_record_arrives() {
 #[test]
 fn killed_while_syncing_with_a_stick() {
     cut_named("stick");
+}
+
+#[test]
+fn killed_while_making_a_snapshot() {
+    cut_named("compact");
+}
+
+#[test]
+fn killed_while_letting_go_of_what_a_snapshot_replaces() {
+    cut_named("retire");
+}
+
+#[test]
+fn killed_while_beginning_with_a_snapshot() {
+    cut_named("snapshot");
 }
 
 /// Pairing is two commands at once: either may die; after that the pairing is done again, and both phones hold the record.

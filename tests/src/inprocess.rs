@@ -22,6 +22,7 @@ pub struct InProcess {
     service: Service,
     origin: String,
     seconds: Arc<AtomicU64>,
+    retired: AtomicU64,
 }
 
 /// Everybody comes from this machine.
@@ -47,7 +48,13 @@ impl InProcess {
             service,
             origin: origin.to_owned(),
             seconds,
+            retired: AtomicU64::new(0),
         }
+    }
+
+    /// How many envelopes and pieces it was told to let go of and served until then.
+    pub fn retired(&self) -> u64 {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// Lets time pass at the relay: sessions and challenges run out, and what was retired goes with the next sweep.
@@ -88,6 +95,7 @@ impl InProcess {
             (Method::Post, "/v1/retire") => {
                 let retire = Retire::from_canonical(&request.body)?;
                 let retired = self.service.retire(&token(request)?, retire)?;
+                self.retired.fetch_add(retired.retired, Ordering::Relaxed);
                 Ok(body(retired.to_canonical()))
             }
             (Method::Post, "/v1/delete") => {

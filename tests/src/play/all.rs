@@ -39,9 +39,13 @@ pub fn play_all(first: u64, seeds: u64, stage: Stage) {
 
 fn print_costs(costs: &Costs, seeds: u64) {
     for (part, (times, seconds)) in costs {
+        if *seconds == 0.0 {
+            println!("  {part:<18} {times:>8}");
+            continue;
+        }
         let (a_seed, a_time) = (seconds / seeds as f64, seconds / *times as f64);
         println!(
-            "  {part:<9} {times:>8} times {:>7.2} ms each {:>7.2} ms a seed",
+            "  {part:<18} {times:>8} times {:>7.2} ms each {:>7.2} ms a seed",
             a_time * 1e3,
             a_seed * 1e3
         );

@@ -4,7 +4,7 @@
 //! families   paired phones, made once, copied for every play
 //! play       seasons of some steps: imports, notes, corrections, documents, persons, syncs, restarts; each season has its
 //!            weather, its travellers without a network, its partitions; between seasons months pass, clocks jump, a phone or
-//!            a relay is put back from an old copy
+//!            a relay is put back from an old copy; snapshots are made, acknowledged, retired, lost, begun with
 //! heal       the weather clears, everybody syncs with everybody until nothing moves
 //! check      the same views, heads and devices on all phones; everything a person was told is done is there, nothing else;
 //!            nothing is left unsent or in quarantine; now and then every view is rebuilt and compared
@@ -20,6 +20,8 @@ mod moves;
 mod paths;
 pub mod phone;
 pub mod relay;
+pub mod snapshots;
+mod witness;
 
 pub use all::play_all;
 
@@ -33,9 +35,11 @@ use ledger::{Item, Ledger};
 use malice::{Liar, Malice, Memory};
 use phone::{SimPhone, reachable};
 use relay::SimRelay;
+use snapshots::SnapshotRules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use witness::Witnesses;
 
 /// What the second relay is called.
 const SECOND_RELAY: &str = "https://other.test";
@@ -71,6 +75,8 @@ pub struct Rules {
     pub stage: Stage,
     /// Whether phones find together in the end without a relay.
     pub ends_without_relay: bool,
+    /// Snapshots.
+    pub snapshots: SnapshotRules,
 }
 
 impl Rules {
@@ -93,6 +99,7 @@ impl Rules {
             seasons: 2 + dice.below(2),
             stage,
             ends_without_relay: dice.chance(12),
+            snapshots: SnapshotRules::default(),
         }
     }
 
@@ -106,6 +113,7 @@ impl Rules {
             seasons: 2 + dice.below(2),
             stage: Stage::Lying,
             ends_without_relay: dice.chance(30),
+            snapshots: SnapshotRules::default(),
         }
     }
 }
@@ -130,6 +138,9 @@ pub struct Play {
     away: Vec<bool>,
     /// Phones that lacked a document when they last synced.
     lacking: BTreeSet<usize>,
+    /// Decides about snapshots.
+    upkeep: Dice,
+    witnesses: Witnesses,
     ledger: Ledger,
     phone_copies: Vec<(usize, PathBuf, BTreeSet<Item>)>,
     relay_copies: Vec<(usize, PathBuf)>,
@@ -141,7 +152,9 @@ impl Play {
     /// Copies a family and opens it.
     pub fn start(families: &Families, folder: PathBuf, seed: u64, stage: Stage) -> Self {
         let mut dice = Dice::new(seed);
-        let rules = Rules::draw(stage, &mut dice);
+        let mut rules = Rules::draw(stage, &mut dice);
+        let mut upkeep = Dice::new(!seed);
+        rules.snapshots = SnapshotRules::draw(stage, rules.phones, &mut upkeep);
         let family = families.of(rules.phones);
         copy_folder(&family.folder, &folder);
         let urls = [FIRST_RELAY, SECOND_RELAY];
@@ -182,6 +195,8 @@ impl Play {
             liars,
             phones,
             lacking: BTreeSet::new(),
+            upkeep,
+            witnesses: Witnesses::default(),
             ledger,
             phone_copies: Vec::new(),
             relay_copies: Vec::new(),
@@ -197,10 +212,13 @@ impl Play {
             }
             self.begin_season();
             for _ in 0..3 + self.dice.below(3) + self.rules.phones as u64 {
+                self.perhaps_compact();
                 self.step();
             }
         }
+        self.perhaps_lose_a_piece();
         self.heal();
+        self.count_retired();
         self.check();
     }
 
@@ -221,6 +239,7 @@ impl Play {
         if self.rules.relays_put_back {
             self.put_back_or_copy_relay();
         }
+        self.perhaps_lose_a_piece();
     }
 
     /// Who travels, how bad the weather is, and which relays can be reached from where.

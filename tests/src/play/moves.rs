@@ -16,7 +16,7 @@ const STATUSES: [&str; 3] = ["amended", "corrected", "entered-in-error"];
 impl Play {
     /// One step of one phone.
     pub(super) fn step(&mut self) {
-        let at = self.dice.below(self.phones.len() as u64) as usize;
+        let at = self.dice.below(self.awake()) as usize;
         let (name, action): (_, fn(&mut Self, usize)) = match self.dice.below(100) {
             0..22 => ("import", Self::import),
             22..37 => ("note", Self::annotate),
@@ -32,6 +32,13 @@ impl Play {
         };
         self.say(|| format!("{at} {name}"));
         self.time(name, |play| action(play, at));
+        // What a sync writes by itself rests on what it had read by then, which nobody saw from here.
+        if !matches!(
+            name,
+            "meeting" | "stick" | "background" | "sync" | "restart"
+        ) {
+            self.note_witnesses(at);
+        }
     }
 
     pub(super) fn time<T>(&mut self, part: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -61,6 +68,9 @@ impl Play {
 
     /// A file that is kept as a document.
     fn import_document(&mut self, at: usize) {
+        if self.rules.snapshots.lost {
+            return;
+        }
         let person = self.some_person(at);
         let text = format!(
             r#"{{"resourceType":"MedicationOrder","id":"m{}","status":"active","medicationCodeableConcept":{{"text":"x"}}}}"#,
@@ -179,6 +189,7 @@ impl Play {
             Ok(report) if report.complete && !self.lies() => {
                 self.ledger.acknowledged(at, relay);
             }
+            Ok(report) if report.complete => self.check_reported(at),
             Ok(_) | Err(VaultError::Offline | VaultError::Cancelled) => {}
             // A question asked twice is answered the second time by: that challenge is used.
             Err(VaultError::RelayRefused(code::NO_SESSION)) => {}

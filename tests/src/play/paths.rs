@@ -18,7 +18,7 @@ enum Air {
 impl Play {
     /// Two phones meet; the stream may be cut or damaged at any byte.
     pub(super) fn meet(&mut self, at: usize) {
-        let other = self.dice.below(self.phones.len() as u64) as usize;
+        let other = self.dice.below(self.awake()) as usize;
         if other == at {
             return;
         }

@@ -1,8 +1,9 @@
 //! A relay of a play, which can be copied and put back from a copy: the real service in this process, whose time can be
 //! moved, or the real program behind real sockets.
 
+use crate::dice::Dice;
 use crate::inprocess::{InProcess, NEW_YEAR_SECONDS};
-use crate::paths::copy_folder;
+use crate::paths::{copy_folder, files_below};
 use crate::relays::{RelayProgram, free_address};
 use carnet::host::{HostError, HttpRequest, HttpResponse, Transport};
 use carnet::sync::HttpTransport;
@@ -20,6 +21,8 @@ pub struct SimRelay {
     outside: Option<(SocketAddr, HttpTransport)>,
     running: RwLock<Option<Running>>,
     copies: Mutex<u64>,
+    /// What was retired at it before it was last opened.
+    retired: AtomicU64,
 }
 
 enum Running {
@@ -49,6 +52,7 @@ impl SimRelay {
             outside,
             running: RwLock::new(None),
             copies: Mutex::new(0),
+            retired: AtomicU64::new(0),
         };
         relay.while_stopped(|| ());
         relay
@@ -59,9 +63,31 @@ impl SimRelay {
         &self.url
     }
 
-    /// Lets time pass: sessions run out, what was retired is swept.
+    /// Lets time pass: sessions run out, and what was retired thirty days ago is deleted.
     pub fn pass(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::Relaxed);
+        if let Some(Running::Here(relay)) = self.running.read().expect("the relay").as_ref() {
+            relay.sweep();
+        }
+    }
+
+    /// How many envelopes and pieces it was told to let go of.
+    pub fn retired(&self) -> u64 {
+        let before = self.retired.load(Ordering::Relaxed);
+        match self.running.read().expect("the relay").as_ref() {
+            Some(Running::Here(relay)) => before + relay.retired(),
+            _ => before,
+        }
+    }
+
+    /// Loses the bytes of a document or piece; returns whether it had any.
+    pub fn lose_a_blob(&self, dice: &mut Dice) -> bool {
+        let blobs = files_below(&self.folder.join("blobs"));
+        if blobs.is_empty() {
+            return false;
+        }
+        std::fs::remove_file(dice.pick(&blobs)).expect("a blob goes");
+        true
     }
 
     /// Copies its folder, as an operator's backup does, and returns the copy.
@@ -86,7 +112,9 @@ impl SimRelay {
 
     fn while_stopped(&self, work: impl FnOnce()) {
         let mut running = self.running.write().expect("the relay");
-        drop(running.take());
+        if let Some(Running::Here(relay)) = running.take() {
+            self.retired.fetch_add(relay.retired(), Ordering::Relaxed);
+        }
         work();
         *running = Some(match &self.outside {
             Some((address, _)) => Running::Outside {
