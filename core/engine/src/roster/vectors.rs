@@ -44,7 +44,11 @@ fn hostile_operations_are_answered_without_a_panic() {
     for vector in vectors("operations") {
         let body = hex(&vector["body"]);
         for at in (0..body.len()).step_by(13) {
-            assert!(Operations::from_body(&body[..at]).is_err());
+            // Of a later version nothing is read but its number, so a cut one is unknown like the whole.
+            assert!(!matches!(
+                Operations::from_body(&body[..at]),
+                Ok(Operations::Known(_))
+            ));
             for flip in [0x01, 0x20, 0xff] {
                 let mut changed = body.clone();
                 changed[at] ^= flip;
