@@ -44,9 +44,11 @@ fn hostile_operations_are_answered_without_a_panic() {
     for vector in vectors("operations") {
         let body = hex(&vector["body"]);
         for at in (0..body.len()).step_by(13) {
-            // Of a later version this build cannot tell where it ends.
-            let cut = Operations::from_body(&body[..at]);
-            assert!(!matches!(cut, Ok(Operations::Known(_))));
+            // Of a later version nothing is read but its number, so a cut one is unknown like the whole.
+            assert!(!matches!(
+                Operations::from_body(&body[..at]),
+                Ok(Operations::Known(_))
+            ));
             for flip in [0x01, 0x20, 0xff] {
                 let mut changed = body.clone();
                 changed[at] ^= flip;
