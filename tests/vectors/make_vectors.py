@@ -170,14 +170,24 @@ def fields(device=ANNE, body=STORED, **changed):
     return base | changed
 
 
+ELEMENTS = {}  # of every header that was signed, by its bytes
+
+
 def signed(f, body=STORED, device=ANNE):
-    """An inner change, signed."""
+    """A change, signed."""
     header = cbor(header_list(f))
+    ELEMENTS[header] = header_list(f)
     return {"header": header, "signature": device.sign(header), "body": body}
 
 
+def inner_list(change):
+    """What travels of a change: record, compartment and the hash of the body do not."""
+    version, _, _, author, seq, prev, seen, frontier, lamport, kind, _ = ELEMENTS[change["header"]]
+    return [version, author, seq, prev, seen, frontier, lamport, kind, change["signature"], change["body"]]
+
+
 def inner_bytes(change):
-    return cbor([change["header"], change["signature"], change["body"]])
+    return cbor(inner_list(change))
 
 
 class Epoch:
@@ -372,10 +382,11 @@ def plaintexts():
     yield bad("length in the other byte order", "malformed", struct.pack("<I", len(inner)) + padded[4:])
     yield bad("length one short, so that the padding begins with a byte of the body", "not-canonical", struct.pack(">I", len(inner) - 1) + padded[4:])
     yield bad("length one long", "not-canonical", struct.pack(">I", len(inner) + 1) + padded[4:])
-    short = cbor([change["header"], change["signature"][:63], change["body"]])
+    short = inner_bytes(change | {"signature": change["signature"][:63]})
     yield bad("signature of 63 bytes", "malformed", pad(frame(short)))
-    four = cbor([change["header"], change["signature"], change["body"], b""])
-    yield bad("a fourth element", "not-canonical", pad(frame(four)))
+    yield bad("an eleventh element", "not-canonical", pad(frame(cbor(inner_list(change) + [b""]))))
+    yield bad("nine elements", "malformed", pad(frame(cbor(inner_list(change)[:-1]))))
+    yield bad("version 2 with another layout", "unknown-version", pad(frame(cbor([2, "something else"]))))
     yield bad("zeros only", "malformed", bytes(128))
 
 
@@ -458,16 +469,16 @@ def envelopes():
          pad(frame(inner_bytes(first | {"signature": PAUL.sign(first["header"])})))),
         ("signature of another header", "signature",
          pad(frame(inner_bytes(first | {"signature": second["signature"]})))),
-        ("body replaced", "body-hash", pad(frame(inner_bytes(first | {"body": b"\x00Glycemie a jeun : 1,92 g/L"})))),
-        ("body hash of the inflated body", "body-hash",
+        ("body replaced", "signature", pad(frame(inner_bytes(first | {"body": b"\x00Glycemie a jeun : 1,92 g/L"})))),
+        ("body hash of the inflated body", "signature",
          pad(frame(inner_bytes(signed(fields(body_hash=blake3(text).digest()), packed))))),
         ("header with sequence number 0", "not-canonical", pad(frame(inner_bytes(signed(fields(seq=0)))))),
         ("header with unsorted seen", "not-canonical", pad(frame(inner_bytes(signed(fields(
             seen=sorted([(ANNE.device, ANNE.incarnation, 1), (PAUL.device, PAUL.incarnation, 1)])[::-1])))))),
         ("header of version 2", "unknown-version", pad(frame(inner_bytes(signed(fields(version=2)))))),
-        ("header that is not CBOR", "malformed", pad(frame(cbor([b"\xff\xff", bytes(64), STORED])))),
-        ("header of another record", "record", pad(frame(inner_bytes(signed(fields(record=label("another"))))))),
-        ("header of another compartment", "record",
+        ("an inner that is not CBOR", "malformed", pad(frame(b"\xff\xff"))),
+        ("header of another record", "signature", pad(frame(inner_bytes(signed(fields(record=label("another"))))))),
+        ("header of another compartment", "signature",
          pad(frame(inner_bytes(signed(fields(compartment=compartment_id(RECORD, "private"))))))),
     ]
     for name, expect, bad_plaintext in inside:

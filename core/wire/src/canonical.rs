@@ -265,7 +265,6 @@ mod tests {
 
     one_form_only! {
         header_has_one_form: samples::header();
-        inner_has_one_form: samples::inner();
         envelope_has_one_form: samples::envelope();
         challenge_has_one_form: samples::challenge();
         open_session_has_one_form: samples::open_session();

@@ -1,13 +1,15 @@
 //! What lies inside an envelope: a signed header and a body, framed, padded and sealed by the engine's `seal` room.
 //!
 //! ```text
-//! plaintext = length: u32 big-endian ‖ Inner ‖ zeros up to padded_len(4 + length)
-//! Inner     = [ header: bstr, signature: bstr64, body: bstr ]
+//! plaintext = length: u32 big-endian ‖ inner ‖ zeros up to padded_len(4 + length)
+//! inner     = [ version, author, seq, prev, seen, frontier, lamport, kind, signature: bstr64, body: bstr ]
 //! header    = canonical Header
 //! signature = Ed25519( "carnet/1 change\0" ‖ header ), checked with verify_strict
-//! body      = compression: u8 ‖ payload        0 stored · 1 zstd · 2 zstd with dictionary 1
+//! body      = compression: u8 ‖ payload        0 stored · 1 zstd · 2 zstd with a dictionary
 //! ```
-//! The header names the hash of the body as it travels (compressed), so nothing is inflated before the signature holds.
+//! The header names its place and the hash of the body as it travels (compressed). Neither travels: record and compartment
+//! are those of the epoch that opened the envelope, the hash is that of the body beside it. The receiver writes the header
+//! again from them, and the signature holds only if they are what the author signed. Nothing is inflated before that.
 
 use crate::canonical::check_version;
 use crate::{Author, Canonical, ChangeId, CompartmentId, RecordId, WireError, limits};
@@ -102,21 +104,42 @@ impl Header {
     }
 }
 
-/// A change as it lies inside the ciphertext.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+/// A change as its author signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inner {
     /// Canonical [`Header`].
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
     pub header: Vec<u8>,
     /// Ed25519 signature of the author's device.
-    #[n(1)]
-    #[cbor(with = "minicbor::bytes")]
     pub signature: [u8; 64],
     /// Compression byte and payload.
-    #[n(2)]
-    #[cbor(with = "minicbor::bytes")]
     pub body: Vec<u8>,
+}
+
+/// What travels of a change: all that the receiver cannot know.
+#[derive(Encode, Decode)]
+struct Travelling {
+    #[n(0)]
+    version: u8,
+    #[n(1)]
+    author: Author,
+    #[n(2)]
+    seq: u64,
+    #[n(3)]
+    prev: ChangeId,
+    #[n(4)]
+    seen: Vec<Seen>,
+    #[n(5)]
+    frontier: Vec<ChangeId>,
+    #[n(6)]
+    lamport: u64,
+    #[n(7)]
+    kind: u8,
+    #[n(8)]
+    #[cbor(with = "minicbor::bytes")]
+    signature: [u8; 64],
+    #[n(9)]
+    #[cbor(with = "minicbor::bytes")]
+    body: Vec<u8>,
 }
 
 /// What the signature covers.
@@ -126,18 +149,36 @@ pub fn signed_bytes(header: &[u8]) -> Vec<u8> {
 
 impl Inner {
     /// Frames and pads the change for sealing.
-    pub fn to_padded(&self) -> Vec<u8> {
-        let inner = self.to_canonical();
+    pub fn to_padded(&self) -> Result<Vec<u8>, WireError> {
+        let header = Header::from_canonical(&self.header)?;
+        let travelling = Travelling {
+            version: header.version,
+            author: header.author,
+            seq: header.seq,
+            prev: header.prev,
+            seen: header.seen,
+            frontier: header.frontier,
+            lamport: header.lamport,
+            kind: header.kind,
+            signature: self.signature,
+            body: self.body.clone(),
+        };
+        let inner = travelling.to_canonical();
         let framed = inner.len() + 4;
         let mut plaintext = Vec::with_capacity(padded_len(framed));
         plaintext.extend_from_slice(&(inner.len() as u32).to_be_bytes());
         plaintext.extend_from_slice(&inner);
         plaintext.resize(padded_len(framed), 0);
-        plaintext
+        Ok(plaintext)
     }
 
-    /// Reads a change from opened plaintext; the padding must be exact and zero.
-    pub fn from_padded(plaintext: &[u8]) -> Result<Self, WireError> {
+    /// Reads a change from plaintext that an epoch of `record` and `compartment` opened; the padding must be exact and zero.
+    /// Whether this is what the author signed is for the signature to say.
+    pub fn from_padded(
+        plaintext: &[u8],
+        record: RecordId,
+        compartment: CompartmentId,
+    ) -> Result<Self, WireError> {
         let (length, rest) = plaintext
             .split_first_chunk::<4>()
             .ok_or(WireError::Malformed)?;
@@ -147,7 +188,32 @@ impl Inner {
         if plaintext.len() != padded_len(length + 4) || padding.iter().any(|byte| *byte != 0) {
             return Err(WireError::NotCanonical);
         }
-        Self::from_canonical(inner)
+        check_version(inner, HEADER_VERSION)?;
+        Ok(Travelling::from_canonical(inner)?.arrive(record, compartment))
+    }
+}
+
+impl Travelling {
+    /// Writes the header again, as it is signed.
+    fn arrive(self, record: RecordId, compartment: CompartmentId) -> Inner {
+        let header = Header {
+            version: self.version,
+            record,
+            compartment,
+            author: self.author,
+            seq: self.seq,
+            prev: self.prev,
+            seen: self.seen,
+            frontier: self.frontier,
+            lamport: self.lamport,
+            kind: self.kind,
+            body_hash: *blake3::hash(&self.body).as_bytes(),
+        };
+        Inner {
+            header: header.to_canonical(),
+            signature: self.signature,
+            body: self.body,
+        }
     }
 }
 
@@ -278,24 +344,70 @@ mod tests {
     }
 
     fn inner(body: usize) -> Inner {
+        let body = vec![0xff; body];
+        let header = Header {
+            body_hash: *blake3::hash(&body).as_bytes(),
+            ..first_header()
+        };
         Inner {
-            header: first_header().to_canonical(),
+            header: header.to_canonical(),
             signature: [6; 64],
-            body: vec![0xff; body],
+            body,
         }
+    }
+
+    /// Reads plaintext at the place of the first header.
+    fn read(plaintext: &[u8]) -> Result<Inner, WireError> {
+        let place = first_header();
+        Inner::from_padded(plaintext, place.record, place.compartment)
+    }
+
+    #[test]
+    fn what_the_receiver_knows_does_not_travel() {
+        let inner = inner(10);
+        let plaintext = inner.to_padded().unwrap();
+        let header = Header::from_bytes(&inner.header).unwrap();
+        let known = [
+            header.record.as_ref(),
+            header.compartment.as_ref(),
+            &header.body_hash,
+        ];
+        for part in known {
+            assert!(!plaintext.windows(part.len()).any(|window| window == part));
+        }
+        let elsewhere = Inner::from_padded(&plaintext, RecordId([9; 32]), header.compartment);
+        let elsewhere = Header::from_bytes(&elsewhere.unwrap().header).unwrap();
+        assert_eq!(elsewhere.record, RecordId([9; 32]));
+        assert_eq!(elsewhere.author, header.author);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_not_sealed() {
+        let bad = Inner {
+            header: vec![1],
+            ..inner(1)
+        };
+        assert_eq!(bad.to_padded(), Err(WireError::Malformed));
+    }
+
+    #[test]
+    fn a_newer_version_is_reported_whatever_follows() {
+        let mut plaintext = vec![0, 0, 0, 4, 0x82, 0x02, 0x61, b'x'];
+        plaintext.resize(128, 0);
+        assert_eq!(read(&plaintext), Err(WireError::UnknownVersion));
     }
 
     #[test]
     fn padding_is_exact_and_zero() {
-        let plaintext = inner(10).to_padded();
-        assert_eq!(Inner::from_padded(&plaintext), Ok(inner(10)));
+        let plaintext = inner(10).to_padded().unwrap();
+        assert_eq!(read(&plaintext), Ok(inner(10)));
         let mut dirty = plaintext.clone();
         *dirty.last_mut().unwrap() = 1;
-        assert_eq!(Inner::from_padded(&dirty), Err(WireError::NotCanonical));
+        assert_eq!(read(&dirty), Err(WireError::NotCanonical));
         let longer = [plaintext.as_slice(), &[0; 128]].concat();
-        assert_eq!(Inner::from_padded(&longer), Err(WireError::NotCanonical));
+        assert_eq!(read(&longer), Err(WireError::NotCanonical));
         let shorter = &plaintext[..plaintext.len() - 1];
-        assert_eq!(Inner::from_padded(shorter), Err(WireError::NotCanonical));
+        assert_eq!(read(shorter), Err(WireError::NotCanonical));
     }
 
     #[test]
@@ -306,12 +418,12 @@ mod tests {
             b"\0\0\0\x01",
             b"\xff\xff\xff\xff\0",
         ] {
-            assert_eq!(Inner::from_padded(plaintext), Err(WireError::Malformed));
+            assert_eq!(read(plaintext), Err(WireError::Malformed));
         }
         // A length that leaves part of the value to the padding.
-        let mut plaintext = inner(0).to_padded();
+        let mut plaintext = inner(0).to_padded().unwrap();
         plaintext[3] -= 1;
-        assert!(Inner::from_padded(&plaintext).is_err());
+        assert!(read(&plaintext).is_err());
     }
 
     #[test]
@@ -353,6 +465,12 @@ mod tests {
         }
     }
 
+    /// Reads plaintext at the place of its own header.
+    fn read_at(inner: &Inner, plaintext: &[u8]) -> Result<Inner, WireError> {
+        let place = Header::from_bytes(&inner.header)?;
+        Inner::from_padded(plaintext, place.record, place.compartment)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -365,21 +483,21 @@ mod tests {
 
         #[test]
         fn what_is_unpadded_is_what_was_padded(inner in samples::inner()) {
-            let plaintext = inner.to_padded();
-            prop_assert_eq!(plaintext.len(), padded_len(4 + inner.to_canonical().len()));
-            prop_assert_eq!(Inner::from_padded(&plaintext), Ok(inner));
+            let plaintext = inner.to_padded().unwrap();
+            prop_assert_eq!(padded_len(plaintext.len()), plaintext.len());
+            prop_assert_eq!(read_at(&inner, &plaintext), Ok(inner));
         }
 
         #[test]
         fn other_plaintexts_are_errors_or_other_changes(
             inner in samples::inner(), at in any::<Index>(), flip in 1..=u8::MAX, cut in any::<Index>(),
         ) {
-            let plaintext = inner.to_padded();
-            prop_assert!(Inner::from_padded(&plaintext[..cut.index(plaintext.len())]).is_err());
+            let plaintext = inner.to_padded().unwrap();
+            prop_assert!(read_at(&inner, &plaintext[..cut.index(plaintext.len())]).is_err());
             let mut mutated = plaintext.clone();
             mutated[at.index(plaintext.len())] ^= flip;
-            if let Ok(other) = Inner::from_padded(&mutated) {
-                prop_assert_eq!(other.to_padded(), mutated);
+            if let Ok(other) = read_at(&inner, &mutated) {
+                prop_assert_eq!(other.to_padded(), Ok(mutated));
                 prop_assert_ne!(other, inner);
             }
         }

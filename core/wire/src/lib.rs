@@ -51,22 +51,22 @@
 //! change      what a person or an import wrote                      the engine's record/change.rs, or roster operations
 //! body        compression byte ‖ payload
 //! header      whose, where in which chain, what it had seen, hash of the body
-//! inner       [ header, signature by the device over the header, body ]
+//! inner       what travels of the header, signature by the device over the header, body
 //! plaintext   length ‖ inner ‖ zeros up to one of few lengths
 //! envelope    [ version, suite, mailbox, epoch, nonce, ciphertext ]
 //! mailbox     envelopes, numbered by the relay
 //! exchange    one request that pushes to and pulls from many mailboxes
 //! ```
 //! A receiver goes from the bottom to the top and stops at the first refusal: parse the envelope, open it, check the padding,
-//! read the header, check the signature, then the body's hash, then that record and compartment are the mailbox's, then the
-//! chain and the roster; only then inflate the body. Nobody but members' devices can reach the code behind the signature.
+//! read the header, check the signature, then the chain and the roster; only then inflate the body. Nobody but members' devices
+//! can reach the code behind the signature.
 //!
 //! # Encoding
 //! Every structure is deterministic CBOR (RFC 8949 §4.2.1) made of unsigned and negative integers, byte strings, text,
 //! arrays, `false`, `true` and `null`: definite lengths, shortest heads, no maps, tags or floats. A structure is an array of
 //! its fields in the order given here. A list is an array. A value has exactly one encoding; a receiver refuses every other
 //! one, bytes after the value included, and arrays nested deeper than [`limits::MAX_DEPTH`]. What is signed or hashed is
-//! the byte string received, never an encoding made again. `bstr32` is a byte string of 32 bytes; `‖` joins bytes; `u8` to
+//! that one encoding. `bstr32` is a byte string of 32 bytes; `‖` joins bytes; `u8` to
 //! `u64` are unsigned integers of that range.
 //!
 //! # Ids
@@ -126,8 +126,13 @@
 //!            seen: [ [ author, seq: u64 ] … ], frontier: [ bstr32 … ], lamport: u64, kind: u8, body_hash: bstr32 ]
 //! author = [ device: bstr32, incarnation: bstr8 ]
 //! signature = Ed25519( device key, "carnet/1 change\0" ‖ header )
-//! inner  = [ header: bstr, signature: bstr64, body: bstr ]
+//! inner  = [ version, author, seq, prev, seen, frontier, lamport, kind, signature: bstr64, body: bstr ]
 //! ```
+//! What the receiver knows does not travel: `record` and `compartment` are those of the epoch whose key opened the envelope,
+//! `body_hash` is the hash of the body beside it. The receiver puts them in, writes the header (it has one encoding), and
+//! checks the signature over that. So a change that was put elsewhere, or that got another body, is one whose signature
+//! does not hold, and each envelope is 85 bytes shorter.
+//!
 //! * `seq` counts the author's changes in this compartment from 1 without gaps, across epochs. `prev` is the [`ChangeId`] of
 //!   change `seq` − 1, and 32 zeros exactly when `seq` is 1.
 //! * `seen` is the author's version vector of this compartment: of each author it has merged, the last number. Its own place

@@ -90,10 +90,16 @@ pub(crate) fn header() -> impl Strategy<Value = Header> {
 }
 
 pub(crate) fn inner() -> impl Strategy<Value = Inner> {
-    (header(), signature(), bytes(6_000)).prop_map(|(header, signature, body)| Inner {
-        header: header.to_canonical(),
-        signature,
-        body,
+    (header(), signature(), bytes(6_000)).prop_map(|(header, signature, body)| {
+        let header = Header {
+            body_hash: *blake3::hash(&body).as_bytes(),
+            ..header
+        };
+        Inner {
+            header: header.to_canonical(),
+            signature,
+            body,
+        }
     })
 }
 

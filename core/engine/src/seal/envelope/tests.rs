@@ -83,6 +83,24 @@ fn a_change_comes_back_with_its_identity() {
     );
 }
 
+/// The epoch puts in what does not travel.
+#[test]
+fn a_change_that_claims_another_body_or_place_opens_as_what_it_is_or_not_at_all() {
+    let (epoch, device) = (epoch(), DeviceKeys::make().unwrap());
+    let honest = inner(&device, b"honest");
+    let claim = Header {
+        record: RecordId([8; 32]),
+        body_hash: [8; 32],
+        ..Header::from_bytes(&honest.header).unwrap()
+    };
+    let claimed = Inner {
+        header: claim.to_canonical(),
+        ..honest.clone()
+    };
+    let opened = opens(&epoch, &device, &claimed).unwrap();
+    assert_eq!(opened.header_bytes, honest.header);
+}
+
 #[test]
 fn one_entry_takes_at_most_640_bytes_on_the_wire() {
     let (epoch, device) = (epoch(), DeviceKeys::make().unwrap());
@@ -189,8 +207,12 @@ fn a_member_can_neither_write_for_another_device_nor_change_its_words() {
         body: pack_body(b"forged").unwrap(),
         ..honest.clone()
     };
+    let later = Header {
+        lamport: 801,
+        ..header(&mum, &honest.body)
+    };
     let other_header = Inner {
-        header: inner(&mum, b"other").header,
+        header: later.to_canonical(),
         ..honest.clone()
     };
     let mut flipped = honest.clone();
@@ -211,7 +233,7 @@ fn a_member_can_neither_write_for_another_device_nor_change_its_words() {
 fn malformed_insides_are_refused_without_a_panic() {
     let (epoch, device) = (epoch(), DeviceKeys::make().unwrap());
     let secret = device.nonce_secret();
-    let padded = inner(&device, b"body").to_padded();
+    let padded = inner(&device, b"body").to_padded().unwrap();
     let mut insides = vec![
         vec![],
         vec![0; 3],

@@ -9,7 +9,7 @@ use super::*;
 use crate::error::VaultError;
 use crate::seal::Epoch;
 use carnet_wire::stream::{Part, Tip, Want};
-use carnet_wire::{BlobId, ChangeId};
+use carnet_wire::{BlobId, Canonical, ChangeId, kind};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -335,16 +335,25 @@ fn a_member_who_breaks_the_rules_is_shown_the_door() {
     let keyring = open.keyring().unwrap();
     let record = keyring.account_record();
     let stranger = Epoch::make(record, carnet_wire::CompartmentId([3; 16]), Vec::new()).unwrap();
-    let foreign = seal::seal(
-        &stranger,
-        &keyring.device,
-        &carnet_wire::Inner {
-            header: vec![1],
-            signature: [0; 64],
-            body: vec![0],
-        },
-    )
-    .unwrap();
+    let header = carnet_wire::Header {
+        version: carnet_wire::HEADER_VERSION,
+        record,
+        compartment: stranger.compartment,
+        author: keyring.author,
+        seq: 1,
+        prev: ChangeId([0; 32]),
+        seen: Vec::new(),
+        frontier: Vec::new(),
+        lamport: 1,
+        kind: kind::CHANGE,
+        body_hash: [0; 32],
+    };
+    let foreign = carnet_wire::Inner {
+        header: header.to_canonical(),
+        signature: [0; 64],
+        body: vec![0],
+    };
+    let foreign = seal::seal(&stranger, &keyring.device, &foreign).unwrap();
     let vector = |compartment| Vector {
         compartment,
         tips: Vec::new(),
