@@ -174,9 +174,7 @@ fn plaintexts_are_framed_and_padded() {
     let somewhere = header_of(&good["fields"]);
     for (name, vector) in vectors("plaintexts") {
         let plaintext = hex(&vector["plaintext"]);
-        let read = |place: &Header| {
-            Inner::from_padded(&plaintext, place.record, place.compartment)
-        };
+        let read = |place: &Header| Inner::from_padded(&plaintext, place.record, place.compartment);
         if let Some(error) = wire_error(&vector) {
             assert_eq!(read(&somewhere), Err(error), "{name}");
         } else {

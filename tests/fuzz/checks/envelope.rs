@@ -4,9 +4,7 @@ use carnet_wire::relay::{
     Challenge, Delete, Exchange, ExchangeReply, OpenSession, Problem, Retire, Retired, Session,
     Wait, Waited,
 };
-use carnet_wire::{
-    Canonical, CompartmentId, Envelope, Header, Inner, RecordId, WireError, limits,
-};
+use carnet_wire::{Canonical, CompartmentId, Envelope, Header, Inner, RecordId, WireError, limits};
 
 /// Reads `bytes` as everything this protocol knows; panics where a promise is broken.
 pub fn check(bytes: &[u8]) {
