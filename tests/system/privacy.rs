@@ -99,6 +99,11 @@ fn nothing_of_a_record_can_be_read_anywhere() {
     for phone in [&a, &b, &a, &b] {
         phone.run(["sync"]).expect_ok("sync");
     }
+    a.run(["compact"]).expect_ok("compact");
+    assert_clean("pieces of a snapshot on their way", a.folder());
+    for phone in [&a, &b, &a] {
+        phone.run(["sync"]).expect_ok("sync");
+    }
     assert_eq!(
         b.json(["search", canary::DIAGNOSIS])
             .as_array()

@@ -17,7 +17,9 @@ import sys
 from pathlib import Path
 
 import ed25519_edges
+import people
 import rooms
+import snapshots
 import zstandard
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -46,7 +48,9 @@ def head(major, argument):
 
 
 def cbor(value):
-    """Integers from 0, booleans, byte strings, text and arrays: all that the structures here are made of."""
+    """Integers from 0, booleans, null, byte strings, text and arrays: all that the structures here are made of."""
+    if value is None:
+        return b"\xf6"
     if isinstance(value, bool):
         return b"\xf5" if value else b"\xf4"
     if isinstance(value, int):
@@ -624,6 +628,8 @@ FILES = {
 
 # The formats of the engine's rooms, and signatures for the published sets' folder.
 FILES |= rooms.make(sys.modules[__name__])
+FILES |= people.make(sys.modules[__name__])
+FILES |= snapshots.make(sys.modules[__name__])
 FILES["standard/ed25519-edges.json"] = ("Ed25519 signatures on which implementations disagree.", ed25519_edges.cases)
 
 

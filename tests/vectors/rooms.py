@@ -207,6 +207,41 @@ def operations(v):
                retire_secret=later_secrets[2], previous=first["epoch"], previous_secret=secrets[0])
     yield case("a device gets another name", "ok", body([5, [v.PAUL.device, "T\u00e9l\u00e9phone bleu"]]), operations=1)
     yield case("a name that would garble a terminal", "refused", body([5, [v.PAUL.device, "\x1b[2J"]]))
+    chains = [[v.PAUL.device, v.PAUL.incarnation, v.compartment_id(record, name), 7] for name in ("general", "series")]
+    chains.sort()
+    yield case("a device is removed", "ok", body([6, [v.PAUL.device, chains]]), operations=1)
+    yield case("chains, not sorted", "not-canonical", body([6, [v.PAUL.device, chains[::-1]]]))
+    yield case("one chain with two ends", "not-canonical", body([10, [account, [chains[0], chains[0][:3] + [8]]]]))
+    next_seed = v.label("account kem, generation 1")
+    info = b"carnet/1 account key\0" + account + bytes([0, 0, 0, 1]) + v.PAUL.device
+    keys = Sender(xwing_public(v.label("paul kem")), v.label("third wrap randomness", 64), info).wrap(v.cbor([1, 1, next_seed]))
+    nonce = v.label("account previous nonce", 24)
+    before = nonce + xchacha_seal(v.cbor([1, 0, kem_seed]), xwing_public(next_seed), nonce,
+                                  v.hkdf(next_seed, "carnet/1 account previous"))
+    yield case("an account's next key", "ok", body([7, [1, xwing_public(next_seed), [[v.PAUL.device, keys]], before]]),
+               operations=1, account=account, device_kem=v.label("paul kem"), device_seed=v.PAUL.seed, next_seed=next_seed,
+               kem_before=kem_seed)
+    access, limited = [1], [0, ["general", "series"], "2027-01-31"]
+    invitation_secret = v.label("invitation secret", 16)
+    invitation_seed = v.hkdf(invitation_secret, "carnet/1 invitation")
+    key = v.public_key(invitation_seed)
+    grant = [first["epoch"], [], secrets[:1]]
+    fields = [1, record, key, account, kem, v.ANNE.device, grant]
+    said = b"carnet/1 acceptance\0" + v.cbor(fields)
+    acceptance = fields + [v.sign(v.ANNE.seed, said), v.sign(invitation_seed, said)]
+    yield case("somebody is invited and admitted", "ok", body([8, [key, limited, 1_800_000_000]], [9, [acceptance]]),
+               operations=2)
+    yield case("an acceptance the device did not sign", "signature",
+               body([9, [fields + [v.sign(v.PAUL.seed, said), acceptance[8]]]]))
+    yield case("an acceptance without the link's proof", "signature", body([9, [acceptance[:8] + [acceptance[7]]]]))
+    yield case("compartments, not sorted", "not-canonical", body([8, [key, [0, ["series", "general"]], 0]]))
+    yield case("an end on a day that is none", "refused", body([8, [key, [0, None, "2027-02-29"], 0]]))
+    yield case("removed, changed, offered, taken, compared", "ok",
+               body([10, [account, chains]], [11, [account, access, []]], [12, [account]], [13, [v.label("offer")]],
+                    [14, [account]]), operations=5)
+    yield case("a devices log is shown and a change adopted", "ok", body([15, [grant]], [16, [[v.label("late")]]]), operations=2)
+    yield case("a devices log with its write secret", "refused", body([15, [[first["epoch"], [], secrets[:2]]]]))
+    yield case("a role of number 3", "malformed", body([11, [account, [3], []]]))
     yield case("version 2", "unknown-version", body(add, version=2))
     yield case("an operation of number 23", "unknown-version", body(add, [23, [v.label("what")]]))
     yield case("a later form of an operation", "unknown-version", body([1, [add[1][0]], 0]))

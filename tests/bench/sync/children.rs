@@ -109,7 +109,7 @@ pub fn receive(folder: &Path, url: &str, name: &str) {
 pub fn compact(folder: &Path, url: &str) {
     let (a, b) = (Phone::open(folder, "a", url), Phone::open(folder, "b", url));
     let from = own_cpu();
-    let report = a.vault.compact(a.record()).expect("a snapshot");
+    let report = a.vault.compact(a.record(), None).expect("a snapshot");
     tell("cpu", own_cpu() - from);
     tell("pieces", report.pieces as f64);
     tell("sealed", report.bytes as f64);

@@ -54,7 +54,10 @@ impl Play {
         let mut persons = self.phones[at].vault.persons().expect("persons");
         persons.sort_by_key(|person| person.record);
         let record = self.upkeep.pick(&persons).record;
-        let made = self.phones[at].vault.compact(record).expect("a snapshot");
+        let made = self.phones[at]
+            .vault
+            .compact(record, None)
+            .expect("a snapshot");
         self.costs.entry("pieces made").or_default().0 += made.made;
         self.costs.entry("pieces reused").or_default().0 += made.reused;
     }

@@ -7,6 +7,7 @@ use crate::error::{CliError, CliResult, Exit};
 use crate::format::{clean, integer, size};
 use crate::json;
 use crate::language::Language;
+use crate::progress::{Unit, Watch};
 use crate::table::{self, Column};
 use crate::texts::{engine, message, names};
 use carnet::vault::{CompactReport, Stats, VerifyReport};
@@ -70,10 +71,14 @@ pub fn compact(arguments: &Whose, context: &mut Context) -> CliResult {
         Some(name) => vec![context::person(persons, Some(name))?],
         None => persons,
     };
+    let watch = Watch::start(&context.console, message::COMPACTING, Unit::Items);
+    let compacted: Result<Vec<_>, _> = whose
+        .iter()
+        .map(|person| vault.compact(person.record, Some(&watch)))
+        .collect();
+    watch.finish();
     let mut total = CompactReport::default();
-    for person in whose {
-        total += vault.compact(person.record)?;
-    }
+    compacted?.into_iter().for_each(|report| total += report);
     match context.console.json {
         true => context.console.json(&json::compact(&total)),
         false => print_compacted(&mut context.console, &total),

@@ -60,6 +60,7 @@ super::texts! {
     // progress
     IMPORTING: "Import", "Importing";
     SYNCING: "Échange", "Syncing";
+    COMPACTING: "Résumé", "Summing up";
 
     // answers
     CREATED: "Coffre créé pour {0}.", "Vault created for {0}.";

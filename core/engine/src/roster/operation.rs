@@ -8,25 +8,42 @@
 //!           | [3, [nonce: bstr32, account: bstr32, kem: bstr1216, DeviceCard]]          FoundRecord
 //!           | [4, [compartment: bstr16, name: tstr, epoch: bstr32, [parent: bstr32], [Wrap], previous: bstr]]   MintEpoch
 //!           | [5, [device: bstr32, name: tstr]]                                         RenameDevice
-//! Wrap      = [account: bstr32, sealed: bstr]
+//!           | [6, [device: bstr32, [Chain]]]                                            RemoveDevice
+//!           | [7, [generation: u32, kem: bstr1216, [DeviceWrap], previous: bstr]]       RotateAccount
+//!           | [8, [key: bstr32, Access, expires: u64]]                                  Invite
+//!           | [9, [Acceptance]]                                                         Admit
+//!           | [10, [account: bstr32, [Chain]]]                                          Remove
+//!           | [11, [account: bstr32, Access, [Chain]]]                                  ChangeAccess
+//!           | [12, [account: bstr32]]                                                   Transfer
+//!           | [13, [transfer: bstr32]]                                                  AcceptTransfer
+//!           | [14, [account: bstr32]]                                                   Verify
+//!           | [15, [EpochGrant]]                                                        ShowDevices
+//!           | [16, [[change: bstr32]]]                                                  Adopt
+//! Wrap      = [account: bstr32, sealed: bstr]              DeviceWrap = [device: bstr32, sealed: bstr]
 //! AccountId = BLAKE3 derive_key("carnet/1 account-id", canonical FoundAccount)
 //! RecordId  = BLAKE3 derive_key("carnet/1 record-id", canonical FoundRecord)
 //! sealed    = HPKE to the account's key, info "carnet/1 epoch\0" ‖ record ‖ compartment ‖ epoch ‖ account, of canonical EpochSecrets
+//!             DeviceWrap: HPKE to the device's key, info "carnet/1 account key\0" ‖ account ‖ generation: u32 big-endian ‖ device,
+//!             of the account's stored keys; `previous` of RotateAccount: the generation before, sealed under the new one
 //! ```
 //! `previous` is left out when there is none. An account is a record too, `RecordId(account)`, with two compartments: `devices`
-//! (FoundAccount, AddDevice, RenameDevice; co-members will read it to check devices) and `keyring` (KnowRecord; only the account's own devices
-//! read it). A record's operations lie in its compartment `roster`.
+//! (FoundAccount, AddDevice, RenameDevice, RemoveDevice, RotateAccount and the epochs of both; co-members read it to check devices)
+//! and `keyring` (KnowRecord; only the account's own devices read it). A record's operations lie in its compartment `roster`.
+//! RemoveDevice stands in both: in `devices` it removes, in a `roster` it says how far the device's chains there were known, so that
+//! no record learns of the chains of another.
 //!
 //! A list with an operation of an unknown number or a later version is **unknown as a whole**: it is stored, reported and
 //! counts for nothing, because half of an atomic change is not what its author signed.
 
+use super::acceptance::Acceptance;
+use super::access::{Access, Chain, Role, check_chains, check_sorted};
 use crate::error::{Error, Result};
 use crate::seal::{
-    AccountKeys, DeviceCard, Epoch, EpochGrant, EpochSecrets, MAX_PARENT_EPOCHS,
+    AccountKeys, DeviceCard, DeviceKeys, Epoch, EpochGrant, EpochSecrets, MAX_PARENT_EPOCHS,
     WRAP_OVERHEAD_BYTES, check_device_name, check_kem_public, wrap,
 };
 use carnet_wire::{
-    AccountId, Canonical, CompartmentId, DeviceId, EpochId, RecordId, WireError, limits,
+    AccountId, Canonical, ChangeId, CompartmentId, DeviceId, EpochId, RecordId, WireError, limits,
 };
 use core::fmt;
 use minicbor::{Decode, Decoder, Encode};
@@ -48,8 +65,12 @@ pub const MAX_WRAPS: usize = 200;
 const MAX_WRAP_BYTES: usize = WRAP_OVERHEAD_BYTES + 128;
 /// Longest sealed list of previous epochs.
 const MAX_PREVIOUS_BYTES: usize = 64 << 10;
+/// Most devices an account's key is wrapped to.
+pub const MAX_DEVICE_WRAPS: usize = 200;
+/// Most changes one operation adopts.
+pub const MAX_ADOPTED: usize = 1_000;
 /// The number of the last operation this build knows.
-const LAST_OPERATION: u32 = 5;
+const LAST_OPERATION: u32 = 16;
 
 /// One sentence about an account or a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -137,6 +158,169 @@ pub enum Operation {
         #[n(1)]
         name: String,
     },
+    /// A device was lost or given away. It never comes back under the same key.
+    #[n(6)]
+    RemoveDevice {
+        /// Which device.
+        #[n(0)]
+        device: DeviceId,
+        /// How far its chains were known here, sorted.
+        #[n(1)]
+        chains: Vec<Chain>,
+    },
+    /// The account gets a new key, which a removed device does not get.
+    #[n(7)]
+    RotateAccount {
+        /// One more than the last.
+        #[n(0)]
+        generation: u32,
+        /// The new X-Wing public key.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        kem: Vec<u8>,
+        /// Its private key for each live device, sorted by device.
+        #[n(2)]
+        wraps: Vec<DeviceWrap>,
+        /// The key before it, sealed under it.
+        #[n(3)]
+        #[cbor(with = "minicbor::bytes")]
+        previous: Vec<u8>,
+    },
+    /// Somebody may join, once.
+    #[n(8)]
+    Invite {
+        /// The invitation's public key; its secret is in the code or link.
+        #[n(0)]
+        #[cbor(with = "minicbor::bytes")]
+        key: [u8; 32],
+        /// What they will get.
+        #[n(1)]
+        access: Access,
+        /// Unix seconds after which the inviter's devices admit nobody on it.
+        #[n(2)]
+        expires: u64,
+    },
+    /// Who was invited said yes, and joins.
+    #[n(9)]
+    Admit {
+        /// Their signed yes.
+        #[n(0)]
+        acceptance: Box<Acceptance>,
+    },
+    /// A member is removed; of oneself: leaves.
+    #[n(10)]
+    Remove {
+        /// Who.
+        #[n(0)]
+        account: AccountId,
+        /// How far their devices' chains were known, sorted.
+        #[n(1)]
+        chains: Vec<Chain>,
+    },
+    /// A member gets another role, other compartments, another last day.
+    #[n(11)]
+    ChangeAccess {
+        /// Whose.
+        #[n(0)]
+        account: AccountId,
+        /// What they have from now on.
+        #[n(1)]
+        access: Access,
+        /// How far their devices' chains were known, sorted: beyond it they wrote without knowing.
+        #[n(2)]
+        chains: Vec<Chain>,
+    },
+    /// The founder offers the founder's rank to a member.
+    #[n(12)]
+    Transfer {
+        /// To whom.
+        #[n(0)]
+        account: AccountId,
+    },
+    /// The member takes it, and is the founder from here on. Stands alone in its change.
+    #[n(13)]
+    AcceptTransfer {
+        /// The change that offered it.
+        #[n(0)]
+        transfer: ChangeId,
+    },
+    /// The author compared words with a member: their keys are theirs.
+    #[n(14)]
+    Verify {
+        /// With whom.
+        #[n(0)]
+        account: AccountId,
+    },
+    /// A later epoch of the author's `devices` log, for co-members to read.
+    #[n(15)]
+    ShowDevices {
+        /// Reading only.
+        #[n(0)]
+        devices: EpochGrant,
+    },
+    /// An owner read what waited in quarantine and takes it into the record.
+    #[n(16)]
+    Adopt {
+        /// Which changes, sorted.
+        #[n(0)]
+        changes: Vec<ChangeId>,
+    },
+}
+
+/// An account's private key for one of its devices.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct DeviceWrap {
+    /// For which.
+    #[n(0)]
+    pub device: DeviceId,
+    /// Sealed to the device's key.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub sealed: Vec<u8>,
+}
+
+impl fmt::Debug for DeviceWrap {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "DeviceWrap({})", self.device)
+    }
+}
+
+fn account_info(account: AccountId, generation: u32, device: DeviceId) -> Vec<u8> {
+    [
+        b"carnet/1 account key\0".as_slice(),
+        account.as_ref(),
+        &generation.to_be_bytes(),
+        device.as_ref(),
+    ]
+    .concat()
+}
+
+/// Somebody an epoch is wrapped to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Whose account.
+    pub account: AccountId,
+    /// Its X-Wing public key, as the account's own log says.
+    pub kem: Vec<u8>,
+    /// Which secrets they get.
+    pub role: Role,
+}
+
+impl Recipient {
+    /// Readers get what reads; in the `roster` they also get what writes, because leaving, showing devices and taking
+    /// over are said there by every member, and every reader of it checks who may say what.
+    fn secrets(&self, epoch: &Epoch, name: &str) -> EpochSecrets {
+        let retire = epoch.secrets.retire.filter(|_| self.role == Role::Owner);
+        let write = epoch
+            .secrets
+            .write
+            .filter(|_| self.role.writes() || name == ROSTER);
+        EpochSecrets {
+            read: epoch.secrets.read,
+            write,
+            retire,
+        }
+    }
 }
 
 /// An epoch's secrets for one account.
@@ -198,10 +382,27 @@ impl Operation {
         members: &[(AccountId, Vec<u8>)],
         previous: &[Epoch],
     ) -> Result<Self> {
-        let mut wraps = members
-            .iter()
-            .map(|(account, kem)| Wrap::make(epoch, *account, kem, &epoch.secrets))
-            .collect::<Result<Vec<_>>>()?;
+        let owner = |(account, kem): &(AccountId, Vec<u8>)| Recipient {
+            account: *account,
+            kem: kem.clone(),
+            role: Role::Owner,
+        };
+        let owners: Vec<Recipient> = members.iter().map(owner).collect();
+        Self::mint_for(epoch, name, &owners, previous)
+    }
+
+    /// The operation that mints `epoch` for recipients of any role, each with the secrets of theirs.
+    pub fn mint_for(
+        epoch: &Epoch,
+        name: &str,
+        recipients: &[Recipient],
+        previous: &[Epoch],
+    ) -> Result<Self> {
+        let wrapped = |to: &Recipient| {
+            let secrets = to.secrets(epoch, name);
+            Wrap::make(epoch, to.account, &to.kem, &secrets)
+        };
+        let mut wraps = recipients.iter().map(wrapped).collect::<Result<Vec<_>>>()?;
         wraps.sort_unstable_by_key(|wrap| wrap.account);
         let sealed = (!previous.is_empty()).then(|| epoch.seal_previous(previous));
         Ok(Self::MintEpoch {
@@ -212,6 +413,60 @@ impl Operation {
             wraps,
             previous: sealed.transpose()?,
         })
+    }
+
+    /// The operation that hands the account's next key to its live devices, phones and kit alike.
+    pub fn rotate_account(
+        account: AccountId,
+        old: &AccountKeys,
+        new: &AccountKeys,
+        devices: &[DeviceCard],
+    ) -> Result<Self> {
+        let generation = new.generation();
+        let secret = new.to_bytes();
+        let wrapped = |card: &DeviceCard| {
+            let info = account_info(account, generation, card.id);
+            let sealed = wrap(&card.kem, &info, &secret)?;
+            Ok(DeviceWrap {
+                device: card.id,
+                sealed,
+            })
+        };
+        let mut wraps = devices.iter().map(wrapped).collect::<Result<Vec<_>>>()?;
+        wraps.sort_unstable_by_key(|wrap| wrap.device);
+        Ok(Self::RotateAccount {
+            generation,
+            kem: new.kem_public(),
+            wraps,
+            previous: new.seal_previous(old)?,
+        })
+    }
+
+    /// Opens the account's keys that a [`Operation::RotateAccount`] hands to a device. None when it has no part.
+    pub fn open_account(
+        &self,
+        account: AccountId,
+        device: &DeviceKeys,
+    ) -> Result<Option<AccountKeys>> {
+        let Self::RotateAccount {
+            generation,
+            kem,
+            wraps,
+            ..
+        } = self
+        else {
+            return Ok(None);
+        };
+        let id = device.id();
+        let Some(wrap) = wraps.iter().find(|wrap| wrap.device == id) else {
+            return Ok(None);
+        };
+        let info = account_info(account, *generation, id);
+        let keys = AccountKeys::from_bytes(&device.unwrap(&info, &wrap.sealed)?)?;
+        if keys.generation() != *generation || keys.kem_public() != *kem {
+            return Err(Error::Unauthorised("an account's keys are not its own"));
+        }
+        Ok(Some(keys))
     }
 
     /// The account this operation founds.
@@ -265,6 +520,22 @@ impl Operation {
             Self::AddDevice { device } => device.check(),
             Self::RenameDevice { name, .. } => check_device_name(name),
             Self::KnowRecord { roster, .. } => check_sorted(&roster.parents, MAX_PARENT_EPOCHS),
+            Self::RemoveDevice { chains, .. } | Self::Remove { chains, .. } => check_chains(chains),
+            Self::RotateAccount {
+                kem,
+                wraps,
+                previous,
+                ..
+            } => check_rotation(kem, wraps, previous),
+            Self::Invite { access, .. } => access.check(),
+            Self::Admit { acceptance } => acceptance.check(),
+            Self::ChangeAccess { access, chains, .. } => {
+                access.check()?;
+                check_chains(chains)
+            }
+            Self::Transfer { .. } | Self::AcceptTransfer { .. } | Self::Verify { .. } => Ok(()),
+            Self::ShowDevices { devices } => check_shown(devices),
+            Self::Adopt { changes } => check_sorted(changes, MAX_ADOPTED),
             Self::MintEpoch {
                 name,
                 parents,
@@ -288,15 +559,21 @@ impl Operation {
     }
 }
 
-/// Sets are written sorted and without doubles: one encoding for one meaning.
-fn check_sorted<T: Ord>(items: &[T], most: usize) -> Result<()> {
-    if items.len() > most {
+fn check_rotation(kem: &[u8], wraps: &[DeviceWrap], previous: &[u8]) -> Result<()> {
+    check_kem_public(kem)?;
+    let oversize = wraps.iter().any(|wrap| wrap.sealed.len() > MAX_WRAP_BYTES);
+    if oversize || previous.len() > MAX_WRAP_BYTES {
         return Err(WireError::TooLarge.into());
     }
-    if !items.is_sorted_by(|one, next| one < next) {
-        return Err(WireError::NotCanonical.into());
+    let devices: Vec<DeviceId> = wraps.iter().map(|wrap| wrap.device).collect();
+    check_sorted(&devices, MAX_DEVICE_WRAPS)
+}
+
+fn check_shown(devices: &EpochGrant) -> Result<()> {
+    if devices.secrets != devices.secrets.only_read() {
+        return Err(Error::Invalid("a devices log is shown for reading only"));
     }
-    Ok(())
+    check_sorted(&devices.parents, MAX_PARENT_EPOCHS)
 }
 
 #[derive(Encode, Decode)]

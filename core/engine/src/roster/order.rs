@@ -8,13 +8,110 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(usize);
 
+impl Place {
+    pub(super) fn number(self) -> u64 {
+        self.0 as u64
+    }
+}
+
 /// Changes in causal order, without repetitions.
 pub(super) struct Graph<'a> {
     ordered: Vec<&'a SignedOperations>,
+    history: History,
+    waiting: Vec<ChangeId>,
+}
+
+/// Which change came after which: what is left of the graph when the changes are gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct History {
+    ids: Vec<ChangeId>,
     /// For each place, a bit for every place in its past, itself included.
     pasts: Vec<Vec<u64>>,
     places: BTreeMap<ChangeId, Place>,
-    waiting: Vec<ChangeId>,
+}
+
+/// What somebody knew: a set of places with all that came before them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Past<'a>(&'a [u64]);
+
+impl Past<'_> {
+    pub(super) fn holds(self, Place(wanted): Place) -> bool {
+        self.0
+            .get(wanted / 64)
+            .is_some_and(|word| word >> (wanted % 64) & 1 == 1)
+    }
+
+    pub(super) fn holds_any(self, places: &[Place]) -> bool {
+        places.iter().any(|place| self.holds(*place))
+    }
+}
+
+impl History {
+    pub(super) fn place(&self, id: ChangeId) -> Option<Place> {
+        self.places.get(&id).copied()
+    }
+
+    /// What the change at `place` can rest on: itself (its earlier operations) and everything it came after.
+    pub(super) fn past(&self, place: Place) -> Past<'_> {
+        Past(self.pasts.get(place.0).map_or(&[], Vec::as_slice))
+    }
+
+    /// Whether the change at `later` came after another one at `earlier`.
+    pub(super) fn is_before(&self, earlier: Place, later: Place) -> bool {
+        earlier != later && self.past(later).holds(earlier)
+    }
+
+    /// The joint past of some changes, as words for [`Self::view`]; none when one of them is not here.
+    pub(super) fn joint_past(&self, heads: &[ChangeId]) -> Option<Vec<u64>> {
+        let mut words = vec![0; self.ids.len() / 64 + 1];
+        for head in heads {
+            let Past(past) = self.past(self.place(*head)?);
+            words
+                .iter_mut()
+                .zip(past)
+                .for_each(|(all, word)| *all |= word);
+        }
+        Some(words)
+    }
+
+    /// The past of somebody who knows everything.
+    pub(super) fn everything(&self) -> Vec<u64> {
+        vec![u64::MAX; self.ids.len() / 64 + 1]
+    }
+
+    pub(super) fn view(words: &[u64]) -> Past<'_> {
+        Past(words)
+    }
+
+    /// Those of `places` that none of the others came after.
+    pub(super) fn heads(&self, places: &[Place]) -> Vec<ChangeId> {
+        let mut followed = vec![0_u64; self.ids.len() / 64 + 1];
+        for place in places {
+            for (at, (all, word)) in followed
+                .iter_mut()
+                .zip(self.pasts.get(place.0).into_iter().flatten())
+                .enumerate()
+            {
+                let itself = if at == place.0 / 64 {
+                    1 << (place.0 % 64)
+                } else {
+                    0
+                };
+                *all |= word & !itself;
+            }
+        }
+        let is_head = |place: &&Place| {
+            let word = followed.get(place.0 / 64).copied().unwrap_or_default();
+            word >> (place.0 % 64) & 1 == 0
+        };
+        let heads = places.iter().filter(is_head);
+        let mut heads: Vec<ChangeId> = heads
+            .filter_map(|place| self.ids.get(place.0))
+            .copied()
+            .collect();
+        heads.sort_unstable();
+        heads
+    }
 }
 
 impl<'a> Graph<'a> {
@@ -23,12 +120,11 @@ impl<'a> Graph<'a> {
             changes.iter().map(|change| (change.id, change)).collect();
         let mut graph = Self {
             ordered: Vec::with_capacity(all.len()),
-            pasts: Vec::with_capacity(all.len()),
-            places: BTreeMap::new(),
+            history: History::default(),
             waiting: Vec::new(),
         };
         graph.place_all(&all);
-        let placed = &graph.places;
+        let placed = &graph.history.places;
         graph.waiting = all
             .keys()
             .copied()
@@ -67,22 +163,22 @@ impl<'a> Graph<'a> {
     }
 
     fn place(&mut self, change: &'a SignedOperations) {
+        let history = &mut self.history;
         let place = Place(self.ordered.len());
         let mut past = vec![0_u64; place.0 / 64 + 1];
-        for parent in change.after.iter().filter_map(|id| self.places.get(id)) {
-            for (word, more) in past
-                .iter_mut()
-                .zip(self.pasts.get(parent.0).into_iter().flatten())
-            {
-                *word |= more;
-            }
+        for parent in change.after.iter().filter_map(|id| history.places.get(id)) {
+            let words = history.pasts.get(parent.0).into_iter().flatten();
+            past.iter_mut()
+                .zip(words)
+                .for_each(|(word, more)| *word |= more);
         }
         if let Some(word) = past.last_mut() {
             *word |= 1 << (place.0 % 64);
         }
-        self.places.insert(change.id, place);
+        history.places.insert(change.id, place);
+        history.ids.push(change.id);
+        history.pasts.push(past);
         self.ordered.push(change);
-        self.pasts.push(past);
     }
 
     /// Places in order, each with its change.
@@ -98,45 +194,11 @@ impl<'a> Graph<'a> {
         &self.waiting
     }
 
-    /// Whether the change at `place` is `id` or came after it.
-    pub(super) fn is_in_past(&self, id: ChangeId, place: Place) -> bool {
-        let Some(Place(wanted)) = self.places.get(&id) else {
-            return false;
-        };
-        let word = self
-            .pasts
-            .get(place.0)
-            .and_then(|past| past.get(wanted / 64));
-        word.is_some_and(|word| word >> (wanted % 64) & 1 == 1)
+    pub(super) fn history(&self) -> &History {
+        &self.history
     }
 
-    /// Those of `places` that none of the others came after.
-    pub(super) fn heads(&self, places: &[Place]) -> Vec<ChangeId> {
-        let mut followed = vec![0_u64; self.ordered.len() / 64 + 1];
-        for place in places {
-            for (at, (all, word)) in followed
-                .iter_mut()
-                .zip(self.pasts.get(place.0).into_iter().flatten())
-                .enumerate()
-            {
-                let itself = if at == place.0 / 64 {
-                    1 << (place.0 % 64)
-                } else {
-                    0
-                };
-                *all |= word & !itself;
-            }
-        }
-        let is_head = |place: &&Place| {
-            let word = followed.get(place.0 / 64).copied().unwrap_or_default();
-            word >> (place.0 % 64) & 1 == 0
-        };
-        let heads = places.iter().filter(is_head);
-        let mut heads: Vec<ChangeId> = heads
-            .filter_map(|place| self.ordered.get(place.0))
-            .map(|change| change.id)
-            .collect();
-        heads.sort_unstable();
-        heads
+    pub(super) fn into_history(self) -> History {
+        self.history
     }
 }

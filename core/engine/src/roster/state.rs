@@ -1,7 +1,9 @@
-//! What the fold comes to: accounts with their devices, records with their members and epochs.
+//! What the fold comes to: accounts with their devices, records with their members, invitations and epochs.
 
-use super::SignedOperations;
-use super::operation::{DEVICES, KEYRING, ROSTER};
+use super::access::{Access, Role};
+use super::facts::Facts;
+use super::operation::{DEVICES, KEYRING, Operation, Recipient};
+use super::order::{History, Place};
 use crate::seal::{DeviceCard, DeviceKind, EpochGrant};
 use carnet_wire::{AccountId, ChangeId, CompartmentId, DeviceId, EpochId, RecordId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,13 +23,10 @@ pub enum Refusal {
     Misplaced,
     /// It contradicts what was settled before.
     Conflicting,
-}
-
-/// What a member may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Everything: reads, writes, decides who else may.
-    Owner,
+    /// It takes rights from somebody who is not junior to its author.
+    Senior,
+    /// Its author was removed, or lost the right, by somebody who did not know of it. An owner may adopt it.
+    Beyond,
 }
 
 /// A device as its account knows it.
@@ -36,18 +35,68 @@ pub struct KnownDevice {
     /// Its keys and name.
     pub card: DeviceCard,
     /// The changes that brought it in.
-    pub(super) causes: Vec<ChangeId>,
+    pub(super) causes: Vec<Place>,
+    /// The changes that removed it.
+    pub(super) removals: Vec<Place>,
 }
+
+/// A generation of an account's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountKey {
+    /// 0 at the founding, one more with each rotation.
+    pub generation: u32,
+    /// Its X-Wing public key.
+    pub kem: Vec<u8>,
+    pub(super) place: Place,
+}
+
+/// Epochs by compartment. An id may stand here with different parents, because only who holds its secrets can tell which
+/// are true.
+pub type Epochs = BTreeMap<CompartmentId, BTreeMap<EpochId, Vec<MintedEpoch>>>;
 
 /// A person's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownAccount {
-    /// Its X-Wing public key.
+    /// Its X-Wing public key: what to wrap to.
     pub kem: Vec<u8>,
+    /// The generation of that key.
+    pub generation: u32,
+    /// Every key it had.
+    pub keys: Vec<AccountKey>,
     /// Its devices.
     pub devices: BTreeMap<DeviceId, KnownDevice>,
+    /// Devices that were removed.
+    pub removed: BTreeMap<DeviceId, KnownDevice>,
     /// The records it takes part in, with the epochs of their rosters; only its own devices see them.
     pub records: BTreeMap<RecordId, Vec<EpochGrant>>,
+    /// The epochs of its own compartments that were minted later than its founding.
+    pub epochs: Epochs,
+}
+
+impl KnownAccount {
+    pub(super) fn founded(kem: &[u8], place: Place) -> Self {
+        Self {
+            kem: kem.to_vec(),
+            generation: 0,
+            keys: vec![AccountKey {
+                generation: 0,
+                kem: kem.to_vec(),
+                place,
+            }],
+            devices: BTreeMap::new(),
+            removed: BTreeMap::new(),
+            records: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+        }
+    }
+
+    /// The last generation; of two that were drawn at once, the first in the order of the fold.
+    pub(super) fn choose_key(&mut self) {
+        let last = |key: &&AccountKey| (key.generation, core::cmp::Reverse(key.place));
+        if let Some(key) = self.keys.iter().max_by_key(last) {
+            (self.kem, self.generation) = (key.kem.clone(), key.generation);
+        }
+    }
 }
 
 /// A member of a record.
@@ -55,15 +104,47 @@ pub struct KnownAccount {
 pub struct Member {
     /// Whose account.
     pub account: AccountId,
-    /// The account's X-Wing public key.
+    /// The account's X-Wing public key; as the founding or acceptance said it while the account's own log is not known.
+    /// To be shown: [`Roster::recipients`] tells what to wrap to.
     pub kem: Vec<u8>,
     /// What they may do.
     pub role: Role,
-    /// Order of joining as owner; the founder is 0.
+    /// In which compartments; none means all.
+    pub compartments: Option<Vec<String>>,
+    /// Their last day, `YYYY-MM-DD`, on which an owner's device removes them.
+    pub until: Option<String>,
+    /// The founder is 0, then the owners in order of becoming one, then the others in order of joining.
     pub rank: u32,
     /// The device that founded the record: known even where the account's own log is not.
     pub founding_device: Option<DeviceId>,
-    pub(super) causes: Vec<ChangeId>,
+    /// Whether an owner compared words with them, or they founded the record.
+    pub verified: bool,
+    /// What opens their `devices` log for reading.
+    pub devices: Vec<EpochGrant>,
+}
+
+impl Member {
+    /// What they are given.
+    pub fn access(&self) -> Access {
+        Access {
+            role: self.role,
+            compartments: self.compartments.clone(),
+            until: self.until.clone(),
+        }
+    }
+}
+
+/// An invitation nobody has used yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its public key.
+    pub key: [u8; 32],
+    /// Who invited, and whose devices alone admit on it.
+    pub by: AccountId,
+    /// What it gives.
+    pub access: Access,
+    /// Unix seconds after which nobody is admitted on it.
+    pub expires: u64,
 }
 
 /// An epoch that was minted.
@@ -75,6 +156,40 @@ pub struct MintedEpoch {
     pub parents: Vec<EpochId>,
     /// The changes that minted it or wrapped it again.
     pub changes: Vec<ChangeId>,
+    /// The accounts it was wrapped to.
+    pub recipients: BTreeSet<AccountId>,
+}
+
+/// Adds an epoch, or other recipients to one that is there.
+pub(super) fn mint(epochs: &mut Epochs, change: ChangeId, operation: &Operation) {
+    let Operation::MintEpoch {
+        compartment,
+        name,
+        epoch,
+        parents,
+        wraps,
+        ..
+    } = operation
+    else {
+        return;
+    };
+    let recipients = wraps.iter().map(|wrap| wrap.account);
+    let same = epochs
+        .entry(*compartment)
+        .or_default()
+        .entry(*epoch)
+        .or_default();
+    if let Some(minted) = same.iter_mut().find(|minted| minted.parents == *parents) {
+        minted.changes.push(change);
+        minted.recipients.extend(recipients);
+        return;
+    }
+    same.push(MintedEpoch {
+        name: name.clone(),
+        parents: parents.clone(),
+        changes: vec![change],
+        recipients: recipients.collect(),
+    });
 }
 
 /// A record as its roster describes it.
@@ -82,8 +197,30 @@ pub struct MintedEpoch {
 pub struct KnownRecord {
     /// Its members, by rank.
     pub members: Vec<Member>,
-    /// Its epochs. An id may stand here with different parents, because only who holds its secrets can tell which are true.
-    pub epochs: BTreeMap<CompartmentId, BTreeMap<EpochId, Vec<MintedEpoch>>>,
+    /// Invitations nobody has used yet.
+    pub invitations: Vec<Invitation>,
+    /// Its epochs.
+    pub epochs: Epochs,
+    /// Acceptances of the founder's rank that lost against another of the same offer or time: a founder offered it twice.
+    /// To be shown to every member.
+    pub contested: Vec<ChangeId>,
+    /// What was said about its members, for judging what they write.
+    pub(super) facts: Facts,
+}
+
+impl KnownRecord {
+    /// A member by account.
+    pub fn member(&self, account: AccountId) -> Option<&Member> {
+        self.members.iter().find(|member| member.account == account)
+    }
+
+    /// Who gets the keys of a compartment: the members whose access reaches it.
+    pub fn entitled<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Member> {
+        let everybody = name == super::ROSTER;
+        self.members
+            .iter()
+            .filter(move |member| everybody || member.access().reaches(name))
+    }
 }
 
 /// Who belongs where and may do what: the fold of signed operations.
@@ -91,8 +228,10 @@ pub struct KnownRecord {
 pub struct Roster {
     pub(super) accounts: BTreeMap<AccountId, KnownAccount>,
     pub(super) records: BTreeMap<RecordId, KnownRecord>,
-    pub(super) heads: Vec<ChangeId>,
+    /// Accepted changes that others may name, and of which account or record they are.
+    pub(super) shared: Vec<(Place, RecordId)>,
     pub(super) refused: Vec<(ChangeId, Refusal)>,
+    pub(super) history: History,
 }
 
 impl Roster {
@@ -116,17 +255,16 @@ impl Roster {
         self.records.iter().map(|(id, record)| (*id, record))
     }
 
-    /// A device of an account.
+    /// A device of an account, one that was removed included.
     pub fn device(&self, account: AccountId, device: DeviceId) -> Option<&KnownDevice> {
-        self.account(account)?.devices.get(&device)
+        let known = self.account(account)?;
+        let removed = || known.removed.get(&device);
+        known.devices.get(&device).or_else(removed)
     }
 
     /// The epochs of a compartment that no other follows, sorted. More than one after concurrent mints.
     pub fn epoch_heads(&self, record: RecordId, compartment: CompartmentId) -> Vec<EpochId> {
-        let Some(epochs) = self
-            .record(record)
-            .and_then(|known| known.epochs.get(&compartment))
-        else {
+        let Some(epochs) = self.epochs(record, compartment) else {
             return Vec::new();
         };
         let parents = epochs.values().flatten().flat_map(|minted| &minted.parents);
@@ -138,8 +276,52 @@ impl Roster {
             .collect()
     }
 
-    /// Whether a reader accepts what `device` writes in `compartment`, as far as this roster knows. A compartment it knows
-    /// nothing of is written by nobody.
+    /// Whether a compartment must get a new epoch before anything more is written there: there are several heads, or
+    /// somebody has the secrets of the only one who is not entitled to them any more.
+    pub fn needs_rotation(&self, record: RecordId, name: &str) -> bool {
+        let compartment = CompartmentId::derive(record, name);
+        let heads = self.epoch_heads(record, compartment);
+        let ([head], Some(known)) = (heads.as_slice(), self.record(record)) else {
+            return heads.len() > 1;
+        };
+        let entitled: BTreeSet<AccountId> =
+            known.entitled(name).map(|member| member.account).collect();
+        let minted = self
+            .epochs(record, compartment)
+            .and_then(|epochs| epochs.get(head));
+        let recipients = minted.into_iter().flatten();
+        !recipients
+            .flat_map(|minted| &minted.recipients)
+            .all(|account| entitled.contains(account))
+    }
+
+    /// Whom to wrap an epoch of a compartment to. Only keys that the account's own log vouches for are here: a member
+    /// whose log has not come gets their part later.
+    pub fn recipients(&self, record: RecordId, name: &str) -> Vec<Recipient> {
+        let members = self.record(record).into_iter();
+        let members = members.flat_map(|known| known.entitled(name));
+        let vouched = members.filter_map(|member| {
+            Some(Recipient {
+                account: member.account,
+                kem: self.account(member.account)?.kem.clone(),
+                role: member.role,
+            })
+        });
+        vouched.collect()
+    }
+
+    fn epochs(
+        &self,
+        record: RecordId,
+        compartment: CompartmentId,
+    ) -> Option<&BTreeMap<EpochId, Vec<MintedEpoch>>> {
+        let of_record = self.record(record).map(|known| &known.epochs);
+        let of_account = || self.account(AccountId(record.0)).map(|known| &known.epochs);
+        of_record.or_else(of_account)?.get(&compartment)
+    }
+
+    /// Whether `device` may write in `compartment` by the last this roster knows. A compartment it knows nothing of is
+    /// written by nobody. What was written earlier is judged by [`Roster::verdict`].
     pub fn may_write(&self, device: DeviceId, compartment: CompartmentId) -> bool {
         let own = self.accounts().any(|(account, known)| {
             let record = RecordId(account.0);
@@ -150,153 +332,55 @@ impl Roster {
             })
         });
         own || self.records().any(|(record, known)| {
-            let here = known.epochs.contains_key(&compartment)
-                || compartment == CompartmentId::derive(record, ROSTER);
-            here && known
-                .members
-                .iter()
-                .any(|member| self.is_writer(member, device))
+            let is_roster = compartment == CompartmentId::derive(record, super::ROSTER);
+            let name = known.name_of(compartment);
+            known.members.iter().any(|member| {
+                let reached = name.is_some_and(|name| member.access().reaches(name));
+                (is_roster || member.role.writes() && reached) && self.acts_for(member, device)
+            })
         })
     }
 
-    fn is_writer(&self, member: &Member, device: DeviceId) -> bool {
-        let Role::Owner = member.role;
-        let phone = |known: &KnownDevice| known.card.kind == DeviceKind::Phone;
-        member.founding_device == Some(device)
-            || self.device(member.account, device).is_some_and(phone)
+    /// Whether a device is one of a member's now.
+    fn acts_for(&self, member: &Member, device: DeviceId) -> bool {
+        match self.account(member.account) {
+            Some(known) => known
+                .devices
+                .get(&device)
+                .is_some_and(|known| known.card.kind == DeviceKind::Phone),
+            None => member.founding_device == Some(device),
+        }
     }
 
-    /// The frontier to name in a header: accepted changes that nothing accepted came after, sorted. More
+    /// The heads of everything accepted, sorted: what a device of this fold names as the frontier of what it writes. More
     /// than [`carnet_wire::limits::MAX_FRONTIER`] concurrent ones do not fit in a header: name the first that do.
     pub fn heads(&self) -> Vec<ChangeId> {
-        self.heads.clone()
+        let places: Vec<Place> = self.shared.iter().map(|(place, _)| *place).collect();
+        self.history.heads(&places)
+    }
+
+    /// The heads that a device of `account` needs to name: the records' and its own account's. Those of co-members'
+    /// accounts are left out, so that somebody who keeps theirs from others holds up only what is their own.
+    pub fn heads_of(&self, account: AccountId) -> Vec<ChangeId> {
+        let needed = self.shared.iter().filter(|(_, of)| {
+            let of = AccountId(of.0);
+            of == account || !self.accounts.contains_key(&of)
+        });
+        let places: Vec<Place> = needed.map(|(place, _)| *place).collect();
+        self.history.heads(&places)
     }
 
     /// Changes that count for nothing, sorted, and why.
     pub fn refused(&self) -> &[(ChangeId, Refusal)] {
         &self.refused
     }
+}
 
-    pub(super) fn found_account(
-        &mut self,
-        change: &SignedOperations,
-        account: AccountId,
-        kem: &[u8],
-        device: &DeviceCard,
-    ) -> Result<(), Refusal> {
-        self.accounts
-            .entry(account)
-            .or_insert_with(|| KnownAccount {
-                kem: kem.to_vec(),
-                devices: BTreeMap::new(),
-                records: BTreeMap::new(),
-            });
-        self.add_device(change, account, device)
-    }
-
-    /// Adds a device, or another cause to one that is there: two devices may add the same third one without knowing of
-    /// each other, and whoever saw either must be able to rely on it.
-    pub(super) fn add_device(
-        &mut self,
-        change: &SignedOperations,
-        account: AccountId,
-        card: &DeviceCard,
-    ) -> Result<(), Refusal> {
-        let known = self
-            .accounts
-            .get_mut(&account)
-            .ok_or(Refusal::NotAuthorised)?;
-        let device = known.devices.entry(card.id).or_insert_with(|| KnownDevice {
-            card: card.clone(),
-            causes: Vec::new(),
-        });
-        // The name is only shown; keys and kind decide.
-        if device.card.kem != card.kem || device.card.kind != card.kind {
-            return Err(Refusal::Conflicting);
-        }
-        device.causes.push(change.id);
-        Ok(())
-    }
-
-    pub(super) fn rename_device(&mut self, account: AccountId, device: DeviceId, name: &str) {
-        let account = self.accounts.get_mut(&account);
-        if let Some(known) = account.and_then(|known| known.devices.get_mut(&device)) {
-            name.clone_into(&mut known.card.name);
-        }
-    }
-
-    pub(super) fn know_record(&mut self, account: AccountId, record: RecordId, grant: &EpochGrant) {
-        let Some(known) = self.accounts.get_mut(&account) else {
-            return;
-        };
-        let grants = known.records.entry(record).or_default();
-        if !grants.contains(grant) {
-            grants.push(grant.clone());
-        }
-    }
-
-    pub(super) fn found_record(
-        &mut self,
-        change: &SignedOperations,
-        account: AccountId,
-        kem: &[u8],
-        device: &DeviceCard,
-    ) -> Result<(), Refusal> {
-        let record = self.records.entry(change.record).or_default();
-        if let Some(founder) = record.members.first_mut() {
-            founder.causes.push(change.id);
-            return Ok(());
-        }
-        record.members.push(Member {
-            account,
-            kem: kem.to_vec(),
-            role: Role::Owner,
-            rank: 0,
-            founding_device: Some(device.id),
-            causes: vec![change.id],
-        });
-        Ok(())
-    }
-
-    pub(super) fn minted(
-        &self,
-        record: RecordId,
-        compartment: CompartmentId,
-    ) -> impl Iterator<Item = (EpochId, &MintedEpoch)> {
-        let epochs = self
-            .record(record)
-            .and_then(|known| known.epochs.get(&compartment));
-        epochs
-            .into_iter()
-            .flatten()
-            .flat_map(|(id, all)| all.iter().map(|minted| (*id, minted)))
-    }
-
-    pub(super) fn mint_epoch(
-        &mut self,
-        change: &SignedOperations,
-        compartment: CompartmentId,
-        name: &str,
-        epoch: EpochId,
-        parents: &[EpochId],
-    ) {
-        let Some(record) = self.records.get_mut(&change.record) else {
-            return;
-        };
-        let same = record
-            .epochs
-            .entry(compartment)
-            .or_default()
-            .entry(epoch)
-            .or_default();
-        if let Some(minted) = same.iter_mut().find(|minted| minted.parents == parents) {
-            minted.changes.push(change.id);
-            return;
-        }
-        same.push(MintedEpoch {
-            name: name.to_owned(),
-            parents: parents.to_vec(),
-            changes: vec![change.id],
-        });
+impl KnownRecord {
+    /// The name of a compartment that was ever minted.
+    pub(super) fn name_of(&self, compartment: CompartmentId) -> Option<&str> {
+        let epochs = self.epochs.get(&compartment)?;
+        let minted = epochs.values().flatten().next()?;
+        Some(&minted.name)
     }
 }

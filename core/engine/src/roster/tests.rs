@@ -37,6 +37,8 @@ fn signed(
         record,
         compartment,
         author: card(author).id,
+        incarnation: Incarnation([0; 8]),
+        seq: 1,
         after,
         lamport: 1,
         operations: operations.to_vec(),
@@ -601,10 +603,10 @@ fn lists_of_later_versions_and_unknown_operations_are_unknown_as_a_whole() {
         Operations::from_body(&known).unwrap(),
         Operations::Known(_)
     ));
-    // [1, [AddDevice, [6, []]]]
+    // [1, [AddDevice, [23, []]]]
     let mut with_later = known.clone();
     with_later[2] = 0x82;
-    with_later.extend_from_slice(&[0x82, 0x06, 0x80]);
+    with_later.extend_from_slice(&[0x82, 0x17, 0x80]);
     let mut later_version = known.clone();
     later_version[1] = 2;
     for body in [with_later, later_version] {

@@ -4,8 +4,8 @@
 
 use super::operation::{Operation, Operations};
 use crate::error::Error;
-use crate::seal::AccountKeys;
 use crate::seal::vectors::{fixed, hex, vectors};
+use crate::seal::{AccountKeys, DeviceKeys};
 use carnet_wire::{AccountId, Canonical, RecordId, WireError};
 use serde_json::Value;
 
@@ -24,16 +24,18 @@ fn operations_are_read_as_the_script_wrote_them() {
                 assert_eq!(Operations::to_body(&operations).unwrap(), body, "{name}");
                 check_founded(vector, &operations);
                 minted += usize::from(check_minted(vector, &operations));
+                check_rotated(vector, &operations);
             }
             ("unknown-version", Ok(Operations::Unknown)) => {}
             ("malformed", Err(Error::Wire(WireError::Malformed)))
             | ("not-canonical", Err(Error::Wire(WireError::NotCanonical)))
             | ("refused", Err(Error::Invalid(_)))
+            | ("signature", Err(Error::Unauthorised(_)))
             | ("too-large", Err(Error::Wire(WireError::TooLarge))) => {}
             (expect, outcome) => panic!("{name}: {expect}, {outcome:?}"),
         }
     }
-    assert_eq!((all.len(), minted), (18, 2));
+    assert_eq!((all.len(), minted), (31, 2));
 }
 
 /// Ids are hashes of the operation that founds.
@@ -46,6 +48,39 @@ fn check_founded(vector: &Value, operations: &[Operation]) {
             assert_eq!(record.0, fixed(&vector["record"]));
         }
     }
+}
+
+/// Opens the account's next key as the vector's device, and the key before it.
+fn check_rotated(vector: &Value, operations: &[Operation]) {
+    if !vector["next_seed"].is_string() {
+        return;
+    }
+    let device = DeviceKeys::from_secrets(
+        fixed(&vector["device_seed"]),
+        fixed(&vector["device_kem"]),
+        [0; 32],
+    )
+    .unwrap();
+    let account = AccountId(fixed(&vector["account"]));
+    let keys = operations[0]
+        .open_account(account, &device)
+        .unwrap()
+        .unwrap();
+    let stored = |generation: u32, seed: &Value| {
+        let seed = minicbor::bytes::ByteArray::from(fixed::<32>(seed));
+        (1_u8, generation, seed).to_canonical()
+    };
+    assert_eq!(*keys.to_bytes(), stored(1, &vector["next_seed"]));
+    let Operation::RotateAccount { previous, .. } = &operations[0] else {
+        panic!("a rotation");
+    };
+    let before = keys.open_previous(previous).unwrap();
+    assert_eq!(*before.to_bytes(), stored(0, &vector["kem_before"]));
+    assert!(
+        operations[0]
+            .open_account(AccountId([0; 32]), &device)
+            .is_err()
+    );
 }
 
 /// Unwraps the epoch that the vector's account is given, and the one it follows.

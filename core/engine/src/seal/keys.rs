@@ -4,7 +4,7 @@
 //! each of their devices, so that a record's epoch is wrapped once per person, not once per phone.
 
 use super::wrap::{KemSecret, check_kem_public};
-use super::{encode_secret, make_random};
+use super::{derive_key, encode_secret, make_random, open_bytes, seal_bytes};
 use crate::error::{Error, Result};
 use carnet_wire::{Canonical, DeviceId, WireError, limits};
 use core::fmt;
@@ -109,6 +109,16 @@ impl DeviceKeys {
         })
     }
 
+    /// Keys that come from elsewhere: those of a recovery kit.
+    pub(crate) fn from_secrets(signing: [u8; 32], kem: [u8; 32], nonce: [u8; 32]) -> Result<Self> {
+        let signing = Zeroizing::new(signing);
+        Ok(Self {
+            signing: SigningKey::from_bytes(&signing),
+            kem: KemSecret::from_seed(kem)?,
+            nonce: Zeroizing::new(nonce),
+        })
+    }
+
     /// Canonical `[ 1, signing: bstr32, kem: bstr32, nonce: bstr32 ]`, to be sealed before it is stored.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         encode_secret(&StoredDevice {
@@ -201,6 +211,36 @@ impl AccountKeys {
         })
     }
 
+    /// Draws the next generation, after a device was lost.
+    pub fn make_next(&self) -> Result<Self> {
+        Ok(Self {
+            generation: self
+                .generation
+                .checked_add(1)
+                .ok_or(Error::TooLarge("generations of an account's key"))?,
+            kem: KemSecret::make()?,
+        })
+    }
+
+    /// Seals the generation before this one, for devices that come later and must open what was wrapped to it:
+    /// `nonce: 24 bytes ‖ XChaCha20-Poly1305( HKDF(kem seed, "carnet/1 account previous"), stored keys, AAD = public key )`.
+    pub fn seal_previous(&self, previous: &Self) -> Result<Vec<u8>> {
+        let key = derive_key(self.kem.seed(), "carnet/1 account previous")?;
+        seal_bytes(&key, self.kem.public(), &previous.to_bytes())
+    }
+
+    /// Opens what [`Self::seal_previous`] sealed.
+    pub fn open_previous(&self, sealed: &[u8]) -> Result<Self> {
+        let key = derive_key(self.kem.seed(), "carnet/1 account previous")?;
+        let previous = Self::from_bytes(&open_bytes(&key, self.kem.public(), sealed)?)?;
+        if previous.generation.checked_add(1) != Some(self.generation) {
+            return Err(Error::Unauthorised(
+                "a generation of an account's key is out of order",
+            ));
+        }
+        Ok(previous)
+    }
+
     /// Canonical `[ 1, generation, kem: bstr32 ]`, to be sealed before it is stored or sent.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         encode_secret(&StoredAccount {
@@ -242,6 +282,34 @@ impl fmt::Debug for AccountKeys {
     }
 }
 
+/// The key of an invitation: who holds the link can sign with it, and everybody knows its public part from the roster.
+/// `Ed25519 seed = HKDF( secret of the code or link, "carnet/1 invitation" )`.
+pub struct InvitationKey(SigningKey);
+
+impl InvitationKey {
+    /// From the secret that is handed over.
+    pub fn derive(secret: &[u8; 16]) -> Result<Self> {
+        let seed = derive_key(secret, "carnet/1 invitation")?;
+        Ok(Self(SigningKey::from_bytes(&seed)))
+    }
+
+    /// What the roster names it by.
+    pub fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+
+    /// Signs bytes that begin with a domain string of the protocol.
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for InvitationKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("InvitationKey(…)")
+    }
+}
+
 fn check_version(version: u8) -> Result<()> {
     if version != KEYS_VERSION {
         return Err(WireError::UnknownVersion.into());
@@ -279,6 +347,41 @@ mod tests {
         let again = AccountKeys::from_bytes(&account.to_bytes()).unwrap();
         assert_eq!(again.kem_public(), account.kem_public());
         assert_eq!(again.generation(), 0);
+    }
+
+    #[test]
+    fn a_generation_opens_the_one_before_and_no_other() {
+        let first = AccountKeys::make().unwrap();
+        let second = first.make_next().unwrap();
+        let third = second.make_next().unwrap();
+        assert_eq!((second.generation(), third.generation()), (1, 2));
+        let sealed = second.seal_previous(&first).unwrap();
+        assert_eq!(
+            second.open_previous(&sealed).unwrap().kem_public(),
+            first.kem_public()
+        );
+        assert!(third.open_previous(&sealed).is_err() && first.open_previous(&sealed).is_err());
+        // Sealed by the right key, but not the generation before.
+        assert!(
+            third
+                .open_previous(&third.seal_previous(&first).unwrap())
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn an_invitation_key_comes_from_its_secret() {
+        let key = InvitationKey::derive(&[5; 16]).unwrap();
+        assert_eq!(
+            key.public(),
+            InvitationKey::derive(&[5; 16]).unwrap().public()
+        );
+        assert_ne!(
+            key.public(),
+            InvitationKey::derive(&[6; 16]).unwrap().public()
+        );
+        assert!(verify(DeviceId(key.public()), b"yes", &key.sign(b"yes")).is_ok());
+        assert_eq!(format!("{key:?}"), "InvitationKey(…)");
     }
 
     #[test]

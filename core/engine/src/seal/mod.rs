@@ -9,15 +9,23 @@
 //!         envelope: signed, padded, sealed ─────────────────────── [`seal()`], [`open`]
 //!         direct stream between two devices ────────────────────── [`StreamKey`], [`Channel`]
 //!       attachment, under its own random key ───────────────────── [`seal_attachment`]
+//!   24 words on paper, or guardians together: a virtual device ─── [`RecoveryKit`], [`guardians`]
+//!   emergency card: reads one page, nothing else ───────────────── [`EmergencyCard`]
+//!   invitation at a distance: a link and words read aloud ──────── [`invitation`]
 //! ```
 //! This room knows no record content, no database and no network. It never repairs: what does not open is an error, and a
 //! panic on any bytes is a bug.
 
 mod attachment;
 mod body;
+mod code;
+mod emergency;
 mod envelope;
 mod epoch;
+pub mod guardians;
+pub mod invitation;
 mod keys;
+mod kit;
 pub mod pairing;
 pub mod passphrase;
 mod secret;
@@ -31,10 +39,12 @@ mod wrap;
 
 pub use attachment::{CHUNK_BYTES, Sealed, derive_attachment_id, open_attachment, seal_attachment};
 pub use body::{pack_body, unpack_body};
+pub use emergency::{CardReader, EmergencyCard, MAX_CARD_BYTES};
 pub use envelope::{Opened, Signed, open, seal, sign_header};
 pub use epoch::{Epoch, EpochGrant, EpochSecrets, MAX_PARENT_EPOCHS};
-pub use keys::{AccountKeys, DeviceCard, DeviceKeys, DeviceKind};
+pub use keys::{AccountKeys, DeviceCard, DeviceKeys, DeviceKind, InvitationKey};
 pub(crate) use keys::{check_device_name, verify};
+pub use kit::{KIT_WORDS, RecoveryKit, WordLanguage, write_letter};
 pub use passphrase::{Cost, unwrap_with_passphrase, wrap_with_passphrase};
 pub(crate) use secret::{open_bytes, seal_bytes};
 pub use secret::{open_secret, seal_secret};

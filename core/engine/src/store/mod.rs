@@ -35,6 +35,7 @@ mod testing;
 mod tests;
 
 pub use attachments::{Attachments, Incoming};
+pub use open::give_back;
 pub use project::{Known, Projected, Projection, known, project, project_all};
 pub use texts::{each_current_text, text_of};
 

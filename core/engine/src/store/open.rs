@@ -39,8 +39,8 @@ const READER_CACHE_KIB: i64 = 4 << 10;
 const CHECKPOINT_PAGES: i64 = 4_000;
 /// The log file is cut back to this after a checkpoint.
 const WAL_KEPT_BYTES: i64 = 32 << 20;
-/// What protects each page against being changed. Part of the file's format.
-const PAGE_MAC: &str = "HMAC_SHA256";
+/// `auto_vacuum`: free pages are given back by [`give_back`], not at every commit.
+const INCREMENTAL: i64 = 2;
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 128;
 
@@ -70,6 +70,8 @@ pub(super) fn create(
     }
     let flags = OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_READ_WRITE;
     let mut connection = connect(&building, key, flags)?;
+    // Only a database without a page can choose: what a snapshot replaces is given back to the phone.
+    set_number(&connection, "auto_vacuum", INCREMENTAL)?;
     migrate::initialise(&mut connection, fill)?;
     prepare(&connection, Role::Writer)?;
     connection
@@ -138,8 +140,6 @@ fn connect(path: &Path, key: &[u8; 32], flags: OpenFlags) -> Result<Connection> 
     if cipher.is_none_or(|version| version.is_empty()) {
         return Err(Error::Bug("this build has no database encryption"));
     }
-    // The default, SHA-512, has no instructions of its own on most phones: each page read or written cost 3 times as much.
-    set_text(&connection, "cipher_hmac_algorithm", PAGE_MAC)?;
     set_number(&connection, "cipher_memory_security", 0)?;
     connection.busy_handler(Some(wait_for_lock))?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
@@ -190,6 +190,24 @@ fn prepare(connection: &Connection, role: Role) -> Result<()> {
             set_number(connection, "query_only", 1)
         }
     }
+}
+
+/// Gives pages that nothing uses back to the file system, `most` at once, where they are more than an eighth of the database:
+/// fewer are soon used again. Returns whether there are more to give.
+pub fn give_back(connection: &Connection, most: usize) -> Result<bool> {
+    let number = |name: &str| -> Result<u64> {
+        Ok(connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?)
+    };
+    let (free, pages) = (number("freelist_count")?, number("page_count")?);
+    if free * 8 <= pages {
+        return Ok(false);
+    }
+    // Each row that the pragma returns has freed a page.
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({most})"))?;
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    let left = number("freelist_count")?;
+    Ok(left < free && left * 8 > number("page_count")?)
 }
 
 fn set_number(connection: &Connection, name: &str, value: i64) -> Result<()> {

@@ -34,6 +34,41 @@ fn closed() -> tempfile::TempDir {
     folder
 }
 
+#[test]
+fn what_is_deleted_is_given_back_in_steps() {
+    let Room { store, folder } = Room::new();
+    let size = || {
+        fs::metadata(folder.path().join(open::DATABASE))
+            .unwrap()
+            .len()
+    };
+    let blob = vec![7_u8; 8_000];
+    store
+        .write(|tx| {
+            for at in 0..500 {
+                tx.execute(
+                    "INSERT INTO meta VALUES (?1, ?2)",
+                    (format!("k{at}"), &blob),
+                )?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    store.checkpoint().unwrap();
+    let before = size();
+    store
+        .write(|tx| Ok(tx.execute("DELETE FROM meta WHERE key LIKE 'k%'", [])?))
+        .unwrap();
+    let mut steps = 1;
+    while store.write(|tx| open::give_back(tx, 100)).unwrap() {
+        steps += 1;
+    }
+    store.checkpoint().unwrap();
+    assert!(steps > 5, "{steps}");
+    assert!(size() < before / 2, "{} of {before} are left", size());
+    assert!(!store.write(|tx| open::give_back(tx, 100)).unwrap());
+}
+
 fn copy_of(folder: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for name in [open::DATABASE, "vault.check"] {

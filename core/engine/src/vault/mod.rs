@@ -562,8 +562,13 @@ impl Vault {
     }
 
     /// Makes a snapshot of every compartment of a record that has grown since its last one. The next sync sends it; once
-    /// another device has it, what it replaces goes from here and from the relay.
-    pub fn compact(&self, record: RecordId) -> VaultResult<CompactReport> {
+    /// another device has it, what it replaces goes from here and from the relay. `Cancelled` where the observer said stop: the
+    /// next call goes on with the pieces that were made.
+    pub fn compact(
+        &self,
+        record: RecordId,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<CompactReport> {
         let open = self.unlocked()?;
         let now = self.host.clock.now();
         let logs = open.store.read(|conn| {
@@ -573,11 +578,13 @@ impl Vault {
             Ok(of_record.map(|log| log.number).collect::<Vec<_>>())
         })?;
         let mut total = CompactReport::default();
-        let brake = Brake::new(None, None);
+        let brake = Brake::new(None, observer);
         for log in logs {
             let how = (snapshot::Reuse::Anywhere, false);
-            if let snapshot::Making::Made(report) = snapshot::make(&open, log, how, now, &brake)? {
-                total += report;
+            match snapshot::make(&open, log, how, now, &brake)? {
+                snapshot::Making::Made(report) => total += report,
+                snapshot::Making::Nothing => {}
+                snapshot::Making::Stopped => return Err(VaultError::Cancelled),
             }
         }
         Ok(total)

@@ -1,27 +1,17 @@
 //! The pairing code: what the new phone shows and the old one reads, as a QR or typed.
 //!
 //! ```text
-//! bytes    = version: 1 ‖ secret: 16 ‖ commitment: 16 ‖ scheme: 0 https, 1 http ‖ rest of the relay's URL ‖ checksum: 3
-//! checksum = first 3 bytes of BLAKE3 derive_key("carnet/1 pairing-code", everything before it)
-//! text     = base 32 with the alphabet 0123456789ABCDEFGHJKMNPQRSTVWXYZ, in groups of 5 joined by '-'
+//! bytes = version: 1 ‖ secret: 16 ‖ commitment: 16 ‖ relay          as a code of domain "carnet/1 pairing-code"
 //! ```
-//! Bits are taken from the most significant on; the last symbol is filled with zeros. Reading is tolerant of what people do:
-//! case, spaces and dashes do not matter, I and L read as 1, O as 0 (Crockford). A slip gives "not a valid code", never another
-//! code. The text is upper case so that a QR can use its dense alphanumeric mode.
+//! The head of `seal/code.rs` says how bytes become text and what people may do to it.
 
+use super::super::code::{read_code, read_relay, relay_bytes, write_code};
 use crate::error::{Error, Result};
 use core::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const CODE_VERSION: u8 = 1;
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const GROUP: usize = 5;
-const CHECKSUM_BYTES: usize = 3;
-/// Longest URL of a relay in a code.
-pub const MAX_CODE_RELAY_BYTES: usize = 200;
-/// Longest text that is looked at, spaces and dashes included.
-const MAX_TEXT_BYTES: usize = 1024;
-const SCHEMES: [&str; 2] = ["https://", "http://"];
+const DOMAIN: &str = "carnet/1 pairing-code";
 
 const NOT_A_CODE: Error = Error::Pairing("this is not a valid code: check it and try again");
 
@@ -45,7 +35,7 @@ impl fmt::Debug for PairingCode {
 impl PairingCode {
     /// Puts a code together; refuses a relay that no code can carry.
     pub fn new(secret: [u8; 16], commitment: [u8; 16], relay: &str) -> Result<Self> {
-        split_scheme(relay)?;
+        relay_bytes(relay)?;
         Ok(Self {
             secret,
             commitment,
@@ -55,27 +45,17 @@ impl PairingCode {
 
     /// The text to show.
     pub fn to_text(&self) -> Result<String> {
-        let (scheme, rest) = split_scheme(&self.relay)?;
         let mut bytes = Zeroizing::new(vec![CODE_VERSION]);
         bytes.extend_from_slice(&self.secret);
         bytes.extend_from_slice(&self.commitment);
-        bytes.push(scheme);
-        bytes.extend_from_slice(rest.as_bytes());
-        let checksum = derive_checksum(&bytes);
-        bytes.extend_from_slice(&checksum);
-        Ok(encode(&bytes))
+        bytes.extend_from_slice(&relay_bytes(&self.relay)?);
+        Ok(write_code(DOMAIN, &bytes))
     }
 
     /// Reads a text as people type it.
     pub fn from_text(text: &str) -> Result<Self> {
-        let bytes = Zeroizing::new(decode(text).ok_or(NOT_A_CODE)?);
-        let (content, checksum) = bytes
-            .split_last_chunk::<CHECKSUM_BYTES>()
-            .ok_or(NOT_A_CODE)?;
-        if derive_checksum(content) != *checksum {
-            return Err(NOT_A_CODE);
-        }
-        let (version, content) = content.split_first().ok_or(NOT_A_CODE)?;
+        let bytes = read_code(DOMAIN, text).ok_or(NOT_A_CODE)?;
+        let (version, content) = bytes.split_first().ok_or(NOT_A_CODE)?;
         if *version != CODE_VERSION {
             return Err(Error::Newer);
         }
@@ -86,83 +66,14 @@ impl PairingCode {
 fn read_content(content: &[u8]) -> Option<PairingCode> {
     let (secret, content) = content.split_first_chunk::<16>()?;
     let (commitment, content) = content.split_first_chunk::<16>()?;
-    let (scheme, rest) = content.split_first()?;
-    let scheme = SCHEMES.get(usize::from(*scheme))?;
-    let relay = format!("{scheme}{}", core::str::from_utf8(rest).ok()?);
+    let relay = read_relay(content)?;
     PairingCode::new(*secret, *commitment, &relay).ok()
-}
-
-fn split_scheme(relay: &str) -> Result<(u8, &str)> {
-    let plain = relay.len() <= MAX_CODE_RELAY_BYTES && relay.bytes().all(|c| c.is_ascii_graphic());
-    let found = (0..).zip(SCHEMES).find_map(|(number, scheme)| {
-        let rest = relay.strip_prefix(scheme)?;
-        (!rest.is_empty()).then_some((number, rest))
-    });
-    found.filter(|_| plain).ok_or(Error::Invalid(
-        "the relay's address is not an http or https URL",
-    ))
-}
-
-fn derive_checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let [first, second, third, ..] = blake3::derive_key("carnet/1 pairing-code", bytes);
-    [first, second, third]
-}
-
-fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    let symbols = (bytes.len() * 8).div_ceil(5);
-    for index in 0..symbols {
-        if index > 0 && index % GROUP == 0 {
-            text.push('-');
-        }
-        let value = (0..5).fold(0, |value, bit| {
-            value << 1 | usize::from(bit_at(bytes, index * 5 + bit))
-        });
-        text.extend(ALPHABET.get(value).map(|symbol| char::from(*symbol)));
-    }
-    text
-}
-
-/// The bit at a position counted from the most significant of the first byte; zero past the end.
-fn bit_at(bytes: &[u8], position: usize) -> bool {
-    bytes
-        .get(position / 8)
-        .is_some_and(|byte| byte >> (7 - position % 8) & 1 == 1)
-}
-
-fn decode(text: &str) -> Option<Vec<u8>> {
-    if text.len() > MAX_TEXT_BYTES {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let (mut held, mut bits) = (0_u32, 0);
-    for c in text.chars().filter(|c| !c.is_whitespace() && *c != '-') {
-        held = (held & 0xff) << 5 | symbol_value(c)?;
-        bits += 5;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits) as u8);
-        }
-    }
-    // What is left over must be less than a symbol, and zero: one text for each code.
-    let rest = held & ((1 << bits) - 1);
-    (bits < 5 && rest == 0).then_some(bytes)
-}
-
-fn symbol_value(c: char) -> Option<u32> {
-    let symbol = match c.to_ascii_uppercase() {
-        'I' | 'L' => '1',
-        'O' => '0',
-        other => other,
-    };
-    (0..)
-        .zip(ALPHABET)
-        .find_map(|(value, known)| (char::from(*known) == symbol).then_some(value))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::string_slice)]
+    use super::super::super::code::{ALPHABET, MAX_CODE_RELAY_BYTES, SCHEMES};
     use super::*;
 
     fn code(relay: &str) -> PairingCode {
@@ -236,13 +147,11 @@ mod tests {
 
     #[test]
     fn a_code_of_a_later_version_says_so() {
-        let mut bytes = decode(&code("https://r").to_text().unwrap()).unwrap();
+        let text = code("https://r").to_text().unwrap();
+        let mut bytes = read_code(DOMAIN, &text).unwrap();
         bytes[0] = 2;
-        let content = bytes.len() - CHECKSUM_BYTES;
-        let checksum = derive_checksum(&bytes[..content]);
-        bytes[content..].copy_from_slice(&checksum);
         assert!(matches!(
-            PairingCode::from_text(&encode(&bytes)),
+            PairingCode::from_text(&write_code(DOMAIN, &bytes)),
             Err(Error::Newer)
         ));
     }

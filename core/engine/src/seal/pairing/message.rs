@@ -76,7 +76,7 @@ pub enum Message {
 }
 
 /// Seals a message for the rendezvous mailbox.
-pub(super) fn seal_message(epoch: &Epoch, message: &[u8]) -> Result<Vec<u8>> {
+pub(in crate::seal) fn seal_message(epoch: &Epoch, message: &[u8]) -> Result<Vec<u8>> {
     let framed = message.len() + 4;
     let length = u32::try_from(message.len()).map_err(|_| Error::TooLarge("a pairing message"))?;
     let mut plaintext = Zeroizing::new(Vec::with_capacity(padded_len(framed)));
@@ -88,7 +88,7 @@ pub(super) fn seal_message(epoch: &Epoch, message: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Opens an envelope of the rendezvous mailbox down to the message. None for anything that does not open.
-pub(super) fn open_message(epoch: &Epoch, envelope: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(in crate::seal) fn open_message(epoch: &Epoch, envelope: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let envelope = Envelope::from_bytes(envelope).ok()?;
     let plaintext = open_plaintext(epoch, &envelope).ok()?;
     let (length, rest) = plaintext.split_first_chunk::<4>()?;

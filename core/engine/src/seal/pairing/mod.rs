@@ -27,17 +27,19 @@ mod code;
 mod message;
 mod welcome;
 
-pub use code::{MAX_CODE_RELAY_BYTES, PairingCode};
+pub use super::code::MAX_CODE_RELAY_BYTES;
+pub use code::PairingCode;
 pub use message::Message;
 pub use welcome::{FloorChain, MAX_FLOOR_CHAINS, Welcome, WelcomeEpoch};
 
-use super::wrap::{KemSecret, ReceiverContext, SenderContext, wrap_with_psk};
+use super::wrap::{KemSecret, ReceiverContext, SenderContext, wrap, wrap_with_psk};
 use super::{DeviceCard, DeviceKeys, Epoch, EpochSecrets, derive_key, make_random, verify};
 use crate::error::{Error, Result};
 use carnet_wire::{Canonical, CompartmentId, RecordId};
 use core::fmt;
 use message::{ACK, Ack, HELLO, Hello, MESSAGE_VERSION, SealedWelcome, WELCOME};
-use message::{classify, read, seal_message};
+use message::{classify, read};
+pub(super) use message::{open_message, seal_message};
 use zeroize::Zeroizing;
 
 /// How long a code, and its mailbox, lives.
@@ -239,6 +241,33 @@ impl Introducer {
         }
         Ok(())
     }
+}
+
+/// A welcome for a recovery kit, in its mailbox.
+pub(super) fn seal_letter(
+    mailbox: &Epoch,
+    kem: &[u8],
+    info: &[u8],
+    welcome: &Welcome,
+) -> Result<Vec<u8>> {
+    let wrapped = wrap(kem, info, &welcome.to_bytes()?)?;
+    let message = SealedWelcome {
+        kind: WELCOME,
+        version: MESSAGE_VERSION,
+        wrapped,
+    };
+    seal_message(mailbox, &message.to_canonical())
+}
+
+/// Opens what [`seal_letter`] sealed.
+pub(super) fn open_letter(
+    mailbox: &Epoch,
+    envelope: &[u8],
+    unwrap: impl FnOnce(&[u8]) -> Result<Zeroizing<Vec<u8>>>,
+) -> Result<Welcome> {
+    let (sealed, _): (SealedWelcome, _) =
+        read(mailbox, envelope, WELCOME).ok_or(Error::Unsealable)?;
+    Welcome::from_bytes(&unwrap(&sealed.wrapped)?)
 }
 
 impl fmt::Debug for Joiner {

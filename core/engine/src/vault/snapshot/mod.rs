@@ -11,16 +11,21 @@
 //! maker has merged; until every piece is here this device tells nobody (`seen`) that it has what they bring. What sources
 //! wrote stays on every device for ever.
 
+mod carrying;
 mod hand_on;
+mod judge;
+mod letting_go;
 mod load;
 mod make;
+mod maker;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
 pub use hand_on::{HandOn, NEEDS_RELAY, hand_on};
-pub use load::{Judgement, judge, take_in, wanted};
+pub use judge::{Judgement, judge};
+pub use load::{take_in, wanted};
 
 pub use make::{Making, Reuse, make};
 pub use standing::{data_logs, stands_for};
@@ -38,6 +43,8 @@ const CLASSIFY_STEP: usize = 500;
 const CLASSIFY_AFTER: usize = 200;
 /// Changes, and envelopes of the outbox, let go of in one transaction.
 const COMPACT_STEP: usize = 2_000;
+/// Free pages given back in one transaction: 4 MiB.
+const PAGES_STEP: usize = 1_000;
 /// A piece of changes this small is written again together with others,
 const SMALL_PIECE_BYTES: u64 = 64 << 10;
 /// once there are more of them than this.

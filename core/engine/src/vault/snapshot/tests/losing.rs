@@ -102,7 +102,7 @@ fn a_lost_piece_is_noticed_within_a_week_and_made_anew() {
 #[test]
 fn nothing_is_retired_where_a_piece_is_missing() {
     let (relay, first, second) = two();
-    first.vault.compact(record(&first)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
     first.sync().unwrap();
     second.sync().unwrap();
     relay.lose_blobs();
@@ -146,7 +146,7 @@ fn a_second_relay_gets_a_snapshot_of_its_own_pieces() {
     third.check();
     // Both go on: a piece is made once, sent to both, and its file goes when both have it.
     first.vault.annotate(resource(&first), "once more").unwrap();
-    first.vault.compact(record(&first)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
     for _ in 0..3 {
         sync_with(&first, &BOTH);
         sync_with(&second, &BOTH);

@@ -5,6 +5,7 @@
 mod elsewhere;
 mod losing;
 mod stopping;
+mod vectors;
 
 use super::super::keyring::{self, GENERAL};
 use super::super::sync_tests::{FakeRelay, Phone};
@@ -89,7 +90,7 @@ fn two() -> (std::sync::Arc<FakeRelay>, Phone, Phone) {
 
 /// Makes a snapshot on one phone and lets everybody know of it.
 fn settle(maker: &Phone, other: &Phone) {
-    maker.vault.compact(record(maker)).unwrap();
+    maker.vault.compact(record(maker), None).unwrap();
     maker.sync().unwrap();
     other.sync().unwrap();
     maker.sync().unwrap();
@@ -125,7 +126,7 @@ fn a_phone_that_joins_after_everything_was_retired_has_the_same_record() {
 fn a_snapshot_is_not_made_twice_for_nothing() {
     let (_relay, first, second) = two();
     settle(&first, &second);
-    let again = first.vault.compact(record(&first)).unwrap();
+    let again = first.vault.compact(record(&first), None).unwrap();
     // The second phone's acknowledgement is a change: a snapshot of it makes no piece.
     assert_eq!(again.made, 0);
     settle(&first, &second);
@@ -139,7 +140,7 @@ fn unchanged_pieces_are_listed_again() {
     let listed = |phone: &Phone| Snapshot::read(&stored(phone).last().unwrap().manifest).unwrap();
     let before = listed(&first);
     first.vault.annotate(resource(&first), "one more").unwrap();
-    let report = first.vault.compact(record(&first)).unwrap();
+    let report = first.vault.compact(record(&first), None).unwrap();
     assert!(report.reused > 0 && report.made > 0, "{report:?}");
     let after = listed(&first);
     let same = after
@@ -152,7 +153,7 @@ fn unchanged_pieces_are_listed_again() {
 #[test]
 fn a_kill_between_any_two_requests_loses_nothing() {
     let (relay, first, second) = two();
-    first.vault.compact(record(&first)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
     // Every request fails once, on either phone.
     for broken in 0..60 {
         let mut left = broken;
@@ -254,8 +255,8 @@ fn snapshots_made_at_the_same_time_by_two_phones() {
     let on = resource(&first);
     first.vault.annotate(on, "only the first").unwrap();
     second.vault.annotate(on, "only the second").unwrap();
-    first.vault.compact(record(&first)).unwrap();
-    second.vault.compact(record(&second)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
+    second.vault.compact(record(&second), None).unwrap();
     for _ in 0..3 {
         first.sync().unwrap();
         second.sync().unwrap();
@@ -278,7 +279,7 @@ fn what_the_maker_lacks_is_not_retired() {
     second.vault.annotate(on, "not known to the maker").unwrap();
     second.sync().unwrap();
     // The manifest was made before the first phone heard of it.
-    first.vault.compact(record(&first)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
     settle(&first, &second);
     let third = first.add(&relay);
     third.sync().unwrap();
@@ -308,7 +309,7 @@ fn a_snapshot_that_lies_is_held_and_told() {
     ];
     let (relay, first, second) = two();
     for (at, (what, reason, lie)) in (1_u8..).zip(lies) {
-        first.vault.compact(record(&first)).unwrap();
+        first.vault.compact(record(&first), None).unwrap();
         let mut snapshot = Snapshot::read(&stored(&first).last().unwrap().manifest).unwrap();
         lie(&mut snapshot);
         // Signed by an owner's device in another life, so that its chain begins with the lie.
@@ -429,7 +430,7 @@ fn every_change_that_stays_can_be_sent_on() {
 #[test]
 fn without_an_answer_nothing_goes_for_thirty_days() {
     let (relay, first, _second) = two();
-    first.vault.compact(record(&first)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
     first.sync().unwrap();
     let (before, here) = (relay.served().0, changes(&first));
     let later = |days: i64| {
@@ -455,7 +456,7 @@ fn without_an_answer_nothing_goes_for_thirty_days() {
 #[test]
 fn a_strangers_snapshot_is_not_loaded() {
     let (relay, first, second) = two();
-    first.vault.compact(record(&first)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
     let snapshot = Snapshot::read(&stored(&first).last().unwrap().manifest).unwrap();
     let stranger = DeviceKeys::make().unwrap();
     relay.push(&forged_by(&first, &snapshot, 9, &stranger));

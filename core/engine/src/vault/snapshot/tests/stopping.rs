@@ -76,7 +76,7 @@ fn a_snapshot_stopped_at_any_piece_goes_on_with_those_it_has() {
 #[test]
 fn letting_go_stopped_at_any_step_goes_on() {
     let (_relay, first, second) = two();
-    first.vault.compact(record(&first)).unwrap();
+    first.vault.compact(record(&first), None).unwrap();
     first.sync().unwrap();
     second.sync().unwrap();
     for asked in 0..200 {
