@@ -82,7 +82,6 @@ fn the_longest_answers_full_of_small_rubbish_cost_little_memory() {
 }
 
 #[test]
-#[ignore = "missed: 78 MB, of which 48 MB are the page cache of the writer (store/open.rs)"]
 fn the_longest_answers_full_of_large_rubbish_cost_little_memory() {
     assert_cheap(Evil::Bulk);
 }

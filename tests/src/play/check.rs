@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 /// Rounds in which phones must come to rest.
 const ROUNDS: usize = 12;
+/// A day and an hour: an owner's phone asks a relay once a day whether it holds the pieces of snapshots.
+const A_DAY_MS: i64 = 25 * 3_600 * 1_000;
 /// What a sync says when a document is named and not there.
 const NOT_ARRIVED: &str = "a document has not arrived yet";
 /// In one of so many plays every view of a phone is rebuilt and compared.
@@ -40,6 +42,8 @@ impl Play {
             return self.heal_by_meetings();
         }
         let mut settled = vec![false; self.phones.len()];
+        // A relay that said it had a part of a snapshot is asked again the next day.
+        let mut waited = !self.lies();
         for _ in 0..ROUNDS {
             for at in 0..self.phones.len() {
                 if settled[at] {
@@ -53,6 +57,12 @@ impl Play {
                 settled[at] = self.relays.len() == 1 || sent + received == 0;
             }
             if settled.iter().all(|settled| *settled) {
+                if !std::mem::replace(&mut waited, true) {
+                    let clocks = self.phones.iter().map(|phone| &phone.clock);
+                    clocks.for_each(|clock| clock.jump(A_DAY_MS));
+                    settled.fill(false);
+                    continue;
+                }
                 self.fetch_documents();
                 return self.check_rest();
             }

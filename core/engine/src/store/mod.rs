@@ -60,6 +60,16 @@ pub struct Store {
     turnstile: turn::Turnstile,
 }
 
+/// While it lasts the writer may use the memory of a bulk import.
+pub struct Bulk<'s>(&'s Store);
+
+impl Drop for Bulk<'_> {
+    fn drop(&mut self) {
+        // A cache that stays large costs memory and nothing else.
+        let _ = open::set_bulk(&unpoisoned(&self.0.writer), false);
+    }
+}
+
 impl Store {
     /// Makes a new vault in a folder that has none.
     pub fn create(folder: &Path, key: &[u8; 32]) -> Result<Self> {
@@ -130,6 +140,12 @@ impl Store {
         unpoisoned(&self.readers).clear();
         unpoisoned(&self.writer).execute_batch("PRAGMA shrink_memory")?;
         Ok(())
+    }
+
+    /// Lets the writer use the memory of a bulk import until the guard goes.
+    pub fn begin_bulk(&self) -> Result<Bulk<'_>> {
+        open::set_bulk(&unpoisoned(&self.writer), true)?;
+        Ok(Bulk(self))
     }
 
     /// Whether no connection is inside a transaction.

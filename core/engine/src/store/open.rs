@@ -30,8 +30,11 @@ pub(super) const APPLICATION_ID: i32 = 0x4352_4e54;
 /// How often a lock that another process holds is asked for, once a millisecond: 5 seconds at least. SQLite's own
 /// `busy_timeout` asks every 100 ms, which is too seldom to meet a busy writer between two commits.
 pub(super) const LOCK_TRIES: i32 = 5_000;
-/// Page cache of the writer in KiB: holds the upper pages and the random ones of four indexes during a bulk import.
-const WRITER_CACHE_KIB: i64 = 48 << 10;
+/// Page cache of the writer in KiB: with what a step of a sync merges it stays below the 64 MiB of a background window, whatever
+/// a relay sends (48 MiB: 74 and 78 MB under the largest answers full of rubbish).
+const WRITER_CACHE_KIB: i64 = 16 << 10;
+/// Page cache of the writer during an import in KiB: holds the upper pages and the random ones of four indexes.
+const BULK_CACHE_KIB: i64 = 48 << 10;
 /// Page cache of each reader in KiB: a first screen reads a few hundred pages.
 const READER_CACHE_KIB: i64 = 4 << 10;
 /// Pages after which a commit moves the log into the database: four times SQLite's default, because an import dirties the
@@ -194,6 +197,16 @@ fn prepare(connection: &Connection, role: Role) -> Result<()> {
             set_number(connection, "query_only", 1)
         }
     }
+}
+
+/// Gives the writer the page cache of an import, or takes it away again.
+pub(super) fn set_bulk(connection: &Connection, bulk: bool) -> Result<()> {
+    let size = if bulk {
+        BULK_CACHE_KIB
+    } else {
+        WRITER_CACHE_KIB
+    };
+    set_number(connection, "cache_size", -size)
 }
 
 /// Gives pages that nothing uses back to the file system, `most` at once, where they are more than an eighth of the database:

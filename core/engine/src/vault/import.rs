@@ -66,11 +66,13 @@ pub fn import(
         total,
     };
     let mut report = ImportReport::default();
+    let bulk = open.store.begin_bulk()?;
     for path in files {
         let file = import_file(open, clock, record, &path, &mut progress)?;
         progress.before += path.metadata().map_or(0, |file| file.len());
         report.files.push(file);
     }
+    drop(bulk);
     open.store.release_memory()?;
     Ok(report)
 }

@@ -35,8 +35,9 @@ pub(super) use upkeep::Upkeep;
 pub const SNAPSHOT_AFTER: u64 = 500;
 /// How long an owner's device waits for another device before it lets go: 30 days, in milliseconds.
 pub const PATIENCE_MS: i64 = 30 * 24 * 3_600 * 1_000;
-/// After how many milliseconds a relay is asked again whether it holds the pieces: a week.
-const ASK_AGAIN_MS: i64 = 7 * 24 * 3_600 * 1_000;
+/// After how many milliseconds an owner's device asks a relay again whether it holds the pieces: a day. A relay that lost some, or
+/// lied, does not say so, and a phone that needs them waits until then (seed 74 of the lying relay).
+const ASK_AGAIN_MS: i64 = 24 * 3_600 * 1_000;
 /// Changes looked at in one transaction.
 const CLASSIFY_STEP: usize = 500;
 /// Changes that nobody has looked at after which a sync does.

@@ -35,6 +35,23 @@ pub fn newest_placed(known: &[StoredSnapshot]) -> Option<&StoredSnapshot> {
     known.iter().rev().find(|stored| stored.place.is_some())
 }
 
+/// The snapshots somebody may still have to load, the newest first: those that no newer one covers. Two that were made at the
+/// same time both serve.
+pub fn serving(known: &[StoredSnapshot]) -> Result<Vec<Snapshot>> {
+    let mut serving: Vec<Snapshot> = Vec::new();
+    for stored in known.iter().rev().filter(|stored| stored.place.is_some()) {
+        let snapshot = Snapshot::read(&stored.manifest)?;
+        let covered = |newer: &Snapshot| {
+            let mut covers = snapshot.covers.iter();
+            covers.all(|cover| newer.last_of(&cover.author) >= cover.last)
+        };
+        if !serving.iter().any(covered) {
+            serving.push(snapshot);
+        }
+    }
+    Ok(serving)
+}
+
 /// What snapshots stand for that are among the changes `given`.
 pub fn stands_for(conn: &Connection, log: i64, given: &Runs) -> Result<Runs> {
     let mut stands = Runs::default();

@@ -10,7 +10,7 @@ use super::super::sync::Exchange;
 use super::super::write;
 use super::carrying::Held;
 use super::make::{self, Making, Reuse, make};
-use super::standing::{data_logs, may_write, newest_placed, owns};
+use super::standing::{data_logs, may_write, owns, serving};
 use super::{ASK_AGAIN_MS, CLASSIFY_AFTER, PATIENCE_MS, SNAPSHOT_AFTER};
 use crate::error::Result;
 use crate::record::change::{CHANGE_VERSION, Change};
@@ -56,7 +56,7 @@ impl Exchange<'_> {
     }
 
     /// Has the relay asked again, now and then, whether it still holds the pieces: one that lost some does not say so, and who
-    /// comes new cannot tell those who could help.
+    /// comes new cannot tell those who could help. Only owners' devices can, so only they ask.
     fn doubt_pieces(&mut self) -> Result<()> {
         let relay = self.relay()?.number;
         let asked = self
@@ -64,23 +64,42 @@ impl Exchange<'_> {
             .store
             .read(|conn| log::pieces_asked(conn, relay))?;
         let now = self.now;
-        let some = self.open.store.read(log::has_snapshots)?;
         // A clock that was put back makes it due.
-        if some && !(asked..asked.saturating_add(ASK_AGAIN_MS)).contains(&now) {
+        if (asked..asked.saturating_add(ASK_AGAIN_MS)).contains(&now) {
+            return Ok(());
+        }
+        let logs = self
+            .open
+            .store
+            .read(|conn| match log::has_snapshots(conn)? {
+                true => data_logs(conn),
+                false => Ok(Vec::new()),
+            })?;
+        let keyring = self.open.keyring()?;
+        if logs
+            .into_iter()
+            .any(|log| owns(&keyring, log).unwrap_or(false))
+        {
             self.keep(|tx, relay| log::doubt_pieces(tx, relay.number, now))?;
         }
         Ok(())
     }
 
-    /// Sees that the relay holds the pieces of the newest snapshot, whoever made it: sends those whose files are here, asks for
-    /// the others.
+    /// Sees that the relay holds the pieces of the snapshots that serve, whoever made them: sends those whose files are here, asks
+    /// for the others. Where one is lost another snapshot covers all of them.
     fn look_after(&mut self, log: i64, brake: &Brake<'_>) -> Result<Held> {
         let known = self.open.store.read(|conn| log::snapshots(conn, log))?;
         let loading = self.open.store.read(|conn| log::is_loading(conn, log))?;
-        match newest_placed(&known).filter(|_| !loading) {
-            Some(newest) => self.deliver(&Snapshot::read(&newest.manifest)?, brake),
-            None => Ok(Held::Whole),
+        let mut worst = Held::Whole;
+        for snapshot in serving(&known)?.iter().filter(|_| !loading) {
+            match self.deliver(snapshot, brake)? {
+                Held::Whole => {}
+                Held::Stopped => return Ok(Held::Stopped),
+                Held::Unknown if worst == Held::Lost => {}
+                held => worst = held,
+            }
         }
+        Ok(worst)
     }
 
     /// Makes a snapshot when enough was written since the last one, or a part of that one is lost; `false` when the brake acted

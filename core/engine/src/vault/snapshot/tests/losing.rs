@@ -16,7 +16,7 @@ fn found(phone: &Phone) -> Vec<&'static str> {
     findings.map(|finding| finding.kind.word()).collect()
 }
 
-/// A week passes for what this phone believes of a relay.
+/// A day passes for what this phone believes of a relay.
 fn doubt(phone: &Phone) {
     let open = phone.vault.unlocked().unwrap();
     open.write(|tx| Ok(tx.execute("UPDATE relay SET pieces_asked = 0", [])?))
@@ -69,7 +69,7 @@ fn a_relay_put_back_gives_what_it_had_let_go_of_and_is_asked_again() {
 }
 
 #[test]
-fn a_lost_piece_is_noticed_within_a_week_and_made_anew() {
+fn a_lost_piece_is_noticed_within_a_day_and_made_anew() {
     let (relay, first, second) = two();
     settle(&first, &second);
     relay.lose_blobs();
