@@ -35,6 +35,37 @@ pub(super) fn read_code(domain: &str, text: &str) -> Option<Zeroizing<Vec<u8>>> 
     (derive_checksum(domain, content) == *checksum).then(|| Zeroizing::new(content.to_vec()))
 }
 
+/// The text of a code: its version, its secrets, and where to meet.
+pub(super) fn write_relay_code(
+    domain: &str,
+    version: u8,
+    secrets: &[&[u8]],
+    relay: &str,
+) -> Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(vec![version]);
+    secrets
+        .iter()
+        .for_each(|secret| bytes.extend_from_slice(secret));
+    bytes.extend_from_slice(&relay_bytes(relay)?);
+    Ok(Zeroizing::new(write_code(domain, &bytes)))
+}
+
+/// What stands behind the version of a code; none when it is no code of this domain, `Newer` when it is of another version.
+pub(super) fn read_version(
+    domain: &str,
+    version: u8,
+    text: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let Some(bytes) = read_code(domain, text) else {
+        return Ok(None);
+    };
+    match bytes.split_first() {
+        Some((found, _)) if *found != version => Err(Error::Newer),
+        Some((_, content)) => Ok(Some(Zeroizing::new(content.to_vec()))),
+        None => Ok(None),
+    }
+}
+
 /// A relay as the last part of a content; refuses one that no code can carry.
 pub(super) fn relay_bytes(relay: &str) -> Result<Vec<u8>> {
     let plain = relay.len() <= MAX_CODE_RELAY_BYTES && relay.bytes().all(|c| c.is_ascii_graphic());

@@ -12,7 +12,7 @@
 //! is deleted at the relay with its retire key and nothing is ever written under the old secret again. What was read before
 //! cannot be taken back, and whoever copied the old mailbox's bytes still reads those: the app says so.
 
-use super::code::{read_code, read_relay, relay_bytes, write_code};
+use super::code::{read_relay, read_version, relay_bytes, write_relay_code};
 use super::pairing::{open_message, seal_message};
 use super::{Epoch, EpochSecrets, derive_key, encode_secret, make_random};
 use crate::error::{Error, Result};
@@ -63,10 +63,7 @@ impl EmergencyCard {
 
     /// The text of the card's QR.
     pub fn code(&self) -> Result<Zeroizing<String>> {
-        let mut bytes = Zeroizing::new(vec![VERSION]);
-        bytes.extend_from_slice(&self.secret);
-        bytes.extend_from_slice(&relay_bytes(&self.relay)?);
-        Ok(Zeroizing::new(write_code(DOMAIN, &bytes)))
+        write_relay_code(DOMAIN, VERSION, &[&self.secret], &self.relay)
     }
 
     /// The mailbox with all three secrets.
@@ -129,11 +126,7 @@ pub struct CardReader {
 impl CardReader {
     /// Reads a code, typed or photographed.
     pub fn from_code(text: &str) -> Result<Self> {
-        let bytes = read_code(DOMAIN, text).ok_or(NOT_A_CODE)?;
-        let (version, content) = bytes.split_first().ok_or(NOT_A_CODE)?;
-        if *version != VERSION {
-            return Err(Error::Newer);
-        }
+        let content = read_version(DOMAIN, VERSION, text)?.ok_or(NOT_A_CODE)?;
         let (secret, relay) = content.split_first_chunk::<16>().ok_or(NOT_A_CODE)?;
         Ok(Self {
             mailbox: derive_mailbox(secret, None, None)?,

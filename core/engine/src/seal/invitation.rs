@@ -27,7 +27,7 @@
 //!
 //! A link works once: a second commit, or an answer to another offer, shows that it was used.
 
-use super::code::{read_code, read_relay, relay_bytes, write_code};
+use super::code::{read_relay, read_version, relay_bytes, write_relay_code};
 use super::kit::WordLanguage;
 use super::pairing::{open_message, seal_message};
 use super::{AccountKeys, Epoch, EpochSecrets, derive_key, encode_secret, make_random, wrap};
@@ -80,19 +80,12 @@ impl InvitationCode {
 
     /// The text of the link or QR.
     pub fn to_text(&self) -> Result<Zeroizing<String>> {
-        let mut bytes = Zeroizing::new(vec![VERSION]);
-        bytes.extend_from_slice(&self.secret);
-        bytes.extend_from_slice(&relay_bytes(&self.relay)?);
-        Ok(Zeroizing::new(write_code(DOMAIN, &bytes)))
+        write_relay_code(DOMAIN, VERSION, &[&self.secret], &self.relay)
     }
 
     /// Reads a text as people type it.
     pub fn from_text(text: &str) -> Result<Self> {
-        let bytes = read_code(DOMAIN, text).ok_or(NOT_A_CODE)?;
-        let (version, content) = bytes.split_first().ok_or(NOT_A_CODE)?;
-        if *version != VERSION {
-            return Err(Error::Newer);
-        }
+        let content = read_version(DOMAIN, VERSION, text)?.ok_or(NOT_A_CODE)?;
         let (secret, relay) = content.split_first_chunk::<16>().ok_or(NOT_A_CODE)?;
         Ok(Self {
             secret: *secret,

@@ -5,10 +5,10 @@
 //! ```
 //! The head of `seal/code.rs` says how bytes become text and what people may do to it.
 
-use super::super::code::{read_code, read_relay, relay_bytes, write_code};
+use super::super::code::{read_relay, read_version, relay_bytes, write_relay_code};
 use crate::error::{Error, Result};
 use core::fmt;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const CODE_VERSION: u8 = 1;
 const DOMAIN: &str = "carnet/1 pairing-code";
@@ -45,21 +45,15 @@ impl PairingCode {
 
     /// The text to show.
     pub fn to_text(&self) -> Result<String> {
-        let mut bytes = Zeroizing::new(vec![CODE_VERSION]);
-        bytes.extend_from_slice(&self.secret);
-        bytes.extend_from_slice(&self.commitment);
-        bytes.extend_from_slice(&relay_bytes(&self.relay)?);
-        Ok(write_code(DOMAIN, &bytes))
+        let secrets: [&[u8]; 2] = [&self.secret, &self.commitment];
+        let mut text = write_relay_code(DOMAIN, CODE_VERSION, &secrets, &self.relay)?;
+        Ok(core::mem::take(&mut *text))
     }
 
     /// Reads a text as people type it.
     pub fn from_text(text: &str) -> Result<Self> {
-        let bytes = read_code(DOMAIN, text).ok_or(NOT_A_CODE)?;
-        let (version, content) = bytes.split_first().ok_or(NOT_A_CODE)?;
-        if *version != CODE_VERSION {
-            return Err(Error::Newer);
-        }
-        read_content(content).ok_or(NOT_A_CODE)
+        let content = read_version(DOMAIN, CODE_VERSION, text)?.ok_or(NOT_A_CODE)?;
+        read_content(&content).ok_or(NOT_A_CODE)
     }
 }
 
@@ -73,7 +67,9 @@ fn read_content(content: &[u8]) -> Option<PairingCode> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::string_slice)]
-    use super::super::super::code::{ALPHABET, MAX_CODE_RELAY_BYTES, SCHEMES};
+    use super::super::super::code::{
+        ALPHABET, MAX_CODE_RELAY_BYTES, SCHEMES, read_code, write_code,
+    };
     use super::*;
 
     fn code(relay: &str) -> PairingCode {
