@@ -217,6 +217,18 @@ impl Snapshot {
             .and_then(|at| self.covers.get(at))
             .map_or(0, |cover| cover.last)
     }
+
+    /// Whether it covers everything that an older one does.
+    pub fn covers_all_of(&self, older: &Self) -> bool {
+        let mut covers = older.covers.iter();
+        covers.all(|cover| self.last_of(&cover.author) >= cover.last)
+    }
+
+    /// Whose changes a run names. [`Self::check`] sees that there is such a cover.
+    pub fn author_of(&self, run: &Run) -> Result<Author> {
+        let cover = self.covers.get(run.cover as usize);
+        Ok(cover.ok_or(MALFORMED)?.author)
+    }
 }
 
 impl Cover {

@@ -302,16 +302,21 @@ impl Session {
     fn post(&mut self, path: &str, body: Vec<u8>) -> Action {
         self.round_trips += 1;
         self.bytes_sent += body.len() as u64;
-        let mut headers = vec![("content-type", "application/cbor".to_owned())];
-        headers.extend(self.token.map(|token| ("authorization", bearer(&token))));
-        Action::Send(HttpRequest {
-            method: Method::Post,
-            url: format!("{}{path}", self.url),
-            headers,
-            body,
-            max_answer: limits::MAX_EXCHANGE_BYTES + ANSWER_OVERHEAD,
-            timeout: REQUEST_TIMEOUT,
-        })
+        Action::Send(post(&self.url, path, self.token.as_ref(), body))
+    }
+}
+
+/// A request to a relay: CBOR, under a session where there is one.
+pub fn post(url: &str, path: &str, token: Option<&[u8; 32]>, body: Vec<u8>) -> HttpRequest {
+    let mut headers = vec![("content-type", "application/cbor".to_owned())];
+    headers.extend(token.map(|token| ("authorization", bearer(token))));
+    HttpRequest {
+        method: Method::Post,
+        url: format!("{url}{path}"),
+        headers,
+        body,
+        max_answer: limits::MAX_EXCHANGE_BYTES + ANSWER_OVERHEAD,
+        timeout: REQUEST_TIMEOUT,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Waiting for news: one request that the relay answers when a mailbox moves, or when the time is over.
 
-use super::session::{bearer, problem, read};
+use super::session::{post, problem, read};
 use crate::error::{Error, Result};
-use crate::host::{HttpRequest, HttpResponse, Method};
+use crate::host::{HttpRequest, HttpResponse};
 use carnet_wire::relay::{Pull, Wait, Waited, code};
 use carnet_wire::{Canonical, MailboxId, limits};
 use std::collections::BTreeSet;
@@ -26,16 +26,11 @@ pub enum News {
 
 /// Asks to be told when one of `pulls` moves, within `seconds`.
 pub fn request(url: &str, token: &[u8; 32], pulls: Vec<Pull>, seconds: u16) -> HttpRequest {
+    let body = Wait { pulls, seconds }.to_canonical();
     HttpRequest {
-        method: Method::Post,
-        url: format!("{url}/v1/wait"),
-        headers: vec![
-            ("content-type", "application/cbor".to_owned()),
-            ("authorization", bearer(token)),
-        ],
-        body: Wait { pulls, seconds }.to_canonical(),
         max_answer: MAX_ANSWER_BYTES,
         timeout: Duration::from_secs(seconds.into()) + GRACE,
+        ..post(url, "/v1/wait", Some(token), body)
     }
 }
 

@@ -283,18 +283,12 @@ impl Present {
     /// What a reader of the file gets of a log: the changes in it, and what snapshots in it stand for.
     fn given(&self, conn: &Connection, log: i64) -> Result<Runs> {
         let mut given = self.changes.get(&log).cloned().unwrap_or_default();
-        for stored in log::snapshots(conn, log)? {
-            let place = stored
-                .place
-                .filter(|(seq, _)| given.holds(&stored.author, *seq));
-            let snapshot = Snapshot::read(&stored.manifest)?;
+        let whole = |snapshot: &Snapshot| {
             let mut pieces = snapshot.pieces.iter();
-            if place.is_some() && pieces.all(|piece| self.documents.contains(&piece.blob)) {
-                for cover in &snapshot.covers {
-                    given.add(cover.author, cover.first, cover.last);
-                }
-            }
-        }
+            pieces.all(|piece| self.documents.contains(&piece.blob))
+        };
+        let stands = snapshot::stands_for(conn, log, &given, whole)?;
+        given.extend(&stands);
         Ok(given)
     }
 }

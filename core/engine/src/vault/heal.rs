@@ -211,7 +211,7 @@ impl Exchange<'_> {
         let log = self.open.keyring()?.epoch_of(mailbox).map(|(log, _)| log);
         if let Some(log) = log {
             // What a snapshot that is there covers may have been let go of.
-            let stands = |conn: &Connection| snapshot::stands_for(conn, log, &found);
+            let stands = |conn: &Connection| snapshot::stands_for(conn, log, &found, |_| true);
             let stands = self.open.store.read(stands)?;
             found.extend(&stands);
         }
@@ -458,7 +458,7 @@ fn given(conn: &Connection, relay: i64, log: i64) -> Result<Runs> {
     let tips = log::tips(conn, log)?;
     let lacks = |tip: &Tip| !listed.missing(&tip.author, tip.seq).is_empty();
     if tips.iter().any(lacks) {
-        let stands = snapshot::stands_for(conn, log, &listed)?;
+        let stands = snapshot::stands_for(conn, log, &listed, |_| true)?;
         listed.extend(&stands);
     }
     Ok(listed)

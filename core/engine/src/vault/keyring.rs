@@ -95,6 +95,17 @@ impl Keyring {
         })
     }
 
+    /// Whether a device may write to a compartment of a record.
+    pub fn may_write(
+        &self,
+        device: DeviceId,
+        record: RecordId,
+        compartment: CompartmentId,
+    ) -> bool {
+        let roster = self.roster(record);
+        roster.is_some_and(|roster| roster.may_write(device, compartment))
+    }
+
     /// Every mailbox this vault can open.
     pub fn mailboxes(&self) -> BTreeSet<MailboxId> {
         self.epochs.iter().map(|(_, epoch)| epoch.mailbox).collect()

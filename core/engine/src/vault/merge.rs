@@ -294,10 +294,7 @@ fn judge_snapshot(
         return Ok(Judgement::Held(HeldFor::Refused));
     }
     // Every member is an owner in this version of the roster; a role that only writes must not get here.
-    let owner = keyring
-        .roster(header.record)
-        .is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
-    if !owner {
+    if !keyring.may_write(header.author.device, header.record, header.compartment) {
         return Ok(Judgement::Held(HeldFor::Unauthorised));
     }
     snapshot::judge(tx, keyring, log, header, opened.id, &opened.body)
@@ -311,10 +308,7 @@ fn merge_change(
     opened: Opened,
 ) -> Result<Outcome> {
     let header = &opened.header;
-    let allowed = keyring
-        .roster(header.record)
-        .is_some_and(|roster| roster.may_write(header.author.device, header.compartment));
-    if !allowed {
+    if !keyring.may_write(header.author.device, header.record, header.compartment) {
         return Ok(Outcome::Held(HeldFor::Unauthorised));
     }
     let change = match read_change(&opened.body) {

@@ -16,26 +16,23 @@ pub const KEPT: i64 = 1;
 
 /// How far an author's chain is here whole.
 pub fn whole(conn: &Connection, log: i64, author: &Author) -> Result<u64> {
-    let mut query = conn.prepare_cached(
-        "SELECT whole FROM chain JOIN author USING (author) WHERE log = ?1 AND device = ?2 AND incarnation = ?3",
-    )?;
-    let found = query.query_row(
-        params![log, author.device.as_ref(), author.incarnation.as_ref()],
-        |row| row.get(0),
-    );
-    Ok(found.optional()?.unwrap_or(0))
+    Ok(whole_and_covered(conn, log, author)?.0)
 }
 
 /// How far a snapshot covers an author here: changes up to there may be missing.
 pub fn covered(conn: &Connection, log: i64, author: &Author) -> Result<u64> {
+    Ok(whole_and_covered(conn, log, author)?.1)
+}
+
+fn whole_and_covered(conn: &Connection, log: i64, author: &Author) -> Result<(u64, u64)> {
     let mut query = conn.prepare_cached(
-        "SELECT covered FROM chain JOIN author USING (author) WHERE log = ?1 AND device = ?2 AND incarnation = ?3",
+        "SELECT whole, covered FROM chain JOIN author USING (author) WHERE log = ?1 AND device = ?2 AND incarnation = ?3",
     )?;
     let found = query.query_row(
         params![log, author.device.as_ref(), author.incarnation.as_ref()],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     );
-    Ok(found.optional()?.unwrap_or(0))
+    Ok(found.optional()?.unwrap_or_default())
 }
 
 /// A chain and how far it is covered.
@@ -95,37 +92,22 @@ pub fn complete_chains(conn: &Connection, log: i64) -> Result<()> {
     Ok(())
 }
 
-/// What letting go freed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Freed {
-    /// Changes that are gone.
-    pub changes: u64,
-    /// Bytes of envelopes of this device that are gone.
-    pub outbox: u64,
-    /// Whether there may be more to let go of.
-    pub more: bool,
-}
-
-/// Lets go of changes of an author up to `last` that documents hold, and of the bytes that were sent: at most `most` changes,
-/// whose count is returned beside what it freed.
+/// Lets go of changes of an author up to `last` that documents hold, and of the bytes that were sent: of each at most `most`.
+/// Returns whether there may be more.
 pub fn compact(
     conn: &Connection,
     log: i64,
     author: &Author,
     last: u64,
     most: usize,
-) -> Result<Freed> {
+) -> Result<bool> {
     let author = ensure_author(conn, author)?;
     let place = params![log, author, last, most as i64];
-    let some = "SELECT o.outbox FROM outbox o JOIN change c USING (change)
-         WHERE c.log = ?1 AND c.author = ?2 AND c.seq <= ?3 LIMIT ?4";
-    let outbox = conn
-        .prepare_cached(&format!(
-            "SELECT coalesce(sum(length(bytes)), 0) FROM outbox WHERE outbox IN ({some})"
-        ))?
-        .query_row(place, |row| row.get(0))?;
     let sent = conn
-        .prepare_cached(&format!("DELETE FROM outbox WHERE outbox IN ({some})"))?
+        .prepare_cached(
+            "DELETE FROM outbox WHERE outbox IN (SELECT o.outbox FROM outbox o JOIN change c USING (change)
+             WHERE c.log = ?1 AND c.author = ?2 AND c.seq <= ?3 LIMIT ?4)",
+        )?
         .execute(place)?;
     let changes = conn
         .prepare_cached(
@@ -134,11 +116,7 @@ pub fn compact(
              AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.change = change.change) LIMIT ?4)",
         )?
         .execute(place)?;
-    Ok(Freed {
-        changes: changes as u64,
-        outbox,
-        more: sent == most || changes == most,
-    })
+    Ok(sent == most || changes == most)
 }
 
 /// A whole change that is not in any piece yet, or in one.
@@ -333,15 +311,7 @@ pub fn each_stored(
     )?;
     let mut rows = query.query([log])?;
     while let Some(row) = rows.next()? {
-        let change = super::StoredChange {
-            number: row.get(0)?,
-            log: row.get(1)?,
-            id: ChangeId(row.get(2)?),
-            header: row.get(3)?,
-            signature: row.get(4)?,
-            body: row.get(5)?,
-        };
-        visit(change, row.get(6)?)?;
+        visit(super::read_stored(row)?, row.get(6)?)?;
     }
     Ok(())
 }

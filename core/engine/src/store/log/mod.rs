@@ -267,16 +267,21 @@ pub fn each_change(
     )?;
     let mut rows = query.query(params![log, kind])?;
     while let Some(row) = rows.next()? {
-        visit(StoredChange {
-            number: row.get(0)?,
-            log: row.get(1)?,
-            id: ChangeId(row.get(2)?),
-            header: row.get(3)?,
-            signature: row.get(4)?,
-            body: row.get(5)?,
-        })?;
+        visit(read_stored(row)?)?;
     }
     Ok(())
+}
+
+/// A change from the columns `change, log, id, header, signature, body`.
+fn read_stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredChange> {
+    Ok(StoredChange {
+        number: row.get(0)?,
+        log: row.get(1)?,
+        id: ChangeId(row.get(2)?),
+        header: row.get(3)?,
+        signature: row.get(4)?,
+        body: row.get(5)?,
+    })
 }
 
 /// A stored epoch: which log, which mailbox, its parents and its secrets as `seal` writes them.

@@ -28,6 +28,13 @@ pub struct StoredSnapshot {
     pub manifest: Vec<u8>,
 }
 
+impl StoredSnapshot {
+    /// Whether it is whole and not yet in its maker's chain: its pieces are on the way to a relay.
+    pub fn is_waiting(&self) -> bool {
+        self.place.is_none() && !self.unfinished
+    }
+}
+
 const COLUMNS: &str = "snapshot, log, device, incarnation, seq, id, noticed, acknowledged, compacted, unfinished, manifest";
 
 fn read_snapshot(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredSnapshot> {

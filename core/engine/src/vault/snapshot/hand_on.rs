@@ -85,9 +85,8 @@ fn lacks_let_go(conn: &Connection, log: i64, theirs: &dyn Fn(&Author) -> u64) ->
 /// The newest snapshot in a chain, if it covers all that was let go of, and every piece is here.
 fn ready(conn: &Connection, open: &Unlocked, log: i64) -> Result<Option<Snapshot>> {
     let known = log::snapshots(conn, log)?;
-    let Some(newest) =
-        newest_placed(&known).filter(|_| !log::is_loading(conn, log).unwrap_or(true))
-    else {
+    let loading = log::is_loading(conn, log)?;
+    let Some(newest) = newest_placed(&known).filter(|_| !loading) else {
         return Ok(None);
     };
     let snapshot = Snapshot::read(&newest.manifest)?;
@@ -106,6 +105,5 @@ fn ready(conn: &Connection, open: &Unlocked, log: i64) -> Result<Option<Snapshot
 
 fn waiting(conn: &Connection, log: i64) -> Result<Option<StoredSnapshot>> {
     let known = log::snapshots(conn, log)?.into_iter();
-    let mut waiting = known.filter(|stored| stored.place.is_none() && !stored.unfinished);
-    Ok(waiting.next_back())
+    Ok(known.rev().find(StoredSnapshot::is_waiting))
 }

@@ -6,8 +6,8 @@
 
 use super::super::keyring::Keyring;
 use super::super::merge::{self, MAX_LAMPORT, MAX_LAMPORT_LEAP};
-use super::standing::data_logs;
-use crate::error::{Error, Result};
+use super::standing::{blobs, data_logs};
+use crate::error::Result;
 use crate::record::snapshot::{
     PRIORITY_EMERGENCY, PieceRef, SNAPSHOT_VERSION, ShardHeads, Snapshot,
 };
@@ -151,8 +151,7 @@ fn is_true(conn: &Connection, log: i64, snapshot: &Snapshot) -> Result<bool> {
     let mut listed: HashSet<(Author, u64)> = HashSet::new();
     for piece in &snapshot.pieces {
         for run in &piece.holds {
-            let cover = snapshot.covers.get(run.cover as usize);
-            let author = cover.ok_or(Error::Bug("a run was not checked"))?.author;
+            let author = snapshot.author_of(run)?;
             // A run may be as long as a chain: only what is here is looked for.
             let here = log::numbers_in(conn, log, &author, run.first, run.last)?;
             listed.extend(here.into_iter().map(|seq| (author, seq)));
@@ -224,9 +223,8 @@ fn note_pieces(conn: &Connection, log: i64, number: i64, snapshot: &Snapshot) ->
 
 fn note_runs(conn: &Connection, log: i64, snapshot: &Snapshot, piece: &PieceRef) -> Result<()> {
     for run in &piece.holds {
-        if let Some(cover) = snapshot.covers.get(run.cover as usize) {
-            log::set_piece(conn, log, &cover.author, (run.first, run.last), piece.blob)?;
-        }
+        let author = snapshot.author_of(run)?;
+        log::set_piece(conn, log, &author, (run.first, run.last), piece.blob)?;
     }
     Ok(())
 }
@@ -259,16 +257,14 @@ fn jump(
 
 /// Pieces of an older snapshot that this one replaces may be retired any day: they are not waited for.
 fn give_up_older(conn: &Connection, log: i64, snapshot: &Snapshot) -> Result<()> {
-    let listed: BTreeSet<_> = snapshot.pieces.iter().map(|piece| piece.blob).collect();
+    let listed = blobs(snapshot);
     let known = log::snapshots(conn, log)?;
     for (blob, number) in log::wanted_pieces(conn, log)? {
         let Some(old) = known.iter().find(|stored| stored.number == number) else {
             continue;
         };
         let old = Snapshot::read(&old.manifest)?;
-        let mut covers = old.covers.iter();
-        let replaced = covers.all(|cover| snapshot.last_of(&cover.author) >= cover.last);
-        if replaced && !listed.contains(&blob) {
+        if snapshot.covers_all_of(&old) && !listed.contains(&blob) {
             log::set_fetched(conn, blob)?;
         }
     }
@@ -285,8 +281,7 @@ fn is_wanted(
         return Ok(true);
     }
     for run in &piece.holds {
-        let cover = snapshot.covers.get(run.cover as usize);
-        let author = cover.ok_or(Error::Bug("a run was not checked"))?.author;
+        let author = snapshot.author_of(run)?;
         if !log::has_whole(conn, log, &author, run.first, run.last)? {
             return Ok(true);
         }

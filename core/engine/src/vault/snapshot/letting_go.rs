@@ -10,12 +10,12 @@ use super::super::sync::Exchange;
 use super::standing::{blobs, is_whole_at, owns};
 use super::{COMPACT_STEP, PAGES_STEP, make};
 use crate::error::{Error, Result};
-use crate::host::{HttpRequest, Method};
+use crate::host::HttpRequest;
 use crate::record::snapshot::Snapshot;
 use crate::store::give_back;
 use crate::store::log::{self, StoredSnapshot};
 use crate::store::snapshot as rows;
-use crate::sync::session::{REQUEST_TIMEOUT, bearer};
+use crate::sync::session::post;
 use carnet_wire::relay::{Retire, Retired};
 use carnet_wire::{BlobId, Canonical, EnvelopeId, MailboxId, limits};
 use rusqlite::Transaction;
@@ -40,11 +40,10 @@ impl Exchange<'_> {
         if !newest.compacted && !self.compact(log, newest.number, &snapshot, brake)? {
             return Ok(false);
         }
-        let replaced = replaced(&known, newest, &snapshot)?;
-        let listed = still_listed(&known, &replaced)?;
+        let (replaced, listed) = sort_out(&known, newest, &snapshot)?;
         let relay = self.relay()?.number;
         let whole = |conn: &rusqlite::Connection| is_whole_at(conn, relay, newest, &snapshot);
-        if self.open.store.read(whole)? && owns(&*self.open.keyring()?, log)? {
+        if owns(&*self.open.keyring()?, log)? && self.open.store.read(whole)? {
             if !self.retire(log, &snapshot, &listed, brake)? {
                 return Ok(false);
             }
@@ -57,9 +56,8 @@ impl Exchange<'_> {
                 self.open.write(|tx| log::forget_gone(tx, &relays, log))?;
             }
         }
-        for (stored, _) in &replaced {
-            self.open
-                .write(|tx| log::drop_snapshot(tx, stored.number))?;
+        for number in replaced {
+            self.open.write(|tx| log::drop_snapshot(tx, number))?;
         }
         self.sweep(log, &listed)?;
         Ok(true)
@@ -92,11 +90,11 @@ impl Exchange<'_> {
             let (author, last) = (&cover.author, cover.last);
             loop {
                 let step = |tx: &Transaction<'_>| log::compact(tx, log, author, last, COMPACT_STEP);
-                let freed = self.open.write(step)?;
+                let more = self.open.write(step)?;
                 if brake.check(self.report.received)? {
                     return Ok(false);
                 }
-                if !freed.more {
+                if !more {
                     break;
                 }
             }
@@ -170,15 +168,8 @@ impl Exchange<'_> {
                 return Ok(true);
             };
             let request = HttpRequest {
-                method: Method::Post,
-                url: format!("{}/v1/retire", self.url),
-                headers: vec![
-                    ("content-type", "application/cbor".to_owned()),
-                    ("authorization", bearer(&token)),
-                ],
-                body: retire.to_canonical(),
                 max_answer: MAX_RETIRED_ANSWER,
-                timeout: REQUEST_TIMEOUT,
+                ..post(&self.url, "/v1/retire", Some(&token), retire.to_canonical())
             };
             let Some(response) = self.send(request, brake)? else {
                 return Ok(false);
@@ -222,39 +213,25 @@ impl Exchange<'_> {
     }
 }
 
-/// The snapshots that an acknowledged one replaces: it covers all that they cover, and their own place as well. One made
-/// at the same time by another device covers more of somebody, is still served, and keeps its pieces.
-fn replaced<'k>(
-    known: &'k [StoredSnapshot],
+/// The numbers of the snapshots that an acknowledged one replaces: it covers all that they cover, and their own place as well.
+/// One made at the same time by another device covers more of somebody, is still served, and keeps its pieces. Beside them
+/// the pieces that the others list.
+fn sort_out(
+    known: &[StoredSnapshot],
     newest: &StoredSnapshot,
     snapshot: &Snapshot,
-) -> Result<Vec<(&'k StoredSnapshot, Snapshot)>> {
-    let mut replaced = Vec::new();
-    for stored in known.iter().filter(|stored| stored.number != newest.number) {
-        let Some((seq, _)) = stored.place else {
-            continue;
-        };
-        let before = Snapshot::read(&stored.manifest)?;
-        let mut covers = before.covers.iter();
-        let all = covers.all(|cover| snapshot.last_of(&cover.author) >= cover.last);
-        if all && snapshot.last_of(&stored.author) >= seq {
-            replaced.push((stored, before));
-        }
-    }
-    Ok(replaced)
-}
-
-/// Pieces that a snapshot lists which is not replaced.
-fn still_listed(
-    known: &[StoredSnapshot],
-    replaced: &[(&StoredSnapshot, Snapshot)],
-) -> Result<BTreeSet<BlobId>> {
-    let mut listed = BTreeSet::new();
+) -> Result<(Vec<i64>, BTreeSet<BlobId>)> {
+    let (mut replaced, mut listed) = (Vec::new(), BTreeSet::new());
     for stored in known {
-        if !replaced.iter().any(|(old, _)| old.number == stored.number) {
-            let snapshot = Snapshot::read(&stored.manifest)?;
-            listed.extend(blobs(&snapshot));
+        let one = Snapshot::read(&stored.manifest)?;
+        let place = |(seq, _)| snapshot.last_of(&stored.author) >= seq;
+        let goes = stored.number != newest.number
+            && stored.place.is_some_and(place)
+            && snapshot.covers_all_of(&one);
+        match goes {
+            true => replaced.push(stored.number),
+            false => listed.extend(blobs(&one)),
         }
     }
-    Ok(listed)
+    Ok((replaced, listed))
 }

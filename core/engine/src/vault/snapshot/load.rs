@@ -58,8 +58,8 @@ pub fn load_piece(
         rows::absorb(tx, log, saved, &heads.concat(), &writers)?;
     }
     for run in &listed.holds {
-        let cover = snapshot.covers.get(run.cover as usize).ok_or(OTHER)?;
-        if !log::has_whole(tx, log, &cover.author, run.first, run.last)? {
+        let author = snapshot.author_of(run)?;
+        if !log::has_whole(tx, log, &author, run.first, run.last)? {
             return Err(OTHER);
         }
     }
@@ -118,8 +118,9 @@ fn check_change(
         && header.seq <= snapshot.last_of(&header.author);
     let in_list = kept.extract
         || listed.holds.iter().any(|run| {
-            let cover = snapshot.covers.get(run.cover as usize);
-            cover.is_some_and(|cover| cover.author == header.author)
+            snapshot
+                .author_of(run)
+                .is_ok_and(|author| author == header.author)
                 && (run.first..=run.last).contains(&header.seq)
         });
     let whole = kept.extract || *blake3::hash(&kept.body).as_bytes() == header.body_hash;

@@ -26,8 +26,7 @@ pub fn owns(keyring: &Keyring, log: i64) -> Result<bool> {
 /// Whether this device may write to a log.
 pub fn may_write(keyring: &Keyring, log: i64) -> Result<bool> {
     let epoch = keyring.current_epoch(log)?;
-    let roster = keyring.roster(epoch.record);
-    Ok(roster.is_some_and(|roster| roster.may_write(keyring.author.device, epoch.compartment)))
+    Ok(keyring.may_write(keyring.author.device, epoch.record, epoch.compartment))
 }
 
 /// The newest snapshot that has a place in its maker's chain, of those sorted by time.
@@ -41,31 +40,38 @@ pub fn serving(known: &[StoredSnapshot]) -> Result<Vec<Snapshot>> {
     let mut serving: Vec<Snapshot> = Vec::new();
     for stored in known.iter().rev().filter(|stored| stored.place.is_some()) {
         let snapshot = Snapshot::read(&stored.manifest)?;
-        let covered = |newer: &Snapshot| {
-            let mut covers = snapshot.covers.iter();
-            covers.all(|cover| newer.last_of(&cover.author) >= cover.last)
-        };
-        if !serving.iter().any(covered) {
+        if !serving.iter().any(|newer| newer.covers_all_of(&snapshot)) {
             serving.push(snapshot);
         }
     }
     Ok(serving)
 }
 
-/// What snapshots stand for that are among the changes `given`.
-pub fn stands_for(conn: &Connection, log: i64, given: &Runs) -> Result<Runs> {
+/// What snapshots stand for that are among the changes `given`, and of which `counts` is true.
+pub fn stands_for(
+    conn: &Connection,
+    log: i64,
+    given: &Runs,
+    counts: impl Fn(&Snapshot) -> bool,
+) -> Result<Runs> {
     let mut stands = Runs::default();
     for stored in log::snapshots(conn, log)? {
-        let there = stored
-            .place
-            .is_some_and(|(seq, _)| given.holds(&stored.author, seq));
-        if there {
-            for cover in Snapshot::read(&stored.manifest)?.covers {
+        if !is_given(&stored, given) {
+            continue;
+        }
+        let snapshot = Snapshot::read(&stored.manifest)?;
+        if counts(&snapshot) {
+            for cover in &snapshot.covers {
                 stands.add(cover.author, cover.first, cover.last);
             }
         }
     }
     Ok(stands)
+}
+
+fn is_given(stored: &StoredSnapshot, given: &Runs) -> bool {
+    let place = stored.place;
+    place.is_some_and(|(seq, _)| given.holds(&stored.author, seq))
 }
 
 /// Whether a relay lists a snapshot and is known to hold each of its pieces: it gives everything that the snapshot covers.
@@ -76,10 +82,7 @@ pub fn is_whole_at(
     snapshot: &Snapshot,
 ) -> Result<bool> {
     let listed = log::listed(conn, relay, stored.log)?;
-    let there = stored
-        .place
-        .is_some_and(|(seq, _)| listed.holds(&stored.author, seq));
-    Ok(there && lacking_at(conn, relay, snapshot)?.is_empty())
+    Ok(is_given(stored, &listed) && lacking_at(conn, relay, snapshot)?.is_empty())
 }
 
 /// The pieces of a snapshot that a relay is not known to hold, as positions in its list.
@@ -144,9 +147,12 @@ mod tests {
         put_snapshot(&conn, log, &new).unwrap();
         let mut given = Runs::default();
         given.add(author(2), 1, 4);
-        assert_eq!(stands_for(&conn, log, &given).unwrap(), Runs::default());
+        assert_eq!(
+            stands_for(&conn, log, &given, |_| true).unwrap(),
+            Runs::default()
+        );
         given.add(author(2), 5, 5);
-        let stands = stands_for(&conn, log, &given).unwrap();
+        let stands = stands_for(&conn, log, &given, |_| true).unwrap();
         assert!(stands.holds(&author(1), 9) && !stands.holds(&author(1), 10));
         assert_eq!(stands.missing(&author(1), 9), []);
     }

@@ -107,9 +107,8 @@ impl Exchange<'_> {
     fn make_if_due(&mut self, log: i64, lost: bool, brake: &Brake<'_>) -> Result<bool> {
         let (due, unseen) = self.open.store.read(|conn| {
             let known = log::snapshots(conn, log)?;
-            let pending = |stored: &StoredSnapshot| stored.place.is_none() && !stored.unfinished;
             let due = (lost || grown(conn, log, &known)? >= SNAPSHOT_AFTER)
-                && !known.iter().any(pending)
+                && !known.iter().any(StoredSnapshot::is_waiting)
                 && !log::is_loading(conn, log)?;
             Ok((due, log::unclassified(conn, log, CLASSIFY_AFTER)?))
         })?;
@@ -132,8 +131,7 @@ impl Exchange<'_> {
     /// when the brake acted.
     fn publish(&mut self, log: i64, brake: &Brake<'_>) -> Result<Option<bool>> {
         let known = self.open.store.read(|conn| log::snapshots(conn, log))?;
-        let waiting = |stored: &&StoredSnapshot| stored.place.is_none() && !stored.unfinished;
-        let Some(stored) = known.iter().rev().find(waiting) else {
+        let Some(stored) = known.iter().rev().find(|stored| stored.is_waiting()) else {
             return Ok(Some(false));
         };
         match self.deliver(&Snapshot::read(&stored.manifest)?, brake)? {
