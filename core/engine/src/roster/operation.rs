@@ -19,6 +19,7 @@
 //!           | [14, [account: bstr32]]                                                   Verify
 //!           | [15, [EpochGrant]]                                                        ShowDevices
 //!           | [16, [[change: bstr32]]]                                                  Adopt
+//!           | [17, [name: tstr]]                                                        Introduce
 //! Wrap      = [account: bstr32, sealed: bstr]              DeviceWrap = [device: bstr32, sealed: bstr]
 //! AccountId = BLAKE3 derive_key("carnet/1 account-id", canonical FoundAccount)
 //! RecordId  = BLAKE3 derive_key("carnet/1 record-id", canonical FoundRecord)
@@ -70,7 +71,7 @@ pub const MAX_DEVICE_WRAPS: usize = 200;
 /// Most changes one operation adopts.
 pub const MAX_ADOPTED: usize = 1_000;
 /// The number of the last operation this build knows.
-const LAST_OPERATION: u32 = 16;
+const LAST_OPERATION: u32 = 17;
 
 /// One sentence about an account or a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -265,6 +266,13 @@ pub enum Operation {
         #[n(0)]
         changes: Vec<ChangeId>,
     },
+    /// How the author's person wants to be called here. Shown, never trusted.
+    #[n(17)]
+    Introduce {
+        /// Their name.
+        #[n(0)]
+        name: String,
+    },
 }
 
 impl Operation {
@@ -292,7 +300,7 @@ impl Operation {
                 device.check()
             }
             Self::AddDevice { device } => device.check(),
-            Self::RenameDevice { name, .. } => check_device_name(name),
+            Self::RenameDevice { name, .. } | Self::Introduce { name } => check_device_name(name),
             Self::KnowRecord { roster, .. } => check_sorted(&roster.parents, MAX_PARENT_EPOCHS),
             Self::RemoveDevice { chains, .. } | Self::Remove { chains, .. } => check_chains(chains),
             Self::RotateAccount {

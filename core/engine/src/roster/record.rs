@@ -61,6 +61,7 @@ struct RecordJudge<'a> {
     used: BTreeSet<[u8; 32]>,
     verified: BTreeSet<AccountId>,
     shown: BTreeMap<AccountId, Vec<EpochGrant>>,
+    names: BTreeMap<AccountId, String>,
     /// Who accepted an invitation anywhere, whether it counts or not, with the key they named.
     accepted: Vec<(Place, AccountId, &'a [u8])>,
     /// What was invited to anywhere, whether it counts or not.
@@ -86,6 +87,7 @@ pub(super) fn judge<'a>(
         used: BTreeSet::new(),
         verified: BTreeSet::new(),
         shown: BTreeMap::new(),
+        names: BTreeMap::new(),
         accepted: Vec::new(),
         invited: Vec::new(),
         minted: BTreeMap::new(),
@@ -224,6 +226,7 @@ impl<'a> RecordJudge<'a> {
         let vouched = self.accounts.get(&account).map(|known| known.kem.clone());
         Member {
             account,
+            name: self.names.get(&account).cloned().unwrap_or_default(),
             kem: vouched.unwrap_or_else(|| said.to_vec()),
             role: access.role,
             compartments: access.compartments,

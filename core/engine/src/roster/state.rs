@@ -105,6 +105,8 @@ impl KnownAccount {
 pub struct Member {
     /// Whose account.
     pub account: AccountId,
+    /// How they call themselves; empty where they did not say. Shown, never trusted: anybody may call themselves anything.
+    pub name: String,
     /// The account's X-Wing public key; as the founding or acceptance said it while the account's own log is not known.
     /// To be shown: [`Roster::recipients`] tells what to wrap to.
     pub kem: Vec<u8>,
@@ -281,19 +283,53 @@ impl Roster {
     /// somebody has the secrets of the only one who is not entitled to them any more.
     pub fn needs_rotation(&self, record: RecordId, name: &str) -> bool {
         let compartment = CompartmentId::derive(record, name);
-        let heads = self.epoch_heads(record, compartment);
-        let ([head], Some(known)) = (heads.as_slice(), self.record(record)) else {
-            return heads.len() > 1;
+        match self.epoch_heads(record, compartment).as_slice() {
+            [head] => self.is_outdated(record, compartment, *head),
+            heads => heads.len() > 1,
+        }
+    }
+
+    /// Whether somebody has the secrets of an epoch of a record who is not entitled to them any more.
+    pub fn is_outdated(
+        &self,
+        record: RecordId,
+        compartment: CompartmentId,
+        epoch: EpochId,
+    ) -> bool {
+        let Some(known) = self.record(record) else {
+            return false;
         };
-        let entitled: BTreeSet<AccountId> =
-            known.entitled(name).map(|member| member.account).collect();
+        let minted = known
+            .epochs
+            .get(&compartment)
+            .and_then(|epochs| epochs.get(&epoch));
+        let Some(minted) = minted else {
+            return false;
+        };
+        minted.iter().any(|minted| {
+            let entitled: BTreeSet<AccountId> = known
+                .entitled(&minted.name)
+                .map(|member| member.account)
+                .collect();
+            !minted.recipients.is_subset(&entitled)
+        })
+    }
+
+    /// Who is entitled to an epoch and whose account vouches for their key, and has no part in it yet.
+    pub fn without_part(&self, record: RecordId, name: &str, epoch: EpochId) -> Vec<Recipient> {
+        let compartment = CompartmentId::derive(record, name);
         let minted = self
             .epochs(record, compartment)
-            .and_then(|epochs| epochs.get(head));
-        let recipients = minted.into_iter().flatten();
-        !recipients
-            .flat_map(|minted| &minted.recipients)
-            .all(|account| entitled.contains(account))
+            .and_then(|epochs| epochs.get(&epoch));
+        let has_part = |account| {
+            let minted = minted.into_iter().flatten();
+            minted
+                .clone()
+                .any(|minted| minted.recipients.contains(&account))
+        };
+        let mut recipients = self.recipients(record, name);
+        recipients.retain(|recipient| !has_part(recipient.account));
+        recipients
     }
 
     /// Whom to wrap an epoch of a compartment to. Only keys that the account's own log vouches for are here: a member
@@ -371,6 +407,16 @@ impl Roster {
         self.history.heads(&places)
     }
 
+    /// Whether somebody who named these heads knew of a change.
+    pub fn knows(&self, heads: &[ChangeId], change: ChangeId) -> bool {
+        let place = self.history.place(change);
+        heads.iter().any(|head| {
+            let head = self.history.place(*head);
+            let both = head.zip(place);
+            both.is_some_and(|(head, place)| self.history.past(head).holds(place))
+        })
+    }
+
     /// Changes that count for nothing, sorted, and why.
     pub fn refused(&self) -> &[(ChangeId, Refusal)] {
         &self.refused
@@ -378,6 +424,12 @@ impl Roster {
 }
 
 impl KnownRecord {
+    /// Whether a record was told that an account removed a device.
+    pub fn is_cut(&self, account: AccountId, device: DeviceId) -> bool {
+        let mut cuts = self.facts.cuts.iter();
+        cuts.any(|cut| cut.account == account && cut.device == device)
+    }
+
     /// The name of a compartment that was ever minted.
     pub(super) fn name_of(&self, compartment: CompartmentId) -> Option<&str> {
         let epochs = self.epochs.get(&compartment)?;

@@ -5,6 +5,7 @@
 //! names for the device's chains. What lies beyond is kept, shown, and counts after all when somebody else's change that
 //! counts had seen it, or when an owner adopts it.
 
+use super::access::Role;
 use super::facts::{Cut, Event, Seniority, chains_reach};
 use super::order::History;
 use super::record::authors;
@@ -46,6 +47,15 @@ pub enum Verdict {
 impl Roster {
     /// Judges one change by itself. What others had seen of it is for [`Roster::settle`].
     pub fn verdict(&self, written: &Written<'_>) -> Verdict {
+        self.verdict_of_role(written, Role::writes)
+    }
+
+    /// Judges a snapshot, which says what others wrote: only owners may.
+    pub fn verdict_of_snapshot(&self, written: &Written<'_>) -> Verdict {
+        self.verdict_of_role(written, |role| role == Role::Owner)
+    }
+
+    fn verdict_of_role(&self, written: &Written<'_>, may: fn(Role) -> bool) -> Verdict {
         let Some(known) = self.record(written.record) else {
             return Verdict::Waits;
         };
@@ -64,7 +74,7 @@ impl Roster {
             let standing = known
                 .facts
                 .standing(&self.history, account, past, Seniority::MEMBER)?;
-            if !standing.access.role.writes() || !standing.access.reaches(name) {
+            if !may(standing.access.role) || !standing.access.reaches(name) {
                 return None;
             }
             let knew = |event: &Event| reaches(written, &event.chains);
@@ -77,7 +87,7 @@ impl Roster {
                 everybody,
                 knew,
             );
-            let allowed = left.is_some_and(|left| left.role.writes() && left.reaches(name));
+            let allowed = left.is_some_and(|left| may(left.role) && left.reaches(name));
             let by_rank = if allowed {
                 Verdict::Counts
             } else {

@@ -79,9 +79,19 @@ impl Desk<'_> {
     pub(super) fn keep(&self, place: &SavedShard, shard: &Shard) -> Result<BTreeSet<ResourceId>> {
         let mut touched = BTreeSet::new();
         self.save_place_as(place.shard, &place.category, place.year)?;
-        self.save(place.shard, shard)?;
-        self.refresh(place.shard, &lines(shard.entries()?), &mut touched)?;
+        self.put(place.shard, shard, &mut touched)?;
         Ok(touched)
+    }
+
+    /// Puts a document in the place of one that is there, with its lines.
+    pub(super) fn put(
+        &self,
+        id: ShardId,
+        shard: &Shard,
+        touched: &mut BTreeSet<ResourceId>,
+    ) -> Result<()> {
+        self.save(id, shard)?;
+        self.refresh(id, &lines(shard.entries()?), touched)
     }
 
     fn save_place(&self, shard: ShardId, edit: &Edit<'_>) -> Result<()> {

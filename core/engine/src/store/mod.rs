@@ -24,6 +24,7 @@ mod sort;
 mod terms;
 mod texts;
 mod turn;
+mod unproject;
 
 #[cfg(test)]
 mod bench;
@@ -38,6 +39,7 @@ pub use attachments::{Attachments, Incoming};
 pub use open::give_back;
 pub use project::{Known, Projected, Projection, known, project, project_all};
 pub use texts::{each_current_text, text_of};
+pub use unproject::unproject;
 
 use crate::error::Result;
 use rusqlite::{Connection, InterruptHandle, Transaction, TransactionBehavior};

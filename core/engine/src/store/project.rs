@@ -115,6 +115,16 @@ pub(super) fn refresh_about(
     projector.refresh().map(drop)
 }
 
+/// Writes rows again that have lost a sighting, with the names of those they have left.
+pub(super) fn refresh_rows(connection: &Connection, rows: BTreeSet<i64>) -> Result<()> {
+    let mut projector = Projector::new(connection)?;
+    for row in &rows {
+        projector.refresh_aliases(*row)?;
+    }
+    projector.stale = rows;
+    projector.refresh().map(drop)
+}
+
 fn edits_of<'a>(projection: &Projection<'a>) -> impl Iterator<Item = Edit<'a>> {
     let Projection { value, author, .. } = *projection;
     value.items.iter().filter_map(move |item| match item {
@@ -395,6 +405,24 @@ impl<'c> Projector<'c> {
             self.refresh_row(row)?;
         }
         Ok(self.done)
+    }
+
+    /// Makes the names of a row those of its versions.
+    fn refresh_aliases(&mut self, row: i64) -> Result<()> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT origin, item FROM sighting WHERE row = ?1")?;
+        let places = select.query_map([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let places: Vec<(i64, u32)> = places.collect::<rusqlite::Result<_>>()?;
+        self.connection
+            .prepare_cached("DELETE FROM alias WHERE row = ?1")?
+            .execute([row])?;
+        for (origin, item) in places {
+            if let Some(resource) = outside::derive(&self.texts.resource(origin, item)?) {
+                self.writer.add_aliases(row, &resource.aliases)?;
+            }
+        }
+        Ok(())
     }
 
     fn refresh_row(&mut self, row: i64) -> Result<()> {

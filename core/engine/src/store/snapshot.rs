@@ -151,7 +151,7 @@ fn is_spent(
 }
 
 /// A shard is loaded to be read only: nobody writes in it.
-const NOBODY: Author = Author {
+pub(super) const NOBODY: Author = Author {
     device: DeviceId([0; 32]),
     incarnation: Incarnation([0; 8]),
 };

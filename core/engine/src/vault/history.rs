@@ -178,6 +178,7 @@ pub fn rename_device(open: &Unlocked, device: DeviceId, name: &str) -> Result<()
             device,
             name: name.to_owned(),
         };
-        write::write_operations(tx, &keyring, log, &[rename])
+        write::write_operations(tx, &keyring, log, &[rename])?;
+        Ok(())
     })
 }

@@ -5,20 +5,19 @@
 //! signature over its hash holds:
 //! envelope → epoch → AEAD → signature → chain → authorisation → content.
 
+use super::absorb;
 use super::detect;
 use super::keyring::{self, Keyring};
 use super::snapshot::{self, Judgement};
 use super::steps;
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, MAX_CHANGE_ITEMS};
-use crate::roster::{Operation, Operations, ROSTER};
-use crate::seal::{self, Epoch, Opened};
+use crate::roster::{Operations, Verdict};
+use crate::seal::{self, Opened};
 use crate::store::log::{self, HeldFor, Place, StoredChange};
 use crate::store::{Projection, project_all};
-use carnet_wire::{
-    Author, Canonical, CompartmentId, Envelope, EnvelopeId, MailboxId, RecordId, kind,
-};
-use rusqlite::Transaction;
+use carnet_wire::{Author, Canonical, Envelope, EnvelopeId, Header, MailboxId, Seen, kind};
+use rusqlite::{Connection, Transaction};
 use std::sync::Arc;
 
 /// Greatest logical time accepted: a member cannot push the clock of a compartment to its end.
@@ -137,7 +136,7 @@ pub fn receive(
         Outcome::Merged { operations } => {
             log::release(tx, id)?;
             if operations {
-                absorb_operations(tx, keyring, key)?;
+                absorb::operations(tx, keyring, key)?;
             }
             // This device did not write it in this life: it is a copy, or was put back from one, and nobody noticed.
             if place.author == keyring.author {
@@ -293,9 +292,8 @@ fn judge_snapshot(
     if header.lamport > MAX_LAMPORT {
         return Ok(Judgement::Held(HeldFor::Refused));
     }
-    // Every member is an owner in this version of the roster; a role that only writes must not get here.
-    if !keyring.may_write(header.author.device, header.record, header.compartment) {
-        return Ok(Judgement::Held(HeldFor::Unauthorised));
+    if let Some(reason) = held_for(keyring.judge(header, opened.id)) {
+        return Ok(Judgement::Held(reason));
     }
     snapshot::judge(tx, keyring, log, header, opened.id, &opened.body)
 }
@@ -307,9 +305,10 @@ fn merge_change(
     log: i64,
     opened: Opened,
 ) -> Result<Outcome> {
-    let header = &opened.header;
-    if !keyring.may_write(header.author.device, header.record, header.compartment) {
-        return Ok(Outcome::Held(HeldFor::Unauthorised));
+    if let Some(reason) = held_for(keyring.judge(&opened.header, opened.id))
+        && !is_sheltered(tx, log, &opened.header, reason)?
+    {
+        return Ok(Outcome::Held(reason));
     }
     let change = match read_change(&opened.body) {
         Ok(change) => change,
@@ -326,6 +325,32 @@ fn merge_change(
     };
     unprojected.add(tx, appended)?;
     Ok(Outcome::Merged { operations: false })
+}
+
+/// Why a change of this verdict is held; none where it counts.
+fn held_for(verdict: Verdict) -> Option<HeldFor> {
+    match verdict {
+        Verdict::Counts => None,
+        Verdict::Waits | Verdict::Refused => Some(HeldFor::Unauthorised),
+        Verdict::Beyond => Some(HeldFor::Beyond),
+    }
+}
+
+/// What lies beyond a removal counts all the same if another device had seen it when it wrote something that counts: what
+/// is merged counts.
+fn is_sheltered(conn: &Connection, log: i64, header: &Header, reason: HeldFor) -> Result<bool> {
+    if reason != HeldFor::Beyond {
+        return Ok(false);
+    }
+    for tip in log::tips(conn, log)? {
+        let seen = detect::header(conn, tip.id)?.map(|header| header.seen);
+        let shelters = |seen: &Seen| seen.author == header.author && seen.seq >= header.seq;
+        let other = tip.author.device != header.author.device;
+        if other && seen.into_iter().flatten().any(|seen| shelters(&seen)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) fn read_change(body: &[u8]) -> std::result::Result<Change, HeldFor> {
@@ -369,80 +394,4 @@ fn stored(log: i64, opened: Opened) -> StoredChange {
         signature: opened.signature,
         body: opened.body,
     }
-}
-
-/// Folds again, and keeps the epochs that new operations give this account: rosters named in the keyring, then the
-/// compartments those rosters name.
-pub fn absorb_operations(
-    tx: &Transaction<'_>,
-    keyring: &mut Arc<Keyring>,
-    key: &[u8; 32],
-) -> Result<()> {
-    *keyring = Arc::new(keyring.reload(tx, key)?);
-    let known = keep_known_records(tx, keyring)?;
-    let minted = keep_minted_epochs(tx, keyring)?;
-    if known || minted {
-        *keyring = Arc::new(keyring.reload(tx, key)?);
-    }
-    Ok(())
-}
-
-fn keep_known_records(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
-    let mut news = false;
-    let account = keyring
-        .roster(keyring.account_record())
-        .and_then(|roster| roster.account(keyring.account));
-    for (record, grants) in account
-        .into_iter()
-        .flat_map(|account| account.records.iter())
-    {
-        let compartment = CompartmentId::derive(*record, ROSTER);
-        for grant in grants.iter().filter(|grant| !keyring.holds(grant.epoch)) {
-            // A grant whose secrets are not its own is a broken device's: it opens nothing and costs nothing.
-            if let Ok(epoch) = Epoch::from_grant(*record, compartment, grant) {
-                keyring::keep_epoch(tx, &epoch, ROSTER)?;
-                news = true;
-            }
-        }
-    }
-    Ok(news)
-}
-
-fn keep_minted_epochs(tx: &Transaction<'_>, keyring: &Keyring) -> Result<bool> {
-    let mut news = false;
-    for log in log::logs(tx)?.into_iter().filter(|log| log.name == ROSTER) {
-        let Some(roster) = keyring.roster(log.record) else {
-            continue;
-        };
-        for change in keyring::read_operations(tx, &log)? {
-            if roster.refused().iter().any(|(id, _)| *id == change.id) {
-                continue;
-            }
-            for operation in &change.operations {
-                news |= keep_minted(tx, keyring, log.record, operation)?;
-            }
-        }
-    }
-    Ok(news)
-}
-
-fn keep_minted(
-    tx: &Transaction<'_>,
-    keyring: &Keyring,
-    record: RecordId,
-    operation: &Operation,
-) -> Result<bool> {
-    let Operation::MintEpoch { name, epoch, .. } = operation else {
-        return Ok(false);
-    };
-    if keyring.holds(*epoch) {
-        return Ok(false);
-    }
-    // A wrap that does not open was not made for this account: the epoch stays closed here.
-    let Ok(Some(opened)) = operation.open_epoch(record, keyring.account, &keyring.account_keys)
-    else {
-        return Ok(false);
-    };
-    keyring::keep_epoch(tx, &opened, name)?;
-    Ok(true)
 }

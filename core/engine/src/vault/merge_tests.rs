@@ -362,7 +362,7 @@ fn an_operation_bomb_and_junk_edits_change_no_view() {
 }
 
 #[test]
-fn a_stranger_is_held_and_merges_once_a_device_vouches() {
+fn a_stranger_is_held_and_nobody_profits_from_a_right_they_did_not_know_of() {
     let (relay, phone) = start();
     let mut stranger = Forger::of(&phone, GENERAL).stranger();
     relay.push(&stranger.write(&resource(2).to_canonical()));
@@ -385,8 +385,14 @@ fn a_stranger_is_held_and_merges_once_a_device_vouches() {
     honest.kind = kind::OPERATIONS;
     relay.push(&honest.write(&add));
     phone.sync().unwrap();
-    assert_eq!((phone.vault.devices().unwrap().len(), phone.rows()), (2, 3));
-    assert!(held(&phone).is_empty());
+    assert_eq!((phone.vault.devices().unwrap().len(), phone.rows()), (2, 1));
+    assert_eq!(held(&phone).len(), 2);
+    // What they write from now on names the change that let them in.
+    let mut vouched = Forger::of(&phone, GENERAL);
+    (vouched.device, vouched.incarnation) = (stranger.device, 201);
+    relay.push(&vouched.write(&resource(4).to_canonical()));
+    phone.sync().unwrap();
+    assert_eq!((held(&phone).len(), phone.rows()), (2, 2));
     others_still_merge(&relay, &phone);
 }
 
@@ -416,7 +422,7 @@ fn forged_records_and_epochs_give_no_keys() {
     let mut forger = Forger::of(&phone, ROSTER).stranger();
     forger.kind = kind::OPERATIONS;
     let own = phone.vault.persons().unwrap()[0].record;
-    let keys = &forger.keyring.account_keys;
+    let keys = forger.keyring.account_keys().unwrap();
     let members = [(forger.keyring.account, keys.kem_public())];
     let epoch = Epoch::make(own, CompartmentId::derive(own, GENERAL), Vec::new()).unwrap();
     let mint = Operation::mint(&epoch, GENERAL, &members, &[]).unwrap();

@@ -9,14 +9,18 @@
 //! `transfers` (the same by the platform) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
 //! people see of it) · `pairing` · `types`.
 
+mod absorb;
 mod attachments;
 mod brake;
 #[cfg(test)]
 mod deadline_tests;
 mod detect;
+mod duties;
 mod edit;
 #[cfg(test)]
 mod edit_tests;
+#[cfg(test)]
+mod family_tests;
 mod file;
 mod heal;
 #[cfg(test)]
@@ -24,9 +28,12 @@ mod heal_tests;
 mod history;
 mod import;
 mod inbox;
+mod introductions;
+mod invitations;
 mod keyring;
 mod landmark;
 mod meet;
+mod members;
 mod merge;
 #[cfg(test)]
 mod merge_tests;
@@ -38,8 +45,11 @@ mod paths;
 mod peer;
 mod persons;
 mod plan;
+mod recheck;
 mod relays;
+mod rendezvous;
 mod reseal;
+mod rotation;
 mod snapshot;
 mod steps;
 mod sync;
@@ -67,13 +77,15 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::seal::DeviceKeys;
 use crate::store::{self, detail, log, rebuild, views};
 use brake::Brake;
-use carnet_wire::{DeviceId, RecordId};
+use carnet_wire::{AccountId, DeviceId, RecordId};
 use open::Unlocked;
+use rusqlite::Transaction;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use sync::{Exchange, RELAY};
+use zeroize::Zeroizing;
 
 /// What the platform lends to a vault.
 #[derive(Clone)]
@@ -325,6 +337,130 @@ impl Vault {
             &*self.host.transport,
             code,
         )?)
+    }
+
+    /// The members of a record, the founder first.
+    pub fn members(&self, record: RecordId) -> VaultResult<Vec<Member>> {
+        Ok(members::members(&*self.unlocked()?.keyring()?, record)?)
+    }
+
+    /// Invites somebody to a record: returns the link to send them, which works once and for a week. `name` is how this person
+    /// calls themselves. The next syncs with `relay` (the remembered one when none is given) do the rest.
+    pub fn invite(
+        &self,
+        record: RecordId,
+        access: &Access,
+        name: &str,
+        relay: Option<&str>,
+    ) -> VaultResult<Zeroizing<String>> {
+        let open = self.unlocked()?;
+        let relay = self.named_relay(relay)?;
+        Ok(open.write(|tx| invitations::invite(tx, &open, record, (access, name, &relay)))?)
+    }
+
+    /// Takes an invitation, and exchanges with its relay what the other side needs to let this person in. Returns the invitation's
+    /// name in [`Vault::invitations`]; the next syncs with that relay do the rest.
+    pub fn accept_invitation(
+        &self,
+        code: &str,
+        name: &str,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<[u8; 32]> {
+        let open = self.unlocked()?;
+        let relay = crate::seal::invitation::InvitationCode::from_text(code)?
+            .relay
+            .clone();
+        let id = open.write(|tx| invitations::accept(tx, &open, code, name))?;
+        self.sync(Some(&relay), None, observer)?;
+        Ok(id)
+    }
+
+    /// Invitations under way, on either side, and those that ended and were not dismissed.
+    pub fn invitations(&self) -> VaultResult<Vec<Invitation>> {
+        let open = self.unlocked()?;
+        Ok(open
+            .store
+            .read(|conn| invitations::invitations(conn, &open))?)
+    }
+
+    /// Forgets an invitation. Nobody is removed by that.
+    pub fn dismiss_invitation(&self, id: &[u8; 32]) -> VaultResult<()> {
+        Ok(self.unlocked()?.write(|tx| invitations::dismiss(tx, id))?)
+    }
+
+    /// Gives a member another role, other compartments or another last day.
+    pub fn change_access(
+        &self,
+        record: RecordId,
+        account: AccountId,
+        access: &Access,
+    ) -> VaultResult<()> {
+        self.say(|tx, keyring| members::change_access(tx, keyring, record, account, access))
+    }
+
+    /// Removes a member, or leaves. Show it as done only when [`Removal::is_done`].
+    pub fn remove_member(&self, record: RecordId, account: AccountId) -> VaultResult<()> {
+        self.say(|tx, keyring| members::remove(tx, keyring, record, account))
+    }
+
+    /// Removals of members, and how far they are known.
+    pub fn removals(&self, record: RecordId) -> VaultResult<Vec<Removal>> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| members::removals(conn, &keyring, record))?)
+    }
+
+    /// What waits for an owner of a record: written by somebody whose right to write had ended.
+    pub fn beyond(&self, record: RecordId) -> VaultResult<Vec<Beyond>> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| members::beyond(conn, &keyring, record))?)
+    }
+
+    /// Takes what waits of a device into the record, for everybody.
+    pub fn adopt(&self, record: RecordId, device: DeviceId) -> VaultResult<()> {
+        self.say(|tx, keyring| members::adopt(tx, keyring, record, device))?;
+        self.merge_inbox(None, None)?;
+        Ok(())
+    }
+
+    /// Says that the words were compared with a member and are the same.
+    pub fn verify_member(&self, record: RecordId, account: AccountId) -> VaultResult<()> {
+        self.say(|tx, keyring| members::verify(tx, keyring, record, account))
+    }
+
+    /// Offers the founder's place to a member. It cannot be taken back.
+    pub fn offer_founding(&self, record: RecordId, account: AccountId) -> VaultResult<()> {
+        self.say(|tx, keyring| members::offer_founding(tx, keyring, record, account))
+    }
+
+    /// Accepts the founder's place that was offered.
+    pub fn accept_founding(&self, record: RecordId) -> VaultResult<()> {
+        self.say(|tx, keyring| members::accept_founding(tx, keyring, record))
+    }
+
+    /// Says something about members, whole or not at all.
+    fn say(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &keyring::Keyring) -> Result<keyring::Keyring>,
+    ) -> VaultResult<()> {
+        let open = self.unlocked()?;
+        Ok(open.write(|tx| {
+            let keyring = open.keyring_in(tx)?;
+            work(tx, &keyring).map(drop)
+        })?)
+    }
+
+    fn named_relay(&self, relay: Option<&str>) -> Result<String> {
+        let remembered = self.unlocked()?.store.read(read_relay)?;
+        let named = relay.map(|url| url.trim_end_matches('/').to_owned());
+        named
+            .or(remembered)
+            .ok_or(Error::NotFound("a relay: name one to sync with"))
     }
 
     /// The relay this vault syncs with, once one was named.

@@ -19,6 +19,7 @@ use super::Device;
 use super::brake::Brake;
 use super::keyring::{self, Keyring};
 use super::open::Unlocked;
+use super::rendezvous::{POLL, Rendezvous, unknown_is};
 use super::sync::{Exchange, RELAY};
 use super::write;
 use crate::error::{Error, Result};
@@ -27,15 +28,11 @@ use crate::roster::{DEVICES, KEYRING, Operation};
 use crate::seal::pairing::{
     FloorChain, Introducer, Joiner, Message, PAIRING_LIFETIME_SECONDS, Welcome, WelcomeEpoch,
 };
-use crate::seal::{AccountKeys, DeviceCard, DeviceKeys, Epoch};
-use crate::store::log::{self, Floor, Outgoing};
-use crate::sync::session::{Action, Plan, Session};
-use carnet_wire::relay::{Pull, Pushed, code};
+use crate::seal::{AccountKeys, DeviceCard, DeviceKeys};
+use crate::store::log::{self, Floor};
 use rusqlite::{Connection, Transaction};
 use std::time::{Duration, Instant};
 
-/// How often each side looks for the other's message.
-const POLL: Duration = Duration::from_millis(300);
 /// How long the old phone waits for the new one's acknowledgement.
 const ACK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 /// The longest sync between two looks whether it has completed.
@@ -52,127 +49,6 @@ const NO_ANSWER: Error = Error::Pairing(
 const NOT_COMPLETED: Error = Error::Pairing("nobody completed this code in time: start again");
 const NOT_ADDED: Error =
     Error::Pairing("the other phone did not finish: start again with a new code");
-
-/// The messages of one rendezvous mailbox.
-struct Rendezvous<'a> {
-    transport: &'a dyn Transport,
-    url: String,
-    epoch: Epoch,
-    token: Option<[u8; 32]>,
-    after: u64,
-    messages: Vec<Vec<u8>>,
-}
-
-impl<'a> Rendezvous<'a> {
-    fn new(transport: &'a dyn Transport, url: &str, epoch: Epoch) -> Self {
-        Self {
-            transport,
-            url: url.to_owned(),
-            epoch,
-            token: None,
-            after: 0,
-            messages: Vec::new(),
-        }
-    }
-
-    fn envelopes(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.messages.iter().map(Vec::as_slice)
-    }
-
-    /// Pushes a message, if any, and reads what is new. Only the new phone registers the mailbox: an unknown code finds
-    /// nothing.
-    fn exchange(&mut self, message: Option<Vec<u8>>, register: bool) -> Result<()> {
-        let mailbox = self.epoch.mailbox;
-        let mut session = Session::new(&self.url, vec![self.epoch.clone()], self.token)?;
-        session = if register {
-            session.with_lifetime(PAIRING_LIFETIME_SECONDS)
-        } else {
-            session.without_registering()
-        };
-        let push: Vec<Outgoing> = message
-            .into_iter()
-            .map(|bytes| Outgoing {
-                outbox: 0,
-                mailbox,
-                bytes,
-            })
-            .collect();
-        let mut answered = false;
-        loop {
-            match session.step()? {
-                Action::Plan if answered => session.plan(Plan::default())?,
-                Action::Plan => {
-                    // Asked again when the relay forgot the session: the message was not taken then.
-                    session.plan(Plan {
-                        push: push.clone(),
-                        pull: vec![Pull {
-                            mailbox,
-                            after: self.after,
-                        }],
-                    })?;
-                }
-                Action::Send(request) => session.answer(self.transport.send(request))?,
-                Action::Remember(token) => self.token = token,
-                Action::Merge(answer) => {
-                    answered = true;
-                    for (_, outcome) in &answer.pushed {
-                        if let Pushed::Refused(code) = outcome {
-                            return Err(Error::Relay {
-                                code: *code,
-                                retry_after: None,
-                            });
-                        }
-                    }
-                    for pulled in answer.pulled {
-                        if pulled.refused != 0 {
-                            return Err(Error::Relay {
-                                code: pulled.refused,
-                                retry_after: None,
-                            });
-                        }
-                        self.after = pulled.entries.last().map_or(self.after, |entry| entry.seq);
-                        self.messages
-                            .extend(pulled.entries.into_iter().map(|entry| entry.envelope));
-                    }
-                    session.merged(Vec::new());
-                }
-                Action::Done => return Ok(()),
-            }
-        }
-    }
-
-    /// Waits until `find` returns something from the messages.
-    fn wait<T>(
-        &mut self,
-        limit: Duration,
-        register: bool,
-        late: Error,
-        mut find: impl FnMut(&[Vec<u8>]) -> Result<Option<T>>,
-    ) -> Result<T> {
-        let end = Instant::now() + limit;
-        loop {
-            self.exchange(None, register)?;
-            if let Some(found) = find(&self.messages)? {
-                return Ok(found);
-            }
-            if Instant::now() >= end {
-                return Err(late);
-            }
-            std::thread::sleep(POLL);
-        }
-    }
-}
-
-/// A relay that does not know a rendezvous answers with one of these.
-fn unknown_is(nobody: Error) -> impl FnOnce(Error) -> Error {
-    |error| match error {
-        Error::Relay {
-            code: code::NOT_FOUND | code::FORBIDDEN | code::NO_SESSION,
-            ..
-        } => nobody,
-        other => other,
-    }
-}
 
 /// The new phone's side up to the welcome; `announce` gets the code once the relay holds the hello.
 pub struct Joining<'a> {
@@ -194,11 +70,11 @@ impl<'a> Joining<'a> {
     ) -> Result<Self> {
         let joiner = Joiner::make(device, name, relay)?;
         let mut rendezvous = Rendezvous::new(transport, relay, joiner.epoch().clone());
-        rendezvous.exchange(Some(joiner.hello()?), true)?;
+        rendezvous.exchange(Some(joiner.hello()?), Some(PAIRING_LIFETIME_SECONDS))?;
         announce(&joiner.code());
         let wait = wait.min(Duration::from_secs(u64::from(PAIRING_LIFETIME_SECONDS)));
         let reply = rendezvous
-            .wait(wait, false, NOT_COMPLETED, |messages| {
+            .wait(wait, NOT_COMPLETED, |messages| {
                 Ok(joiner
                     .find_welcome(messages.iter().map(Vec::as_slice))?
                     .map(<[u8]>::to_vec))
@@ -216,7 +92,7 @@ impl<'a> Joining<'a> {
     pub fn acknowledge(&mut self) -> Result<()> {
         let ack = std::mem::take(&mut self.ack);
         self.rendezvous
-            .exchange(Some(ack), false)
+            .exchange(Some(ack), None)
             .map_err(unknown_is(NOT_COMPLETED))
     }
 }
@@ -280,7 +156,7 @@ pub fn introduce(open: &Unlocked, transport: &dyn Transport, code: &str) -> Resu
     Exchange::new(open, transport, &relay)?.run(&Brake::new(None, None))?;
     let mut rendezvous = Rendezvous::new(transport, &relay, introducer.epoch().clone());
     rendezvous
-        .exchange(None, false)
+        .exchange(None, None)
         .map_err(unknown_is(NOBODY))?;
     let hello = introducer
         .find_hello(rendezvous.envelopes())?
@@ -289,10 +165,10 @@ pub fn introduce(open: &Unlocked, transport: &dyn Transport, code: &str) -> Resu
     let card = introducer.read_hello(&hello)?;
     let welcome = introducer.welcome(&make_welcome(open)?)?;
     rendezvous
-        .exchange(Some(welcome), false)
+        .exchange(Some(welcome), None)
         .map_err(unknown_is(NOBODY))?;
     rendezvous
-        .wait(ACK_WAIT, false, NO_ANSWER, |messages| {
+        .wait(ACK_WAIT, NO_ANSWER, |messages| {
             let ack = messages
                 .iter()
                 .find(|message| introducer.classify(message) == Message::Ack);
@@ -312,7 +188,7 @@ fn make_welcome(open: &Unlocked) -> Result<Welcome> {
         let epochs = given.into_iter().collect::<Result<_>>()?;
         Ok(Welcome::new(
             keyring.account,
-            &keyring.account_keys.to_bytes(),
+            &keyring.account_keys()?.to_bytes(),
             epochs,
             keyring.author.device,
             give_floor(conn)?,

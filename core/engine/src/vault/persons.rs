@@ -51,7 +51,8 @@ pub fn found_account(
         &keyring,
         keyring::log_number(tx, record, DEVICES)?,
         &[founding],
-    )
+    )?;
+    Ok(())
 }
 
 /// Founds a person's record: its roster, the epochs of its first compartments, and their name.
@@ -69,14 +70,14 @@ pub fn found_record(
     let founding = Operation::FoundRecord {
         nonce: seal::make_random()?,
         account: keyring.account,
-        kem: keyring.account_keys.kem_public(),
+        kem: keyring.account_keys()?.kem_public(),
         device: keyring.device.card(device_name)?,
     };
     let record = founding
         .founded_record()
         .ok_or(Error::Bug("a record is founded by its founding"))?;
     let roster_epoch = Epoch::make(record, CompartmentId::derive(record, ROSTER), Vec::new())?;
-    let mut operations = vec![founding];
+    let mut operations = vec![founding, mint(&keyring, &roster_epoch, ROSTER)?];
     for compartment in FIRST_COMPARTMENTS {
         let epoch = Epoch::make(
             record,
@@ -113,7 +114,7 @@ fn mint(keyring: &Keyring, epoch: &Epoch, name: &str) -> Result<Operation> {
     Operation::mint(
         epoch,
         name,
-        &[(keyring.account, keyring.account_keys.kem_public())],
+        &[(keyring.account, keyring.account_keys()?.kem_public())],
         &[],
     )
 }

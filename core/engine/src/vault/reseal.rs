@@ -32,9 +32,9 @@ pub fn reseal(conn: &Connection, keyring: &Keyring, change: i64) -> Result<(Mail
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::keyring::{self, GENERAL};
+    use super::super::rotation;
     use super::super::sync_tests::{FakeRelay, Phone};
     use super::*;
-    use crate::seal::Epoch;
     use carnet_wire::Envelope;
 
     #[test]
@@ -78,11 +78,10 @@ mod tests {
             .read(|conn| keyring::log_number(conn, record, GENERAL))
             .unwrap();
         let parent = old.current_epoch(log).unwrap().clone();
-        let next = Epoch::make(parent.record, parent.compartment, vec![parent.id]).unwrap();
-        let mailbox = open
+        let (mailbox, next) = open
             .store
             .write(|tx| {
-                keyring::keep_epoch(tx, &next, GENERAL)?;
+                rotation::mint(tx, &old, record, &[GENERAL])?;
                 let keyring = Keyring::load(tx, &open.database_key)?;
                 let tip = log::tips(tx, log)?[0];
                 let (number, _) = log::change_at(tx, log, &tip.author, tip.seq)?.unwrap();
@@ -96,10 +95,10 @@ mod tests {
                     reseal(tx, &keyring, 9_999),
                     Err(Error::NotFound(_))
                 ));
-                Ok(mailbox)
+                Ok((mailbox, keyring.current_epoch(log)?.clone()))
             })
             .unwrap();
-        assert_eq!(mailbox, next.mailbox);
+        assert_eq!((mailbox, next.parents), (next.mailbox, vec![parent.id]));
         assert_ne!(mailbox, parent.mailbox);
     }
 }

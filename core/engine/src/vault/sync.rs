@@ -2,8 +2,10 @@
 //! held while a request is under way.
 
 use super::brake::{Brake, Sent};
+use super::duties;
 use super::heal::{self, Healing};
 use super::inbox;
+use super::invitations;
 use super::landmark::Landmarks;
 use super::open::Unlocked;
 use super::plan::covered;
@@ -22,6 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Setting: the relay this vault syncs with.
 pub const RELAY: &str = "relay";
+
+/// Exchanges in one sync for the sake of members: a guest is let in with their log, their keys, and what is due then.
+const MAX_MEMBER_ROUNDS: usize = 4;
 
 /// One sync of one vault with one relay.
 pub struct Exchange<'a> {
@@ -106,6 +111,9 @@ impl<'a> Exchange<'a> {
             self.exchange(brake)?;
         }
         if self.report.complete && !self.background {
+            self.care_for_members(brake)?;
+        }
+        if self.report.complete && !self.background {
             match self.keep_up(brake)? {
                 Upkeep::Done => {}
                 Upkeep::Stopped => self.report.complete = false,
@@ -127,6 +135,22 @@ impl<'a> Exchange<'a> {
             .store
             .read(|conn| Ok(log::held_counts(conn)?.iter().map(|(_, count)| count).sum()))?;
         Ok(self.report)
+    }
+
+    /// Takes the steps of invitations and does what is due about members; each may need one more exchange before the next.
+    fn care_for_members(&mut self, brake: &Brake<'_>) -> Result<()> {
+        for _ in 0..MAX_MEMBER_ROUNDS {
+            let stepped = invitations::advance(self.open, self.transport, &self.url)?;
+            if !duties::discharge(self.open)? && !stepped {
+                return Ok(());
+            }
+            self.drained.clear();
+            self.exchange(brake)?;
+            if !self.report.complete {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     fn merge_inbox(&mut self, brake: &Brake<'_>) -> Result<bool> {

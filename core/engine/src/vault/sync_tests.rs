@@ -412,9 +412,14 @@ impl Phone {
     }
 
     pub(super) fn found(relay: &Arc<FakeRelay>) -> Self {
+        Self::found_by(relay, "Camille")
+    }
+
+    /// The first phone of a person.
+    pub(super) fn found_by(relay: &Arc<FakeRelay>, person: &str) -> Self {
         let (folder, keys) = (TempDir::new().unwrap(), TestKeys::new(7));
         let path = folder.path().join("v");
-        let vault = Vault::create(&path, host(&keys, relay), "First", "Camille", None).unwrap();
+        let vault = Vault::create(&path, host(&keys, relay), "First", person, None).unwrap();
         Self {
             folder,
             keys,

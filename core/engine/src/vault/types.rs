@@ -1,10 +1,12 @@
 //! What crosses the vault's door: plain values, flat enough for a phone's bindings.
 
 pub use crate::handover::ExportFormat;
+pub use crate::roster::{Access, Role as MemberRole};
+pub use crate::seal::WordLanguage;
 pub use crate::store::log::{FindingKind, Severity};
 
 use crate::record::ids::ResourceId;
-use carnet_wire::{DeviceId, RecordId};
+use carnet_wire::{AccountId, ChangeId, DeviceId, RecordId};
 use std::path::PathBuf;
 
 pub use crate::record::view::{
@@ -20,6 +22,108 @@ pub struct Person {
     pub name: String,
     /// Date of birth as given (`YYYY`, `YYYY-MM` or `YYYY-MM-DD`).
     pub birth_date: Option<String>,
+}
+
+/// A member of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Whose account.
+    pub account: AccountId,
+    /// How they call themselves: shown, never trusted.
+    pub name: String,
+    /// What they may do, where and until when.
+    pub access: Access,
+    /// 0 for the founder, then the owners in order of becoming one, then the others.
+    pub rank: u32,
+    /// Whether an owner compared words with them. Until then somebody else may stand in their place: say so everywhere.
+    pub verified: bool,
+    /// Whether it is the person of this vault.
+    pub this: bool,
+    /// Their phones, as far as known here.
+    pub devices: Vec<MemberDevice>,
+}
+
+/// A phone of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberDevice {
+    /// Which.
+    pub id: DeviceId,
+    /// What its owner calls it.
+    pub name: String,
+}
+
+/// Somebody who was removed from a record, or left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Who.
+    pub account: AccountId,
+    /// Whether a relay has it.
+    pub sent: bool,
+    /// Other devices that have shown that they know.
+    pub known_by: Vec<DeviceId>,
+}
+
+impl Removal {
+    /// Whether the removal may be shown as done: before, somebody who has not heard may still write for the removed to read.
+    pub fn is_done(&self) -> bool {
+        self.sent && !self.known_by.is_empty()
+    }
+}
+
+/// Changes that wait for an owner: their author's right to write had ended, and they did not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beyond {
+    /// Who wrote them.
+    pub device: DeviceId,
+    /// What its owner calls it.
+    pub device_name: String,
+    /// Where.
+    pub compartment: String,
+    /// Which.
+    pub changes: Vec<ChangeId>,
+}
+
+/// An invitation under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its name: the invitation's public key.
+    pub id: [u8; 32],
+    /// Whether this vault invited; otherwise it was invited.
+    pub host: bool,
+    /// To which record.
+    pub record: Option<RecordId>,
+    /// How the other person calls themselves, once known.
+    pub name: Option<String>,
+    /// What is offered, once known.
+    pub access: Option<Access>,
+    /// How far it is.
+    pub stage: InvitationStage,
+    /// Four words to read to each other, once both sides are known.
+    pub words: Option<InvitationWords>,
+    /// Milliseconds since 1970 after which it is worth nothing.
+    pub expires: i64,
+}
+
+/// How far an invitation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvitationStage {
+    /// Nobody has answered yet.
+    Waiting,
+    /// The other side is known; the rest comes with the next syncs of both.
+    Answered,
+    /// They are a member.
+    Joined,
+    /// It expired, or was used by somebody else, or its answer does not fit: make a new one.
+    Failed(&'static str),
+}
+
+/// The words of an invitation, the same on both sides if nobody stands between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitationWords {
+    /// In French.
+    pub french: Vec<&'static str>,
+    /// In English.
+    pub english: Vec<&'static str>,
 }
 
 /// Something to know about an opened vault.

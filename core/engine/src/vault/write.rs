@@ -1,16 +1,23 @@
 //! Writing: a change is signed, chained, kept, sealed into the outbox and projected, all in the caller's transaction.
+//!
+//! Nobody writes what others would refuse: a change is judged here as every reader will judge it, before anything is kept.
 
 use super::keyring::{self, Keyring};
+use super::rotation;
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, Item, Origin};
 use crate::record::resource::Resource;
-use crate::roster::{self, Operation, Operations};
+use crate::roster::{Operation, Operations, Verdict};
 use crate::seal;
 use crate::store::log::{self, StoredChange};
 use crate::store::{Projected, Projection, project};
 use carnet_wire::{Author, Canonical, ChangeId, EnvelopeId, Header, Inner, kind};
 use minicbor::bytes::ByteVec;
 use rusqlite::Transaction;
+
+const NOT_A_WRITER: Error = Error::Unauthorised(
+    "you may read this, not write here: ask an owner of the record for another role",
+);
 
 /// Writes a record change to a log. `parsed` spares reading again the resources an import has just read.
 pub fn write_change(
@@ -31,21 +38,22 @@ pub fn write_change(
     project(tx, projection)
 }
 
-/// Writes operations to a roster or account log.
+/// Writes operations to a roster or account log, and returns the change.
 pub fn write_operations(
     tx: &Transaction<'_>,
     keyring: &Keyring,
     log: i64,
     operations: &[Operation],
-) -> Result<()> {
-    commit(
+) -> Result<ChangeId> {
+    let committed = commit(
         tx,
         keyring,
         log,
         kind::OPERATIONS,
         &Operations::to_body(operations)?,
     )?;
-    keyring::count_operations(tx)
+    keyring::count_operations(tx)?;
+    Ok(committed.id)
 }
 
 /// Writes a snapshot's manifest to a log, and returns its place in this device's chain.
@@ -60,6 +68,7 @@ pub fn write_snapshot(
 }
 
 struct Committed {
+    id: ChangeId,
     number: i64,
     author: Author,
 }
@@ -71,7 +80,16 @@ fn commit(
     kind: u8,
     payload: &[u8],
 ) -> Result<Committed> {
-    let epoch = keyring.current_epoch(log)?;
+    // The roster's own keys are renewed by who removes somebody; its other writers cannot.
+    let renewed = match kind {
+        kind::OPERATIONS => None,
+        _ => rotation::renewed(tx, keyring, log)?,
+    };
+    let keyring = renewed.as_ref().unwrap_or(keyring);
+    let epoch = match kind {
+        kind::OPERATIONS => keyring.writing_epoch(log)?,
+        _ => keyring.current_epoch(log)?,
+    };
     let body = seal::pack_body(payload)?;
     let (seq, prev) = log::position(tx, log, &keyring.author)?;
     let header = Header {
@@ -82,15 +100,15 @@ fn commit(
         seq: seq + 1,
         prev,
         seen: log::version_vector(tx, log, Some(&keyring.author))?,
-        frontier: keyring
-            .roster(epoch.record)
-            .map(roster::Roster::heads)
-            .unwrap_or_default(),
+        frontier: keyring.frontier(epoch.record),
         lamport: log::lamport(tx, log)? + 1,
         kind,
         body_hash: *blake3::hash(&body).as_bytes(),
     };
     let signed = seal::sign_header(&keyring.device, &header);
+    if header.kind != kind::OPERATIONS && keyring.judge(&header, signed.id) != Verdict::Counts {
+        return Err(NOT_A_WRITER);
+    }
     let inner = Inner {
         header: signed.header.clone(),
         signature: signed.signature,
@@ -107,9 +125,10 @@ fn commit(
     };
     let number = log::append(tx, log, &header, &change)?;
     log::enqueue(tx, number, epoch.mailbox, &envelope)?;
-    let id = EnvelopeId::derive(&envelope);
-    log::put_placed(tx, id, log, &header.author, header.seq, epoch.mailbox)?;
+    let sealed = EnvelopeId::derive(&envelope);
+    log::put_placed(tx, sealed, log, &header.author, header.seq, epoch.mailbox)?;
     Ok(Committed {
+        id: signed.id,
         number,
         author: header.author,
     })

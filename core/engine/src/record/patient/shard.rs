@@ -102,6 +102,38 @@ impl Shard {
         self.waiting.len()
     }
 
+    /// Whether nobody has written anything here.
+    pub fn is_empty(&self) -> bool {
+        self.history.changes.is_empty() && self.waiting.is_empty()
+    }
+
+    /// The name of a change in a document, from its bytes.
+    pub fn hash_of(change: &[u8]) -> Result<[u8; 32]> {
+        Ok(guard::read_change(change)?.hash)
+    }
+
+    /// The same document without some changes. What builds on them waits.
+    pub fn without(&self, gone: &HashSet<[u8; 32]>) -> Result<Self> {
+        let all = contained(|| Ok(self.document.get_changes(&[])))?;
+        let merged = all.iter().map(|change| change.raw_bytes());
+        let waiting = self.waiting.iter().map(|change| change.bytes.as_slice());
+        let mut shard = Self {
+            document: Automerge::new().with_actor(self.document.get_actor().clone()),
+            waiting: Vec::new(),
+            history: History::default(),
+            saved_bytes: 0,
+        };
+        for bytes in merged.chain(waiting) {
+            let header = guard::read_change(bytes)?;
+            if !gone.contains(&header.hash) {
+                let bytes = bytes.to_vec();
+                shard.waiting.push(Waiting { header, bytes });
+            }
+        }
+        shard.merge_waiting(&HashSet::new());
+        Ok(shard)
+    }
+
     /// Whether the next entry belongs into another shard.
     pub fn is_full(&self) -> bool {
         self.document.length(ROOT) >= MAX_SHARD_ENTRIES

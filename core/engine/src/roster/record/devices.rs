@@ -1,5 +1,5 @@
-//! Devices that their accounts removed, as this record is told; and the logs co-members may read. Everybody says both of their
-//! own account, whatever their role.
+//! Devices that their accounts removed, as this record is told; the logs co-members may read; and what people are called.
+//! Everybody says these of their own account, whatever their role.
 
 use super::RecordJudge;
 use crate::roster::facts::{Cut, Seniority, reach};
@@ -15,7 +15,11 @@ impl RecordJudge<'_> {
         let plain = |change: &SignedOperations| {
             matches!(
                 change.operations.first(),
-                Some(Operation::RemoveDevice { .. } | Operation::ShowDevices { .. })
+                Some(
+                    Operation::RemoveDevice { .. }
+                        | Operation::ShowDevices { .. }
+                        | Operation::Introduce { .. }
+                )
             )
         };
         let changes: Vec<_> = self.changes.clone();
@@ -74,6 +78,9 @@ impl RecordJudge<'_> {
                 }),
                 Operation::ShowDevices { devices } => {
                     self.shown.entry(account).or_default().push(devices.clone());
+                }
+                Operation::Introduce { name } => {
+                    self.names.insert(account, name.clone());
                 }
                 _ => {}
             }

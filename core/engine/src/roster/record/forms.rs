@@ -49,7 +49,9 @@ impl RecordJudge<'_> {
         let is_plain = |one: &Operation| {
             matches!(
                 one,
-                Operation::RemoveDevice { .. } | Operation::ShowDevices { .. }
+                Operation::RemoveDevice { .. }
+                    | Operation::ShowDevices { .. }
+                    | Operation::Introduce { .. }
             )
         };
         let is_taking = |one: &Operation| matches!(one, Operation::AcceptTransfer { .. });

@@ -62,6 +62,18 @@ pub fn covered_chains(conn: &Connection, log: i64) -> Result<Vec<CoveredChain>> 
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The change at `last`, where a snapshot covers an author exactly so far.
+pub fn covered_tip(
+    conn: &Connection,
+    log: i64,
+    author: &Author,
+    last: u64,
+) -> Result<Option<ChangeId>> {
+    let covered = covered_chains(conn, log)?.into_iter();
+    let mut same = covered.filter(|chain| chain.author == *author && chain.covered == last);
+    Ok(same.next().map(|chain| chain.tip))
+}
+
 /// Notes that a snapshot covers an author up to a change, and goes on behind it where the chain was shorter.
 pub fn cover(conn: &Connection, log: i64, author: &Author, last: u64, tip: ChangeId) -> Result<()> {
     let author = ensure_author(conn, author)?;

@@ -4,7 +4,7 @@
 //! a lost answer is harmless (INV-7).
 
 use crate::error::Result;
-use carnet_wire::{BlobId, EnvelopeId, MailboxId};
+use carnet_wire::{BlobId, ChangeId, EnvelopeId, MailboxId};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
@@ -173,6 +173,15 @@ pub fn unsent_count(conn: &Connection, relay: Option<&str>) -> Result<u64> {
         |row| row.get(0),
     )?;
     Ok(count)
+}
+
+/// Whether a relay has acknowledged a change, or somebody else's device sent it.
+pub fn is_sent(conn: &Connection, change: ChangeId) -> Result<bool> {
+    let mut query = conn.prepare_cached(
+        "SELECT NOT EXISTS (SELECT 1 FROM outbox JOIN change USING (change) WHERE id = ?1
+         AND outbox > coalesce((SELECT max(acknowledged) FROM relay), 0))",
+    )?;
+    Ok(query.query_row([change.as_ref()], |row| row.get(0))?)
 }
 
 /// Notes that a relay holds everything of the outbox up to `outbox`. Never goes back: two processes may push at once.
@@ -367,7 +376,7 @@ mod tests {
     use super::super::tests::{author, change, database};
     use super::super::{Runs, ensure_log, list, listed_in};
     use super::*;
-    use carnet_wire::{ChangeId, CompartmentId, RecordId};
+    use carnet_wire::{CompartmentId, RecordId};
 
     const BOX: MailboxId = MailboxId([4; 32]);
     const LAST: EnvelopeId = EnvelopeId([9; 32]);

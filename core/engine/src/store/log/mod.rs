@@ -84,6 +84,21 @@ pub fn set_secret(conn: &Connection, slot: &str, sealed: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Every sealed private key whose slot begins with `prefix`, sorted by slot.
+pub fn secrets_of(conn: &Connection, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT slot, sealed FROM secret WHERE substr(slot, 1, length(?1)) = ?1 ORDER BY slot",
+    )?;
+    let rows = query.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Forgets a sealed private key.
+pub fn remove_secret(conn: &Connection, slot: &str) -> Result<()> {
+    conn.execute("DELETE FROM secret WHERE slot = ?1", [slot])?;
+    Ok(())
+}
+
 /// The log of a compartment, made when it is new.
 pub fn ensure_log(
     conn: &Connection,
@@ -255,6 +270,34 @@ pub fn append(conn: &Connection, log: i64, header: &Header, change: &StoredChang
     Ok(number)
 }
 
+/// Ends an author's chain at an earlier change: what came behind it is gone from here, with what was to be sent of it.
+pub fn cut_chain(conn: &Connection, log: i64, author: &Author, last: u64) -> Result<()> {
+    let tip = match change_at(conn, log, author, last)? {
+        Some((_, id)) => Some(id),
+        None => covered_tip(conn, log, author, last)?,
+    };
+    let number = ensure_author(conn, author)?;
+    let place = params![log, number, last];
+    for statement in [
+        "DELETE FROM outbox WHERE change IN (SELECT change FROM change WHERE log = ?1 AND author = ?2 AND seq > ?3)",
+        "DELETE FROM snapshot WHERE log = ?1 AND author = ?2 AND seq > ?3",
+        "DELETE FROM change WHERE log = ?1 AND author = ?2 AND seq > ?3",
+    ] {
+        conn.execute(statement, place)?;
+    }
+    match tip {
+        Some(tip) => conn.execute(
+            "UPDATE chain SET seq = ?3, tip = ?4, whole = min(whole, ?3) WHERE log = ?1 AND author = ?2",
+            params![log, number, last, tip.as_ref()],
+        )?,
+        None => conn.execute(
+            "DELETE FROM chain WHERE log = ?1 AND author = ?2",
+            params![log, number],
+        )?,
+    };
+    Ok(())
+}
+
 /// The changes of a log and kind in canonical order (logical time, then id), without loading them all.
 pub fn each_change(
     conn: &Connection,
@@ -299,10 +342,19 @@ pub struct StoredEpoch {
     pub secrets: Vec<u8>,
 }
 
-/// Keeps an epoch; the same one again is harmless.
+/// The stored secrets of an epoch, if this vault has a key of it.
+pub fn epoch_secrets(conn: &Connection, epoch: EpochId) -> Result<Option<Vec<u8>>> {
+    let mut query = conn.prepare_cached("SELECT secrets FROM epoch WHERE epoch = ?1")?;
+    Ok(query
+        .query_row([epoch.as_ref()], |row| row.get(0))
+        .optional()?)
+}
+
+/// Keeps an epoch; of one that is here already, the secrets as they are now.
 pub fn put_epoch(conn: &Connection, epoch: &StoredEpoch) -> Result<()> {
     conn.execute(
-        "INSERT INTO epoch VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        "INSERT INTO epoch VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (epoch) DO UPDATE SET secrets = excluded.secrets",
         params![
             epoch.epoch.as_ref(),
             epoch.log,

@@ -24,17 +24,20 @@ pub enum HeldFor {
     Fork,
     /// Its content breaks a rule or limit.
     Refused,
+    /// Its author had lost the right to write without knowing: an owner may adopt it.
+    Beyond,
 }
 
 impl HeldFor {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Unopenable,
         Self::Unknown,
         Self::Unauthorised,
         Self::Gap,
         Self::Fork,
         Self::Refused,
+        Self::Beyond,
     ];
 
     /// The stable word for reports.
@@ -46,6 +49,7 @@ impl HeldFor {
             Self::Gap => "gap",
             Self::Fork => "fork",
             Self::Refused => "refused",
+            Self::Beyond => "beyond",
         }
     }
 
@@ -207,6 +211,17 @@ pub fn waiting(conn: &Connection, after: i64, most: usize) -> Result<Vec<(i64, H
             reason: HeldFor::from_number(row.get(2)?),
         };
         Ok((row.get(3)?, held))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The envelopes held for one reason, with their mailboxes.
+pub fn held_for(conn: &Connection, reason: HeldFor) -> Result<Vec<(MailboxId, EnvelopeId)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT mailbox, envelope FROM quarantine WHERE reason = ?1 ORDER BY rowid",
+    )?;
+    let rows = query.query_map([reason.number()], |row| {
+        Ok((MailboxId(row.get(0)?), EnvelopeId(row.get(1)?)))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -54,7 +54,7 @@ pub fn hand_on(open: &Unlocked, log: i64, theirs: &dyn Fn(&Author) -> u64) -> Re
     if let Some(snapshot) = open.store.read(|conn| ready(conn, open, log))? {
         return Ok(HandOn::Snapshot(Box::new(snapshot)));
     }
-    if !owns(&*open.keyring()?, log)? {
+    if !owns(&*open.keyring()?, log) {
         return Ok(HandOn::Unable);
     }
     let (now, brake) = (open.clock.now(), Brake::new(None, None));

@@ -43,7 +43,7 @@ impl Exchange<'_> {
         let (replaced, listed) = sort_out(&known, newest, &snapshot)?;
         let relay = self.relay()?.number;
         let whole = |conn: &rusqlite::Connection| is_whole_at(conn, relay, newest, &snapshot);
-        if owns(&*self.open.keyring()?, log)? && self.open.store.read(whole)? {
+        if owns(&*self.open.keyring()?, log) && self.open.store.read(whole)? {
             if !self.retire(log, &snapshot, &listed, brake)? {
                 return Ok(false);
             }

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::record::snapshot::Snapshot;
 use crate::roster::{DEVICES, KEYRING, ROSTER};
 use crate::store::log::{self, Runs, StoredSnapshot};
-use carnet_wire::BlobId;
+use carnet_wire::{BlobId, RecordId};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -18,15 +18,22 @@ pub fn data_logs(conn: &Connection) -> Result<Vec<i64>> {
 }
 
 /// Whether this device may make snapshots of a log, and have a relay let go of what they replace: an owner's.
-pub fn owns(keyring: &Keyring, log: i64) -> Result<bool> {
-    let epoch = keyring.current_epoch(log)?;
-    Ok(epoch.secrets.retire.is_some() && may_write(keyring, log)?)
+pub fn owns(keyring: &Keyring, log: i64) -> bool {
+    keyring
+        .current_epoch(log)
+        .is_ok_and(|epoch| epoch.secrets.retire.is_some())
+        && named(keyring, log, Keyring::owns)
 }
 
 /// Whether this device may write to a log.
-pub fn may_write(keyring: &Keyring, log: i64) -> Result<bool> {
-    let epoch = keyring.current_epoch(log)?;
-    Ok(keyring.may_write(keyring.author.device, epoch.record, epoch.compartment))
+pub fn may_write(keyring: &Keyring, log: i64) -> bool {
+    named(keyring, log, Keyring::may_write)
+}
+
+fn named(keyring: &Keyring, log: i64, asks: fn(&Keyring, RecordId, &str) -> bool) -> bool {
+    keyring
+        .place_of(log)
+        .is_some_and(|(record, name)| asks(keyring, record, name))
 }
 
 /// The newest snapshot that has a place in its maker's chain, of those sorted by time.

@@ -76,10 +76,7 @@ impl Exchange<'_> {
                 false => Ok(Vec::new()),
             })?;
         let keyring = self.open.keyring()?;
-        if logs
-            .into_iter()
-            .any(|log| owns(&keyring, log).unwrap_or(false))
-        {
+        if logs.into_iter().any(|log| owns(&keyring, log)) {
             self.keep(|tx, relay| log::doubt_pieces(tx, relay.number, now))?;
         }
         Ok(())
@@ -116,7 +113,7 @@ impl Exchange<'_> {
         if unseen >= CLASSIFY_AFTER && !make::classify(self.open, log, brake)? {
             return Ok(false);
         }
-        if !due || !owns(&*self.open.keyring()?, log)? {
+        if !due || !owns(&*self.open.keyring()?, log) {
             return Ok(true);
         }
         if lost {
@@ -181,7 +178,7 @@ impl Exchange<'_> {
                 let merged = log::whole(tx, log, &stored.author)? >= seq;
                 answer |= merged && stored.author.device != keyring.author.device;
             }
-            if answer && !log::is_loading(tx, log)? && may_write(&keyring, log)? {
+            if answer && !log::is_loading(tx, log)? && may_write(&keyring, log) {
                 let empty = Change {
                     version: CHANGE_VERSION,
                     recorded_at: now,

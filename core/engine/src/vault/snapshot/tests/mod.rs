@@ -489,7 +489,7 @@ fn forged_by(phone: &Phone, snapshot: &Snapshot, life: u8, device: &DeviceKeys) 
         seq: 1,
         prev: ChangeId([0; 32]),
         seen: Vec::new(),
-        frontier: Vec::new(),
+        frontier: keyring.frontier(epoch.record),
         lamport: 1_000,
         kind: kind::SNAPSHOT,
         body_hash: *blake3::hash(&body).as_bytes(),
