@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn every_engine_text_has_a_french_twin() {
-        for (english, french) in engine::FRENCH {
+        for (english, french) in engine::all() {
             assert!(!english.is_empty() && !french.is_empty());
             assert_eq!(
                 engine::translate(english, crate::language::Language::Fr),

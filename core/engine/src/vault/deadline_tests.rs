@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+use super::brake::Brake;
 use super::sync_tests::{FakeRelay, Phone, URL, host};
 use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse};
+use crate::store::{self, log};
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -4,6 +4,7 @@
 
 use super::tests::{GLUCOSE, Phone};
 use super::*;
+use crate::record::ids::ResourceId;
 
 fn two_resources(phone: &Phone) -> [ResourceId; 2] {
     phone.import(GLUCOSE);

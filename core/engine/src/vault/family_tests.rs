@@ -5,10 +5,13 @@
 use super::keyring::{self, GENERAL};
 use super::sync_tests::{FakeRelay, Phone, URL};
 use super::*;
+use crate::record::ids::ResourceId;
 use crate::roster::{DEVICES, Operation, Role};
 use crate::seal::RecoveryKit;
+use crate::store::log;
 use crate::store::log::HeldFor;
 use carnet_wire::AccountId;
+use carnet_wire::RecordId;
 
 /// The person who keeps the record, with a recovery kit.
 fn patient(relay: &Arc<FakeRelay>) -> Phone {

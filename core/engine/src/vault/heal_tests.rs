@@ -7,6 +7,8 @@ use super::keyring::GENERAL;
 use super::sync_tests::{FakeRelay, Phone, SECOND, URL, host, pair, same};
 use super::tests::TestKeys;
 use super::*;
+use crate::store::log;
+use carnet_wire::DeviceId;
 use carnet_wire::MailboxId;
 use carnet_wire::relay::Pulled;
 use std::collections::BTreeMap;

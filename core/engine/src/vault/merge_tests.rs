@@ -10,6 +10,7 @@ use crate::record::change::{Attachment, Change, Item, Origin};
 use crate::record::ids::{AttachmentId, ShardId};
 use crate::roster::{DEVICES, KEYRING, Operation, Operations, ROSTER};
 use crate::seal::{self, Epoch};
+use crate::store::log;
 use crate::store::log::HeldFor;
 use automerge::transaction::Transactable;
 use automerge::{ActorId, AutoCommit, ROOT};

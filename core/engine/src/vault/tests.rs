@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse};
+use carnet_wire::RecordId;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};

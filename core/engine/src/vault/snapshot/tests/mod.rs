@@ -12,6 +12,10 @@ use super::super::sync_tests::{FakeRelay, Phone};
 use super::super::*;
 use crate::record::ids::ResourceId;
 use crate::record::snapshot::Snapshot;
+use crate::store::log;
+use crate::vault::brake::Brake;
+use crate::vault::sync::Exchange;
+use carnet_wire::RecordId;
 use std::sync::Mutex;
 
 fn same(one: &Phone, other: &Phone) {

@@ -3,6 +3,7 @@
 use super::super::super::{Observer, Progress};
 use super::super::{Making, Reuse, make};
 use super::*;
+use crate::vault::brake::Brake;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Says stop when it is asked for the n-th time.

@@ -1,52 +1,14 @@
-//! The words of `--help`: one entry per command (its path), per example block, and per argument (`path:id`).
+//! A vault, its record, its devices, its upkeep.
 
+use super::words::*;
+use super::{Help, text};
 use crate::language::Text;
 
-const fn text(fr: &'static str, en: &'static str) -> Text {
-    Text { fr, en }
-}
-
-/// What a command does.
-pub fn about(path: &str) -> Option<Text> {
-    find(ABOUT, path)
-}
-
-/// What stands below its options: examples, exit codes.
-pub fn after(path: &str) -> Option<Text> {
-    find(AFTER, path)
-}
-
-/// The name of an argument's value, and what the argument does.
-pub fn argument(key: &str) -> Option<(Text, Text)> {
-    let exact = ARGUMENTS.iter().find(|(name, ..)| *name == key);
-    exact.map(|(_, value, text)| (*value, *text))
-}
-
-fn find(table: &[(&str, Text)], path: &str) -> Option<Text> {
-    table
-        .iter()
-        .find(|(name, _)| *name == path)
-        .map(|(_, text)| *text)
-}
-
-/// Every command and argument with help.
-#[cfg(test)]
-pub fn keys() -> impl Iterator<Item = &'static str> {
-    let arguments = ARGUMENTS.iter().map(|(key, ..)| *key);
-    ABOUT.iter().map(|(key, _)| *key).chain(arguments)
-}
-
-/// Every text here.
-#[cfg(test)]
-pub fn texts() -> Vec<(String, Text)> {
-    let named = |(key, text): &(&str, Text)| (format!("help {key}"), *text);
-    let mut all: Vec<_> = ABOUT.iter().chain(AFTER).map(named).collect();
-    for (key, value, text) in ARGUMENTS {
-        all.push((format!("help {key}"), *text));
-        all.push((format!("value of {key}"), *value));
-    }
-    all
-}
+pub const HELP: Help = Help {
+    about: ABOUT,
+    after: AFTER,
+    arguments: ARGUMENTS,
+};
 
 #[rustfmt::skip]
 const ABOUT: &[(&str, Text)] = &[
@@ -120,53 +82,6 @@ const AFTER: &[(&str, Text)] = &[
     ("log", text("Exemples :\n  $ carnet log\n  $ carnet log --person \"Lou Martin\" --json", "Examples:\n  $ carnet log\n  $ carnet log --person \"Lou Martin\" --json")),
     ("completions", text("Exemple :\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet", "Example:\n  $ carnet completions bash > ~/.local/share/bash-completion/completions/carnet")),
 ];
-
-const PERSON: Text = text("NOM", "NAME");
-const FILE: Text = text("FICHIER", "FILE");
-const FOLDER: Text = text("RÉPERTOIRE", "FOLDER");
-const DATE: Text = text("DATE", "DATE");
-const ID: Text = text("ID", "ID");
-const COUNT: Text = text("N", "N");
-const URL: Text = text("URL", "URL");
-const ADDRESS: Text = text("ADRESSE", "ADDRESS");
-const FLAG: Text = text("-", "-");
-const CATEGORY: Text = text("CATÉGORIE", "CATEGORY");
-const KIND: Text = text("GENRE", "KIND");
-const DURATION: Text = text("DURÉE", "DURATION");
-
-const WHOSE: Text = text(
-    "De qui ; inutile s'il n'y a qu'une personne",
-    "Whose; not needed when there is one person",
-);
-const OF_ONE: Text = text(
-    "Une personne seulement ; sinon toutes",
-    "One person only; all otherwise",
-);
-const MOST: Text = text(
-    "Au plus tant de lignes (50 pour un tableau, toutes avec --json)",
-    "At most so many rows (50 in a table, all with --json)",
-);
-const BORN: Text = text(
-    "Date de naissance, entière ou non : 1984, 1984-03, 1984-03-12",
-    "Date of birth, whole or not: 1984, 1984-03, 1984-03-12",
-);
-const DEVICE_NAME: Text = text(
-    "Nom de cet appareil (sinon celui de la machine)",
-    "Name of this device (else the machine's)",
-);
-const TLS_ROOT: Text = text(
-    "Autorité de certification en plus, en PEM [CARNET_TLS_ROOT]",
-    "One more certificate authority, PEM [CARNET_TLS_ROOT]",
-);
-const SOME_ID: Text = text(
-    "Le début de l'identifiant : 4 chiffres ou plus",
-    "The beginning of the id: 4 digits or more",
-);
-const SOME_KIND: Text = text(
-    "Un genre : allergies, traitements, vaccins, résultats… ou un type FHIR",
-    "A kind: allergies, treatments, vaccines, results… or a FHIR type",
-);
-const SOME_CATEGORY: Text = text("Une catégorie seulement", "One category only");
 
 #[rustfmt::skip]
 const ARGUMENTS: &[(&str, Text, Text)] = &[
