@@ -2,12 +2,13 @@
 //! apps translate. A text that is not here is shown as it is.
 
 mod everyday;
+mod import;
 mod people;
 
 use crate::language::Language;
 
 /// English, French: one table for each family of texts.
-const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, people::FRENCH];
+const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, import::FRENCH, people::FRENCH];
 
 /// Every text and its French twin.
 pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
