@@ -237,16 +237,19 @@ fn recognise_markup(text: &str) -> Format {
     }
 }
 
-/// The name of the first element, with its prefix; empty when none begins in `text`.
+/// The name of the first element, with its prefix; empty when none begins in `text`. What comments hold are no elements.
 fn root_of(text: &str) -> &str {
-    let opens = text.match_indices('<').map(|(at, _)| at + 1);
-    let names = opens.filter_map(|at| text.get(at..));
-    let root = names.into_iter().find(|rest| {
-        rest.chars()
-            .next()
-            .is_some_and(|c| c.is_alphabetic() || c == '_')
-    });
-    first_word(root.unwrap_or_default())
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('<') {
+        if after.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+            return first_word(after);
+        }
+        rest = match after.strip_prefix("!--") {
+            Some(comment) => comment.split_once("-->").map_or("", |(_, rest)| rest),
+            None => after,
+        };
+    }
+    ""
 }
 
 fn doctype_of(text: &str) -> &str {

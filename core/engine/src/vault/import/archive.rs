@@ -108,7 +108,8 @@ impl Budget {
         Ok(size)
     }
 
-    fn spend(&mut self, bytes: u64) {
+    /// Counts bytes that came out of something compressed.
+    pub fn spend(&mut self, bytes: u64) {
         self.bytes = self.bytes.saturating_sub(bytes);
         if self.bytes == 0 {
             self.spent = Some(TOO_FAR);

@@ -335,6 +335,7 @@ impl<'a> Import<'a> {
             .take(most + 1)
             .read_to_end(&mut bytes);
         self.watch.check()?;
+        budget.spend(bytes.len() as u64);
         let whole =
             read.is_ok() && bytes.len() as u64 <= most && item.depth < archive::MAX_ARCHIVE_DEPTH;
         if !whole || matches!(recognise(&bytes), Format::Empty) {
