@@ -107,9 +107,12 @@ impl Format {
     }
 }
 
+/// Whether bytes begin like a format.
+type Test = fn(&[u8]) -> bool;
+
 /// What a file is. `head` is its beginning: [`HEAD_BYTES`] of it, or all.
 pub fn recognise(head: &[u8]) -> Format {
-    let by_bytes: [(fn(&[u8]) -> bool, Format); 15] = [
+    let by_bytes: [(Test, Format); 15] = [
         (is_empty, Format::Empty),
         (is_litter, Format::Litter),
         (is_zip, Format::Zip),

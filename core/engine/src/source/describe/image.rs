@@ -55,7 +55,7 @@ mod tests {
         let mut tiff = b"II*\0\x08\0\0\0\x02\0".to_vec();
         tiff.extend_from_slice(b"\x0e\x01\x02\0\x07\0\0\0\x26\0\0\0"); // ImageDescription at 38
         tiff.extend_from_slice(b"\x32\x01\x02\0\x14\0\0\0\x2d\0\0\0"); // DateTime at 45
-        tiff.extend_from_slice(b"\0\0\0\0thorax\02021:04:01 17:10:00\0");
+        tiff.extend_from_slice(b"\0\0\0\0thorax\x002021:04:01 17:10:00\0");
         assert_eq!(
             describe(&tiff),
             (Some("thorax".to_owned()), Some("2021-04-01".to_owned()))

@@ -189,7 +189,7 @@ impl<'a> Import<'a> {
             return self.keep_archive(item, content, archive::TOO_DEEP);
         }
         let (place, held) = if let Content::File { path, watch } = content {
-            let file = Counted::new(File::open(path)?, *watch);
+            let file = Counted::new(File::open(path)?, watch);
             (Seekable::File(BufReader::new(file)), 0)
         } else {
             let bytes = content.whole(MAX_HELD_BYTES)?;

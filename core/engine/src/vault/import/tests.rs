@@ -274,10 +274,7 @@ fn entries_that_share_their_bytes_are_not_opened() {
     let mut zip = zip_of(&[("a", PDF), ("b", PDF)]);
     let central = zip
         .windows(4)
-        .enumerate()
-        .filter(|(_, window)| *window == b"PK\x01\x02")
-        .map(|(at, _)| at)
-        .last()
+        .rposition(|window| window == b"PK\x01\x02")
         .unwrap();
     zip[central + 42..central + 46].fill(0);
     let report = desk.import_bytes(&zip);
