@@ -2,11 +2,12 @@
 //! apps translate. A text that is not here is shown as it is.
 
 mod everyday;
+mod series;
 
 use crate::language::Language;
 
 /// English, French: one table for each family of texts.
-const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH];
+const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, series::FRENCH];
 
 /// Every text and its French twin.
 pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {

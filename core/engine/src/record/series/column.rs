@@ -81,7 +81,7 @@ fn read_plane<'a>(reader: &mut Reader<'a>, count: usize) -> Result<std::borrow::
     let form = reader.byte()?;
     let length = usize::try_from(reader.short()?).map_err(|_| MALFORMED)?;
     let bytes = reader.take(length)?;
-    let plane = match form {
+    let plane: std::borrow::Cow<'a, [u8]> = match form {
         PLAIN => bytes.into(),
         PACKED => zstd::bulk::decompress(bytes, count)
             .map_err(|_| MALFORMED)?

@@ -298,3 +298,6 @@ pub fn digest(samples: &[Sample]) -> [u8; 16] {
     hasher.finalize_xof().fill(&mut digest);
     digest
 }
+
+#[cfg(test)]
+mod tests;

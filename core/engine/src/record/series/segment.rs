@@ -7,12 +7,12 @@
 //! span    = step: varint ‖ column of (end − start) ÷ step
 //! offset  = column: 0 where the source wrote none, else minutes east of UTC, sign folded, + 1
 //! what    = column: 0 a number or a state · 1 to 5 absent, in the order of [`Absent::ALL`]
-//! number  = column of places + 1, 0 where there is no number ‖ column of the differences between neighbouring mantissas, sign
-//!           folded, a missing number being like the one before
+//! number  = column of places + 1, 0 where there is no number ‖ column of the differences between neighbouring mantissas, the
+//!           first from 0, sign folded, a missing number being like the one before
 //! quality = column
 //! known   = column: 0 no id · 1 an id · 2 the id of the sample before
 //! id      = 8 bytes for each `known` of 1
-//! version = column of the differences between neighbours, sign folded
+//! version = column of the differences between neighbours, the first from 0, sign folded
 //! ```
 //! `step` is the greatest common divisor of its column's numbers (1 for a column of zeros): whole seconds cost what seconds cost.
 //! Columns and their planes are described in [`super::column`]. A state is a number without places.
@@ -71,12 +71,16 @@ pub fn write_segment(metric: Metric, samples: &[Sample]) -> Result<Vec<u8>> {
     }
     put_of(&mut out, samples, |sample| sample.quality.0.into())?;
     put_ids(&mut out, samples)?;
-    let versions = neighbours(samples, |sample| sample.version.cast_signed());
-    put_column(&mut out, &versions.map(fold).collect::<Vec<_>>())?;
+    let mut before = 0_i64;
+    put_of(&mut out, samples, |sample| {
+        let step = sample.version.cast_signed().wrapping_sub(before);
+        before = sample.version.cast_signed();
+        fold(step)
+    })?;
     Ok(out)
 }
 
-fn put_of(out: &mut Vec<u8>, samples: &[Sample], of: impl Fn(&Sample) -> u64) -> Result<()> {
+fn put_of(out: &mut Vec<u8>, samples: &[Sample], of: impl FnMut(&Sample) -> u64) -> Result<()> {
     put_column(out, &samples.iter().map(of).collect::<Vec<_>>())
 }
 
@@ -296,6 +300,20 @@ fn read_ids(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Option<SampleId
     ids.collect()
 }
 
+/// The UTC month an instant lies in, counted from 1970: segments do not cross its end.
+pub fn month_of(instant: i64) -> i64 {
+    // Howard Hinnant's `civil_from_days`, as far as the month.
+    let days = super::rollup::day_of(instant) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months from March.
+    let month = (5 * day_of_year + 2) / 153;
+    (year_of_era + era * 400 - 1_970) * 12 + month + 2
+}
+
 /// Puts samples in canonical order and takes out what is there twice or replaced.
 pub fn unite(samples: &mut Vec<Sample>) {
     if !samples.is_sorted_by(|a, b| order(a, b) != Ordering::Greater) {
@@ -377,3 +395,6 @@ fn rank(reading: &Reading) -> u8 {
         Reading::Absent(_) => 3,
     }
 }
+
+#[cfg(test)]
+mod tests;

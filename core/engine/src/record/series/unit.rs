@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn rounds_half_to_even_where_it_does_not_end() {
         assert_eq!(convert("98.7", "[degF]", "Cel").unwrap(), "37.055556");
-        assert_eq!(convert("16", "kPa", "mm[Hg]").unwrap(), "120.009865");
+        assert_eq!(convert("16", "kPa", "mm[Hg]").unwrap(), "120.009852");
         assert_eq!(
             [(5, 2), (7, 2), (-5, 2), (-7, 2), (9, 4)].map(|(up, down)| round_half_even(up, down)),
             [2, 4, -2, -4, 2]
