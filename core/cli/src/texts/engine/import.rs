@@ -22,6 +22,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("not FHIR, and no other format that is read: kept as a document", "ni FHIR ni un autre format lu : gardé comme document"),
     ("neither a file nor a folder: name one of these", "ni un fichier ni un répertoire : nommer l'un des deux"),
     ("protected by a password: unpack it with the password and import the folder", "protégé par un mot de passe : le décompresser avec le mot de passe et importer le répertoire"),
+    ("of an unknown format: kept as a document", "d'un format inconnu : gardé comme document"),
     ("the zip holds nothing", "le zip ne contient rien"),
     ("two entries of this zip have one name and only the last was read: the zip itself is kept as a document too", "deux entrées de ce zip ont le même nom et seule la dernière a été lue : le zip lui-même est aussi gardé comme document"),
     ("zips nested more than 8 deep: kept as a document, not opened; unpack it and import the inner ones", "zips imbriqués sur plus de 8 niveaux : gardé comme document, pas ouvert ; le décompresser et importer ceux du dedans"),

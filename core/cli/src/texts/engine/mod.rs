@@ -4,11 +4,17 @@
 mod everyday;
 mod import;
 mod people;
+mod series;
 
 use crate::language::Language;
 
 /// English, French: one table for each family of texts.
-const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, import::FRENCH, people::FRENCH];
+const FAMILIES: &[&[(&str, &str)]] = &[
+    everyday::FRENCH,
+    import::FRENCH,
+    people::FRENCH,
+    series::FRENCH,
+];
 
 /// Every text and its French twin.
 pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {

@@ -23,7 +23,8 @@ const TOO_LARGE: &str = "too large to travel in one piece: kept as a document";
 const EMPTY: &str = "the file is empty";
 const LITTER: &str = "left by an operating system: no health data";
 const NOT_UNDERSTOOD: &str = "not FHIR, and no other format that is read: kept as a document";
-/// Longest text of a kept FHIR resource's kind.
+const UNKNOWN: &str = "of an unknown format: kept as a document";
+/// What a kept FHIR resource is called.
 const FHIR: &str = "FHIR";
 
 /// An import under way.
@@ -138,6 +139,7 @@ impl<'a> Import<'a> {
             Format::Fhir | Format::Json | Format::OpenMHealth | Format::Gzip => {
                 return self.fhir(gather, content, format, name);
             }
+            Format::Unknown => return documents::keep_item(gather, content, format, Some(UNKNOWN)),
             _ => return documents::keep_item(gather, content, format, None),
         }
         Ok(())
