@@ -190,6 +190,7 @@ pub struct Export {
 pub enum Format {
     Fhir,
     Ndjson,
+    Archive,
 }
 
 #[derive(Debug, clap::Args)]
