@@ -1,6 +1,8 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod ble;
+
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -61,6 +63,7 @@ pub enum Command {
     Log(Whose),
     Verify(Verify),
     Compact(Whose),
+    Ble(ble::BleCommand),
     Demo(Demo),
     Completions(Completions),
     Help(Help),

@@ -1,5 +1,6 @@
 //! Every sentence people read, in both languages, side by side. Code elsewhere names a sentence; it never spells one.
 
+pub mod ble;
 pub mod demo;
 pub mod engine;
 pub mod finding;
@@ -26,7 +27,7 @@ mod tests {
 
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
-        for table in [message::ALL, usage::ALL, demo::ALL, finding::ALL] {
+        for table in [ble::ALL, message::ALL, usage::ALL, demo::ALL, finding::ALL] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }
         for plural in message::PLURALS {
@@ -35,6 +36,7 @@ mod tests {
         }
         all.extend(help::texts());
         all.extend(names::texts());
+        all.extend(ble::texts());
         all.extend(finding::texts());
         all
     }
