@@ -4,12 +4,17 @@
 //! A reader never gives up on a file because of one bad item: what can be read becomes a [`Draft`], what cannot becomes a
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
+pub mod apple;
+pub mod ble;
 mod bundle;
 pub mod fhir;
+pub mod health_connect;
 mod input;
 mod items;
+pub mod openmhealth;
 mod release;
 mod scan;
+pub mod series;
 mod sniff;
 mod tally;
 
@@ -115,4 +120,4 @@ pub fn fuzz_one(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod corpus_tests;
+pub(crate) mod corpus_tests;

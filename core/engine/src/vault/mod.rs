@@ -26,6 +26,7 @@ mod file;
 mod heal;
 #[cfg(test)]
 mod heal_tests;
+mod health_connect;
 mod history;
 mod import;
 mod inbox;
@@ -67,6 +68,7 @@ mod watch;
 mod write;
 
 pub use carnet_wire::stream::Role;
+pub use health_connect::{fuzz_health_connect, is_health_connect, read_health_connect};
 pub use peer::Meeting;
 pub use types::*;
 pub use watch::WatchEvent;
