@@ -18,3 +18,5 @@ mod readers;
 mod snapshot;
 #[path = "system/sync.rs"]
 mod sync;
+#[path = "system/walk.rs"]
+mod walk;

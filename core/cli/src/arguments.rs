@@ -2,6 +2,7 @@
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
 pub mod ble;
+pub mod documents;
 
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -57,6 +58,8 @@ pub enum Command {
     Correct(Correct),
     Conflicts,
     Stats(Whose),
+    Documents(documents::Documents),
+    Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
     Sync(Sync),

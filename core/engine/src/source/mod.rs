@@ -7,11 +7,14 @@
 pub mod apple;
 pub mod ble;
 mod bundle;
+pub mod describe;
+pub mod document;
 pub mod fhir;
 pub mod health_connect;
 mod input;
 mod items;
 pub mod openmhealth;
+pub mod recognise;
 mod release;
 mod scan;
 pub mod series;
@@ -19,6 +22,7 @@ mod sniff;
 mod tally;
 
 pub use fhir::read_fhir;
+pub use recognise::{Format, recognise};
 
 use crate::record::resource::Resource;
 

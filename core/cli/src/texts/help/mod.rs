@@ -2,6 +2,7 @@
 //! each family of commands.
 
 mod ble;
+mod documents;
 mod everyday;
 mod words;
 
@@ -17,7 +18,7 @@ pub(super) struct Help {
     arguments: &'static [(&'static str, Text, Text)],
 }
 
-const FAMILIES: &[&Help] = &[&ble::HELP, &everyday::HELP];
+const FAMILIES: &[&Help] = &[&ble::HELP, &documents::HELP, &everyday::HELP];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {
     Text { fr, en }
