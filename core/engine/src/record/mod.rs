@@ -3,10 +3,12 @@
 
 pub mod category;
 pub mod change;
+pub mod check_digits;
 pub mod codes;
 pub mod identity;
 pub mod ids;
 pub mod json;
+pub mod measured;
 pub mod patient;
 pub mod resource;
 pub mod row;

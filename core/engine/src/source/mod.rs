@@ -5,6 +5,7 @@
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
 mod bundle;
+pub mod cda;
 pub mod fhir;
 mod input;
 mod items;

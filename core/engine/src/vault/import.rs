@@ -463,17 +463,7 @@ fn seal_document(open: &Unlocked, id: AttachmentId, bytes: &[u8]) -> Result<Atta
 
 /// The DocumentReference of a kept document: the same on every phone that imports the same bytes.
 fn document_reference(id: AttachmentId, size: usize) -> Result<Draft> {
-    // Eight, four, four, four and twelve digits make the attachment's id a UUID, which is a global name in FHIR.
-    let digits = id.to_string();
-    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-    let url = format!(
-        "urn:uuid:{}-{}-{}-{}-{}",
-        part(0, 8),
-        part(8, 12),
-        part(12, 16),
-        part(16, 20),
-        part(20, 32)
-    );
+    let url = id.urn();
     let text = serde_json::json!({
         "resourceType": "DocumentReference",
         "status": "current",
