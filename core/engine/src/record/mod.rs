@@ -12,6 +12,7 @@ pub mod measured;
 pub mod patient;
 pub mod resource;
 pub mod row;
+pub mod series;
 pub mod snapshot;
 pub mod text;
 pub mod time;
