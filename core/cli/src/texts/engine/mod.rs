@@ -1,6 +1,7 @@
 //! French for the constant texts of the engine's errors, rejections and notices. The engine speaks English constants;
 //! apps translate. A text that is not here is shown as it is.
 
+mod documents;
 mod everyday;
 mod people;
 mod series;
@@ -8,7 +9,12 @@ mod series;
 use crate::language::Language;
 
 /// English, French: one table for each family of texts.
-const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, people::FRENCH, series::FRENCH];
+const FAMILIES: &[&[(&str, &str)]] = &[
+    documents::FRENCH,
+    everyday::FRENCH,
+    people::FRENCH,
+    series::FRENCH,
+];
 
 /// Every text and its French twin.
 pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
