@@ -59,19 +59,3 @@ id16! {
     /// A version of a resource: a hash of its content, blind to white space and to the order of object members.
     ContentHash
 }
-
-impl AttachmentId {
-    /// The address of the bytes in a resource: `urn:uuid:…`, a global name in FHIR.
-    pub fn urn(&self) -> String {
-        let digits = self.to_string();
-        let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-        format!(
-            "urn:uuid:{}-{}-{}-{}-{}",
-            part(0, 8),
-            part(8, 12),
-            part(12, 16),
-            part(16, 20),
-            part(20, 32)
-        )
-    }
-}

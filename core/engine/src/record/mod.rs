@@ -5,6 +5,7 @@ pub mod category;
 pub mod change;
 pub mod check_digits;
 pub mod codes;
+pub mod confidentiality;
 pub mod identity;
 pub mod ids;
 pub mod json;

@@ -6,15 +6,19 @@
 
 mod bundle;
 pub mod cda;
+pub mod describe;
+pub mod document;
 pub mod fhir;
 mod input;
 mod items;
+pub mod recognise;
 mod release;
 mod scan;
 mod sniff;
 mod tally;
 
 pub use fhir::read_fhir;
+pub use recognise::{Format, recognise};
 
 use crate::record::resource::Resource;
 

@@ -3,6 +3,7 @@
 
 mod documents;
 mod everyday;
+mod import;
 mod people;
 mod series;
 
@@ -12,6 +13,7 @@ use crate::language::Language;
 const FAMILIES: &[&[(&str, &str)]] = &[
     documents::FRENCH,
     everyday::FRENCH,
+    import::FRENCH,
     people::FRENCH,
     series::FRENCH,
 ];

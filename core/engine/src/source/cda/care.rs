@@ -16,7 +16,7 @@ const REFUSAL: [&str; 1] = ["2.16.840.1.113883.10.20.22.4.53"];
 /// A reference to a problem elsewhere in the document.
 const REFERENCE: [&str; 1] = ["1.3.6.1.4.1.19376.1.5.3.1.4.4.1"];
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// Something done to the patient, or an order for it.
     pub fn procedure(&mut self, element: &Element<'a, 'd>, place: &Place<'_>) -> String {
         if !happened(element) {

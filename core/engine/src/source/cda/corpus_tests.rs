@@ -7,7 +7,7 @@
     clippy::print_stderr
 )]
 
-use super::testing::{name, read_all};
+use super::testing::read_all;
 use super::*;
 use std::path::{Path, PathBuf};
 
@@ -305,7 +305,7 @@ fn every_fragment_is_read_in_a_minimal_document() {
         }
         fragments += 1;
         let wrapped = wrap(&text);
-        match read_cda(wrapped.as_bytes(), &name) {
+        match read_cda(wrapped.as_bytes()) {
             Ok(read) => add(&mut total, &check(&file, &wrapped, &read)),
             Err(why) => refused.push(format!("{file}: {}", why.reason)),
         }

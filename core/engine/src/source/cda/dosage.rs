@@ -29,7 +29,7 @@ const DISPENSER_INSTRUCTION: [&str; 2] = [
 /// May another product be handed over?
 const SUBSTITUTION: [&str; 2] = ["1.2.250.1.213.1.1.3.87", "1.2.250.1.213.1.1.3.206"];
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// The dosage a statement writes itself.
     pub fn dosage(&mut self, element: &Element<'a, 'd>) -> Option<Map<String, Value>> {
         let mut dosage = Map::new();
@@ -71,7 +71,29 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
             "maxDosePerPeriod",
             most.map(|(_, ratio)| ratio),
         );
+        put_list(
+            &mut dosage,
+            "additionalInstruction",
+            self.posology_words(element),
+        );
         (!dosage.is_empty()).then_some(dosage)
+    }
+
+    /// The words beside the coded times and doses.
+    fn posology_words(&self, element: &Element<'a, 'd>) -> Vec<Value> {
+        const CODED: [&str; 3] = ["effectiveTime", "doseQuantity", "rateQuantity"];
+        let coded = element
+            .elements()
+            .filter(|part| CODED.contains(&part.name()));
+        let inside = coded.flat_map(|part| part.descendants().collect::<Vec<_>>());
+        let mut words: Vec<Value> = Vec::new();
+        for part in inside.filter(|part| part.name() == "originalText") {
+            match self.narrative.said(&part).map(|said| json!({"text": said})) {
+                Some(said) if !words.contains(&said) => words.push(said),
+                _ => (),
+            }
+        }
+        words
     }
 
     /// How often: the period and the events among the times of a statement.

@@ -8,6 +8,7 @@ use super::Label;
 use super::identity::{Naming, name_parent, urn};
 use super::people::{addresses, concept_display, put, put_list};
 use super::reader::{Body, Reader};
+use super::systems::uri_of;
 use super::time::{Time, When, period, point, put_time, when};
 use super::tree::Element;
 use super::values::{coding, concept, identifier, identifiers};
@@ -29,7 +30,7 @@ struct Head {
     relations: Vec<(&'static str, Value)>,
 }
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// The Encounter the document speaks of.
     pub fn read_encounter(&mut self) {
         let Some(element) = self.document.at("componentOf/encompassingEncounter") else {
@@ -117,7 +118,9 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
 
     /// DocumentReference and Composition, which say the same of the document.
     pub fn read_document(&mut self, original: Value, labels: &[Label], sections: Vec<Value>) {
+        self.security = secrets(labels.iter().cloned());
         let head = self.read_head();
+        self.end_files();
         let reference = self.document_reference(&head, original, labels);
         self.end(reference);
         let composition = self.composition(head, labels, sections);
@@ -188,7 +191,49 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         }
         body.put_list("content", vec![json!({"attachment": attachment})]);
         body.put("context", self.context());
+        for urn in self.header_people() {
+            body.relate(&urn);
+        }
         body
+    }
+
+    /// Everyone else whom the header names: whoever did what is documented, told of it, or shall be told.
+    fn header_people(&mut self) -> Vec<String> {
+        const ENTITIES: [&str; 5] = [
+            "assignedEntity",
+            "associatedEntity",
+            "relatedEntity",
+            "intendedRecipient",
+            "assignedAuthor",
+        ];
+        const ROLES: [&str; 4] = [
+            "participant",
+            "informant",
+            "dataEnterer",
+            "informationRecipient",
+        ];
+        let document = self.document;
+        let events = document
+            .all("documentationOf")
+            .filter_map(|of| of.at("serviceEvent"));
+        let performers = events.flat_map(|event| event.all("performer").collect::<Vec<_>>());
+        let others = document
+            .elements()
+            .filter(|part| ROLES.contains(&part.name()));
+        let mut found: Vec<String> = Vec::new();
+        for part in performers.chain(others) {
+            for entity in ENTITIES.iter().filter_map(|name| part.at(name)) {
+                for reference in self.participant(&entity) {
+                    match reference.get("reference").and_then(Value::as_str) {
+                        Some(urn) if !found.iter().any(|known| known == urn) => {
+                            found.push(urn.to_owned());
+                        }
+                        _ => (),
+                    }
+                }
+            }
+        }
+        found
     }
 
     fn composition(&mut self, head: Head, labels: &[Label], sections: Vec<Value>) -> Body<'a, 'd> {
@@ -230,6 +275,9 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
                 let party = element
                     .at("assignedEntity")
                     .and_then(|entity| self.participants(&entity).into_iter().next());
+                if let Some(signature) = element.at("signatureCode") {
+                    signature.mark_read();
+                }
                 let mut attester = Map::new();
                 attester.insert("mode".to_owned(), json!(mode));
                 put_time(
@@ -316,23 +364,10 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
 
     /// The confidentiality labels of the document and its sections.
     pub fn read_labels(&self) -> Vec<Label> {
-        let labelled = self
-            .document
-            .descendants()
-            .filter(|element| element.name() == "confidentialityCode");
+        let codes = self.document.descendants();
+        let codes = codes.filter(|element| element.name() == "confidentialityCode");
         let mut labels: Vec<Label> = Vec::new();
-        for element in labelled {
-            let Some(code) = element.attribute("code") else {
-                continue;
-            };
-            let label = Label {
-                system: element
-                    .peek("codeSystem")
-                    .map(super::systems::uri_of)
-                    .unwrap_or_default(),
-                code: code.to_owned(),
-                display: element.peek("displayName").unwrap_or_default().to_owned(),
-            };
+        for label in codes.filter_map(|code| label_of(&code)) {
             if !labels.contains(&label) {
                 labels.push(label);
             }
@@ -341,7 +376,33 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
     }
 }
 
-fn is_organization(reader: &Reader<'_, '_, '_>, reference: &Value) -> bool {
+/// The labels of a secret that an element itself carries.
+pub fn secrets_of(element: &Element<'_, '_>) -> Vec<Value> {
+    let labels = element
+        .all("confidentialityCode")
+        .filter_map(|code| label_of(&code));
+    secrets(labels)
+}
+
+/// Those of the labels that mean a secret, as codings.
+fn secrets(labels: impl Iterator<Item = Label>) -> Vec<Value> {
+    labels
+        .filter(Label::is_restricted)
+        .map(|label| label.to_coding())
+        .collect()
+}
+
+fn label_of(element: &Element<'_, '_>) -> Option<Label> {
+    let code = element.attribute("code")?;
+    let system = element.peek("codeSystem").map(uri_of);
+    Some(Label {
+        system: system.unwrap_or_default(),
+        code: code.to_owned(),
+        display: element.peek("displayName").unwrap_or_default().to_owned(),
+    })
+}
+
+fn is_organization(reader: &Reader<'_, '_>, reference: &Value) -> bool {
     let urn = reference
         .get("reference")
         .and_then(Value::as_str)

@@ -5,6 +5,7 @@ use super::identity::{Naming, urn};
 use super::reader::{Body, Place, Reader, Section};
 use super::tree::Element;
 use super::values::concept;
+use crate::source::document::{hash_of, url_of};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -32,7 +33,7 @@ pub struct Media {
     by_element: HashMap<NodeId, usize>,
 }
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// Takes every file out of the document, so that no mapper meets their text.
     pub fn take_files(&mut self) {
         let document = self.document;
@@ -53,7 +54,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
                     element.mark_read();
                     self.keep_file(&element, bytes);
                 }
-                Err(_) => self.warnings.push(DAMAGED.to_owned()),
+                Err(_) => self.warn(DAMAGED),
             }
         }
         if let Some(text) = document.at("component/nonXMLBody/text") {
@@ -68,7 +69,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         }
         if let Some(reference) = text.at("reference") {
             reference.mark_read();
-            self.warnings.push(OUTSIDE.to_owned());
+            self.warn(OUTSIDE);
         }
         let plain = text.node().text().unwrap_or_default();
         if !plain.trim().is_empty() {
@@ -79,7 +80,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
 
     fn keep_file(&mut self, element: &Element<'a, 'd>, bytes: Vec<u8>) {
         if element.peek("compression").is_some() {
-            self.warnings.push(COMPRESSED.to_owned());
+            self.warn(COMPRESSED);
         }
         let media_type = element.peek("mediaType").map(str::to_ascii_lowercase);
         self.media
@@ -133,14 +134,14 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
 
     fn file_body(&mut self, at: usize, place: &Place<'_>) -> Option<Body<'a, 'd>> {
         let file = self.media.files.get(at)?;
-        let hash = *blake3::hash(&file.bytes).as_bytes();
+        let hash = hash_of(&file.bytes);
         let mut naming = Naming::of("file");
         naming.add(&self.key);
         naming.add(&hash);
         naming.add(place.path.as_bytes());
         let attachment = json!({
             "contentType": file.media_type,
-            "url": (self.name_attachment)(&hash).urn(),
+            "url": url_of(&hash),
             "size": file.bytes.len(),
         });
         let mut body = self.bare("DocumentReference", urn(naming.finish()), &place.path);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// The document type of French reimbursements.
 const REIMBURSEMENTS: &str = "REMB";
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// A substance administration that is no vaccination.
     pub fn medication(&mut self, element: &Element<'a, 'd>, place: &Place<'_>) -> String {
         if !happened(element) {
@@ -36,6 +36,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
     /// What the patient takes or took.
     fn taken(&mut self, element: &Element<'a, 'd>, place: &Place<'_>) -> String {
         let mut body = self.begin("MedicationStatement", element, place);
+        read_kind(element);
         let status = match status_of(element) {
             _ if is_negated(element) => "not-taken",
             "active" => "active",
@@ -63,6 +64,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
     /// What was prescribed, planned or proposed.
     pub fn prescription(&mut self, element: &Element<'a, 'd>, place: &Place<'_>) -> String {
         let mut body = self.begin("MedicationRequest", element, place);
+        read_kind(element);
         body.put(
             "status",
             Some(json!(match status_of(element) {
@@ -261,6 +263,16 @@ pub fn product<'a, 'd>(element: &Element<'a, 'd>) -> Option<Element<'a, 'd>> {
     product
         .at("manufacturedMaterial")
         .or_else(|| product.at("manufacturedLabeledDrug"))
+}
+
+/// Marks a code that says only that a medicine, or a vaccine, is given.
+pub fn read_kind(element: &Element<'_, '_>) {
+    let code = element.at("code");
+    let plain =
+        |code: &Element<'_, '_>| matches!(code.peek("code"), Some("DRUG" | "IMMUNIZ" | "PREItem"));
+    if let Some(code) = code.filter(plain) {
+        code.mark_read();
+    }
 }
 
 /// The role of a supplied thing that is no medicine.

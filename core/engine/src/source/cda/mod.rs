@@ -16,7 +16,7 @@
 //! followed), grow (limits before the tree is built, one budget for what is written), replace somebody else's document (the
 //! patient is a part of its name), or run (XHTML from a fixed list of elements).
 //!
-//! The module knows nothing of keys, records or files on disk: the name of an embedded file's bytes is asked of the caller.
+//! The module knows nothing of keys, records or files on disk: bytes go by their hash, as in [`super::document`].
 
 mod care;
 mod dosage;
@@ -43,14 +43,18 @@ mod xml;
 
 pub use xml::sniff;
 
+use super::document::{hash_of, url_of};
 use super::{Draft, Refused};
-use crate::record::ids::AttachmentId;
+use crate::record::confidentiality::is_secret_code;
 use crate::record::json::Refusal;
 use reader::{Finished, Reader};
 use roxmltree::Document;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tree::{Element, Marks};
+
+/// A fault of this reader, told.
+const LOST: &str = "some statements are in the original document only";
 
 /// What a document gave.
 #[derive(Debug, Clone)]
@@ -74,7 +78,7 @@ pub struct Read {
     /// What became of its statements.
     pub accounting: Accounting,
     /// What a person should know, in words without content.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<&'static str>,
 }
 
 /// A file inside a document.
@@ -130,26 +134,24 @@ pub struct Label {
 }
 
 impl Label {
-    /// Whether the item is for few eyes: HL7's `restricted` and `very restricted`, and the French labels that hide it from
-    /// professionals, from the patient until told, or from a minor's parents.
+    /// Whether it means a secret.
     pub fn is_restricted(&self) -> bool {
-        matches!(
-            self.code.as_str(),
-            "R" | "V" | "MASQUE_PS" | "INVISIBLE_PATIENT" | "INVISIBLE_REPRESENTANTS_LEGAUX"
-        )
+        is_secret_code(&self.code)
+    }
+
+    fn to_coding(&self) -> Value {
+        let members = [
+            ("system", &self.system),
+            ("code", &self.code),
+            ("display", &self.display),
+        ];
+        let said = members.into_iter().filter(|(_, text)| !text.is_empty());
+        said.map(|(name, text)| (name.to_owned(), json!(text)))
+            .collect()
     }
 
     fn to_fhir(&self) -> Value {
-        let coding = json!({"system": self.system, "code": self.code, "display": self.display});
-        let said = coding.as_object().map(|map| {
-            let members = map.iter().filter(|(_, text)| **text != json!(""));
-            Value::Object(
-                members
-                    .map(|(name, text)| (name.clone(), text.clone()))
-                    .collect(),
-            )
-        });
-        json!({"coding": [said]})
+        json!({"coding": [self.to_coding()]})
     }
 }
 
@@ -187,29 +189,22 @@ impl Accounting {
     }
 }
 
-/// Reads one document. `name_attachment` gives the name of bytes from their BLAKE3 hash: of the document itself, and of
-/// every file in it. Refuses what is no CDA, what is damaged, and what is over a limit; everything else is read.
-pub fn read_cda(
-    bytes: &[u8],
-    name_attachment: &dyn Fn(&[u8; 32]) -> AttachmentId,
-) -> Result<Read, Refused> {
-    let read = xml::decode(bytes)
-        .and_then(|text| xml::with_tree(text, |tree| read_tree(tree, bytes, name_attachment)));
+/// Reads one document. Refuses what is no CDA, what is damaged, and what is over a limit; everything else is read. The bytes
+/// themselves, and the files in it, are named by their hash in the drafts' DocumentReferences: the caller keeps them.
+pub fn read_cda(bytes: &[u8]) -> Result<Read, Refused> {
+    let text = xml::decode(bytes);
+    let read = text.and_then(|text| xml::with_tree(text, |tree| read_tree(tree, bytes)));
     read.and_then(|read| read).map_err(|refusal| Refused {
         location: "file".to_owned(),
         reason: refusal.0,
     })
 }
 
-fn read_tree(
-    tree: &Document<'_>,
-    bytes: &[u8],
-    name_attachment: &dyn Fn(&[u8; 32]) -> AttachmentId,
-) -> Result<Read, Refusal> {
+fn read_tree(tree: &Document<'_>, bytes: &[u8]) -> Result<Read, Refusal> {
     let marks = Marks::new(tree.descendants().count());
     let document = Element::new(xml::find_document(tree).ok_or(xml::NOT_CDA)?, &marks);
     let key = identity::name_document(&document, bytes);
-    let mut reader = Reader::new(document, key, name_attachment);
+    let mut reader = Reader::new(document, key);
     for name in [
         "realmCode",
         "typeId",
@@ -220,17 +215,17 @@ fn read_tree(
         document.all(name).for_each(|element| element.mark_read());
     }
     reader.take_files();
+    reader.security = header::secrets_of(&document);
     let patient = reader.read_patient();
     reader.read_encounter();
     let confidentiality = reader.read_labels();
     let (sections, count) = reader.read_sections();
-    reader.end_files();
-    reader.mark_same_measurements();
-    reader.warnings.extend(warnings::check_numbers(&document));
-    let hash = *blake3::hash(bytes).as_bytes();
+    for warning in warnings::check_numbers(&document) {
+        reader.warn(warning);
+    }
     let original = json!({
         "contentType": "text/xml",
-        "url": name_attachment(&hash).urn(),
+        "url": url_of(&hash_of(bytes)),
         "size": bytes.len(),
     });
     reader.read_document(original, &confidentiality, sections);
@@ -254,10 +249,7 @@ fn read_tree(
         mut warnings,
     } = reader.finish()?;
     if accounting.lost() > 0 {
-        warnings.push(format!(
-            "{} statements are in the original document only",
-            accounting.lost()
-        ));
+        warnings.push(LOST);
     }
     Ok(Read {
         drafts,
@@ -277,8 +269,7 @@ fn read_tree(
 /// `false` means that something was lost, or that a receiving device would derive something else.
 #[doc(hidden)]
 pub fn fuzz_one(bytes: &[u8]) -> bool {
-    let name = |hash: &[u8; 32]| AttachmentId(crate::record::identity::first_half(*hash));
-    let Ok(read) = read_cda(bytes, &name) else {
+    let Ok(read) = read_cda(bytes) else {
         return true;
     };
     let agrees = read.drafts.iter().all(|draft| {

@@ -9,7 +9,7 @@ use super::values::{concept, identifier};
 use super::{Ins, PatientTraits};
 use serde_json::{Map, Value, json};
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// The Patient, and what tells one person from another.
     pub fn read_patient(&mut self) -> PatientTraits {
         let Some(role) = self.document.at("recordTarget/patientRole") else {
@@ -127,7 +127,7 @@ pub fn gender_of(code: &str) -> &'static str {
 }
 
 /// Someone's birth date is a day.
-fn to_day(time: Time) -> Time {
+pub fn to_day(time: Time) -> Time {
     let day = time.fhir.split('T').next().unwrap_or_default().to_owned();
     Time {
         fhir: day,

@@ -3,7 +3,9 @@
 //! A person or place is named by what is said of them, so that ten results signed by one biologist are ten references to one
 //! Practitioner. The same person written otherwise is another resource: two are better than a false one.
 
+use super::patient::to_day;
 use super::reader::Reader;
+use super::time::{point, put_time};
 use super::tree::Element;
 use super::values::{concept, identifiers};
 use serde_json::{Map, Value, json};
@@ -248,7 +250,7 @@ fn put_contacts(map: &mut Map<String, Value>, element: &Element<'_, '_>) {
     put_list(map, "address", addresses(element));
 }
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// The Practitioner (or Device that wrote) and the Organization of an `assignedAuthor`, `assignedEntity` or
     /// `associatedEntity`: references to them, the person first.
     pub fn participants(&mut self, entity: &Element<'a, 'd>) -> Vec<Value> {
@@ -346,6 +348,58 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
                 .collect(),
         );
         Some(self.shared("Device", map, Some(name)))
+    }
+
+    /// A relative whom a statement is about, instead of the patient; and what to call them.
+    pub fn relative_of(&mut self, statement: &Element<'a, 'd>) -> Option<(Value, String)> {
+        let relative = statement.at("subject/relatedSubject")?;
+        let person = relative.at("subject");
+        let mut map = Map::new();
+        put_list(
+            &mut map,
+            "name",
+            person.map(|person| names(&person)).unwrap_or_default(),
+        );
+        let born = person.and_then(|person| point(&person.at("birthTime")?));
+        put_time(&mut map, "birthDate", born.map(to_day).as_ref());
+        let relation = relative
+            .at("code")
+            .and_then(|code| concept(&code, &self.narrative));
+        let called = relation.as_ref().and_then(concept_display);
+        let called = called.unwrap_or_else(|| "≠ patient".to_owned());
+        put_list(&mut map, "relationship", relation.into_iter().collect());
+        put_contacts(&mut map, &relative);
+        map.insert("patient".to_owned(), self.patient_reference());
+        let person = self.shared("RelatedPerson", map, Some(called.clone()));
+        Some((person, called))
+    }
+
+    /// Someone of the header, by what they are to the patient: a professional, or a person they know.
+    pub fn participant(&mut self, entity: &Element<'a, 'd>) -> Vec<Value> {
+        let class = entity.peek("classCode").unwrap_or_default();
+        if !matches!(
+            class,
+            "ECON" | "NOK" | "CAREGIVER" | "CON" | "PRS" | "GUARD" | "AGNT"
+        ) {
+            return self.participants(entity);
+        }
+        let person = ["associatedPerson", "relatedPerson"]
+            .iter()
+            .find_map(|name| entity.at(name));
+        let names = person.map(|person| names(&person)).unwrap_or_default();
+        let display = display_of(&names);
+        let mut map = Map::new();
+        put_list(&mut map, "name", names);
+        let relation = entity
+            .at("code")
+            .and_then(|code| concept(&code, &self.narrative));
+        put_list(&mut map, "relationship", relation.into_iter().collect());
+        put_contacts(&mut map, entity);
+        if map.is_empty() {
+            return Vec::new();
+        }
+        map.insert("patient".to_owned(), self.patient_reference());
+        vec![self.shared("RelatedPerson", map, display)]
     }
 
     /// The people of a statement with that participation, such as `performer` or `author`.

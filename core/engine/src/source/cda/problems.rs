@@ -16,7 +16,7 @@ const ALLERGY_CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/allergyint
 const ALLERGY_VERIFICATION: &str =
     "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// A problem; what the source denies is a refuted one.
     pub fn problem(
         &mut self,

@@ -1,7 +1,7 @@
 //! What a document is while it is read: its tree, its narrative, and the resources that grow out of it.
 //!
-//! Resources are gathered as [`Body`]s and written only when the whole document has been walked, because only then it is
-//! known what nobody read: that is kept on them as XML. Every element of a statement therefore ends in exactly one place: in
+//! Resources are gathered as [`Body`]s and written when their entry has been walked, because only then it is known what
+//! nobody read: that is kept on them as XML. Every element of a statement therefore ends in exactly one place: in
 //! a member of a resource, in a resource of its own, or in a remainder.
 
 use super::extensions::{DETAIL, NEGATED, RELATED, REMAINDER, SOURCE};
@@ -12,22 +12,25 @@ use super::people::{put, put_list};
 use super::tree::{Element, Mark};
 use super::values::identifiers;
 use super::{Accounting, Count, Embedded};
-use crate::record::ids::AttachmentId;
 use crate::record::json::Refusal;
 use crate::record::resource;
 use crate::source::Draft;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Most bytes of resources from one document: with the tree, it keeps the reading of any file under 100 MB of memory.
+/// Most bytes of resources from one document, with their words for search: with the tree, it keeps the reading of any file
+/// under 100 MB of memory.
 pub const MAX_DRAFT_BYTES: usize = 12 << 20;
-/// Most resources from one document.
-pub const MAX_DRAFTS: usize = 50_000;
+/// Most resources of one entry, which wait for each other.
+pub const MAX_ENTRY_RESOURCES: usize = 5_000;
+/// Most bytes of XML kept on one resource.
+pub const MAX_REMAINDER: usize = 2 << 20;
 
-/// Over [`MAX_DRAFT_BYTES`] or [`MAX_DRAFTS`].
+/// Over [`MAX_DRAFT_BYTES`] or [`MAX_ENTRY_RESOURCES`].
 pub const TOO_MUCH: Refusal = Refusal("more content than a document of one person can need");
-const PART_TOO_LARGE: &str =
-    "a part is too large to stand in a list: it is in the original document only";
+/// What is over [`MAX_REMAINDER`] and its kind.
+pub const PART_TOO_LARGE: &str =
+    "a part of the document is too large for a list: it is in the original only";
 
 /// The section a statement stands in.
 #[derive(Debug, Clone, Default)]
@@ -115,6 +118,8 @@ pub struct Body<'a, 'd> {
     /// Where in the document; empty for people, who are the same from everywhere.
     pub path: String,
     section: Option<Value>,
+    /// `meta.security`: the labels of a secret.
+    pub security: Vec<Value>,
     /// Which entry of the document.
     pub entry: usize,
 }
@@ -171,7 +176,7 @@ impl Body<'_, '_> {
 }
 
 /// A document while it is read.
-pub struct Reader<'a, 'd, 'n> {
+pub struct Reader<'a, 'd> {
     /// `ClinicalDocument`.
     pub document: Element<'a, 'd>,
     /// Its narrative.
@@ -188,12 +193,17 @@ pub struct Reader<'a, 'd, 'n> {
     pub encounter: Option<String>,
     /// What is being written.
     pub bodies: Vec<Body<'a, 'd>>,
+    /// The labels of a secret that are in force: the document's, and those of the sections that are being read. What is
+    /// read under them carries them, whoever is met in it too.
+    pub security: Vec<Value>,
     /// Files inside.
     pub media: Media,
-    /// What a person should know.
-    pub warnings: Vec<String>,
-    /// Names the bytes of an embedded file.
-    pub name_attachment: &'n dyn Fn(&[u8; 32]) -> AttachmentId,
+    warnings: Vec<&'static str>,
+    /// Bytes of narrative taken over.
+    pub narrative_bytes: usize,
+    drafts: Vec<Draft>,
+    written: usize,
+    too_much: bool,
     /// Statements around the next one that have no resource of their own.
     pub waiting: Vec<Element<'a, 'd>>,
     /// Entries met so far.
@@ -202,13 +212,9 @@ pub struct Reader<'a, 'd, 'n> {
     counts: HashMap<[u8; 16], u32>,
 }
 
-impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// Begins with a document named `key`.
-    pub fn new(
-        document: Element<'a, 'd>,
-        key: [u8; 16],
-        name_attachment: &'n dyn Fn(&[u8; 32]) -> AttachmentId,
-    ) -> Self {
+    pub fn new(document: Element<'a, 'd>, key: [u8; 16]) -> Self {
         let code = document.at("code").and_then(|code| code.peek("code"));
         Self {
             narrative: Narrative::of(&document),
@@ -219,9 +225,13 @@ impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
             patient: None,
             encounter: None,
             bodies: Vec::new(),
+            security: Vec::new(),
             media: Media::default(),
             warnings: Vec::new(),
-            name_attachment,
+            narrative_bytes: 0,
+            drafts: Vec::new(),
+            written: 0,
+            too_much: false,
             waiting: Vec::new(),
             entries: 0,
             shared: HashSet::new(),
@@ -289,6 +299,7 @@ impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
             div: None,
             path: path.to_owned(),
             section: None,
+            security: self.security.clone(),
             entry: usize::MAX,
         }
     }
@@ -296,8 +307,38 @@ impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
     /// Ends a resource: it waits to be written. Gives its name.
     pub fn end(&mut self, body: Body<'a, 'd>) -> String {
         let urn = body.urn.clone();
-        self.bodies.push(body);
+        self.too_much |= self.bodies.len() >= MAX_ENTRY_RESOURCES;
+        if !self.too_much {
+            self.bodies.push(body);
+        }
         urn
+    }
+
+    /// Whether a limit was reached: the rest is not worth reading.
+    pub fn is_too_much(&self) -> bool {
+        self.too_much
+    }
+
+    /// Says something once.
+    pub fn warn(&mut self, warning: &'static str) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Writes what waits: all that stands in one entry has been walked.
+    pub fn flush(&mut self) {
+        self.mark_same_measurements();
+        for body in std::mem::take(&mut self.bodies) {
+            if self.too_much {
+                return;
+            }
+            if let Some(draft) = self.write(body) {
+                self.written += draft.text.len() + draft.resource.words.len();
+                self.too_much |= self.written > MAX_DRAFT_BYTES;
+                self.drafts.push(draft);
+            }
+        }
     }
 
     /// A resource that is named by its content, once; a reference to it.
@@ -309,6 +350,7 @@ impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
     ) -> Value {
         let mut naming = Naming::of(kind);
         naming.add(Value::Object(map.clone()).to_string().as_bytes());
+        naming.add(Value::Array(self.security.clone()).to_string().as_bytes());
         let urn = urn(naming.finish());
         if self.shared.insert(urn.clone()) {
             let mut body = self.bare(kind, urn.clone(), "");
@@ -321,24 +363,14 @@ impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
         }
     }
 
-    /// Writes everything down.
+    /// Writes what is left.
     pub fn finish(mut self) -> Result<Finished, Refusal> {
-        let bodies = std::mem::take(&mut self.bodies);
-        if bodies.len() > MAX_DRAFTS {
+        self.flush();
+        if self.too_much {
             return Err(TOO_MUCH);
         }
-        let (mut drafts, mut bytes) = (Vec::new(), 0);
-        for body in bodies {
-            if let Some(draft) = self.write(body) {
-                bytes += draft.text.len();
-                drafts.push(draft);
-            }
-            if bytes > MAX_DRAFT_BYTES {
-                return Err(TOO_MUCH);
-            }
-        }
         Ok(Finished {
-            drafts,
+            drafts: self.drafts,
             embedded: self.media.files,
             accounting: account(&self.document),
             warnings: self.warnings,
@@ -347,17 +379,13 @@ impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
 
     fn write(&mut self, body: Body<'a, 'd>) -> Option<Draft> {
         let location = body.path.clone();
-        let remainder: Vec<&str> = body
-            .hosts
-            .iter()
-            .flat_map(Element::take_remainder)
-            .collect();
+        let remainder = self.remainder(&body.hosts);
         let urn = body.urn.clone();
         let mut resource = self.resource_of(body, &remainder);
         let mut text = Value::Object(resource.clone()).to_string();
         let mut read = resource::read(&text, "", Some(&urn));
         if read.is_err() {
-            self.warnings.push(format!("{location}: {PART_TOO_LARGE}"));
+            self.warn(PART_TOO_LARGE);
             resource.remove("text");
             resource.remove("section");
             resource.remove("extension");
@@ -373,12 +401,29 @@ impl<'a, 'd, 'n> Reader<'a, 'd, 'n> {
         })
     }
 
+    /// The XML that nobody read, of all hosts.
+    fn remainder(&mut self, hosts: &[Element<'a, 'd>]) -> Vec<&'a str> {
+        let mut pieces: Vec<&str> = hosts.iter().flat_map(Element::take_remainder).collect();
+        let mut bytes = 0;
+        let fitting = pieces.iter().take_while(|piece| {
+            bytes += piece.len();
+            bytes <= MAX_REMAINDER
+        });
+        let kept = fitting.count();
+        if kept < pieces.len() {
+            self.warn(PART_TOO_LARGE);
+            pieces.truncate(kept);
+        }
+        pieces
+    }
+
     fn resource_of(&self, body: Body<'a, 'd>, remainder: &[&str]) -> Map<String, Value> {
         let mut out = Map::new();
         out.insert("resourceType".to_owned(), json!(body.kind));
         let mut meta = Map::new();
         put(&mut meta, "versionId", body.version.map(Value::String));
         put_list(&mut meta, "profile", body.templates);
+        put_list(&mut meta, "security", body.security);
         if !meta.is_empty() {
             out.insert("meta".to_owned(), Value::Object(meta));
         }
@@ -418,7 +463,7 @@ pub struct Finished {
     /// What became of its statements.
     pub accounting: Accounting,
     /// What a person should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<&'static str>,
 }
 
 /// The template ids of an element, as profiles.

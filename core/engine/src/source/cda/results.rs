@@ -3,15 +3,16 @@
 use super::people::{put, put_list};
 use super::reader::{Body, Nested, Place, Reader};
 use super::statements::{Above, code_of, happened, is_negated};
-use super::time::{point, put_time, put_when, when};
+use super::time::{parse, point, put_time, put_when, when};
 use super::tree::Element;
 use super::values::{absent_reason, concept, put_value, range, value};
+use crate::record::time::parse_instant;
 use serde_json::{Map, Value, json};
 
 const SYSTOLIC: &str = "8480-6";
 const DIASTOLIC: &str = "8462-4";
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// A finding about the patient.
     pub fn observation(
         &mut self,
@@ -29,6 +30,14 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         let code = self.code_or_name(element, place);
         body.put("code", Some(code.clone()));
         self.put_circumstances(&mut body, element);
+        if let Some((relative, called)) = self.relative_of(element) {
+            // A finding about the mother must not read like one about her child.
+            let name = format!("{} ({called})", Self::called(&code));
+            body.push("focus", relative);
+            if let Some(code) = body.map.get_mut("code").and_then(Value::as_object_mut) {
+                code.insert("text".to_owned(), json!(name));
+            }
+        }
         self.put_finding(&mut body.map, element, &code);
         if is_negated(element) {
             body.negate();
@@ -52,6 +61,13 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         body.put("subject", Some(self.patient_reference()));
         let time = element.at("effectiveTime").and_then(|time| when(&time));
         put_when(&mut body.map, "effective", time.as_ref());
+        let written = element.at("author/time");
+        let instant = written.and_then(|time| parse(time.peek("value")?));
+        let instant = instant.filter(|time| parse_instant(&time.fhir).is_some());
+        if let (Some(written), Some(_)) = (written, &instant) {
+            written.mark_read();
+        }
+        put_time(&mut body.map, "issued", instant.as_ref());
         let mut people = self.people_of(element, "performer");
         people.extend(self.people_of(element, "author"));
         people.dedup();
@@ -438,15 +454,20 @@ fn blood_pressure(inside: &[Nested<'_, '_, '_>]) -> Option<(usize, usize)> {
     (time(systolic.1) == time(diastolic.1)).then_some((systolic.0, diastolic.0))
 }
 
-/// Marks what a small finding is made of, beside its value: its code, its state, its templates.
+/// Marks what a small finding is made of, beside its value: its code, its state, its ids, and where in the narrative it
+/// stands, which the section keeps.
 pub fn read_frame(element: &Element<'_, '_>) {
-    element
-        .all("templateId")
-        .for_each(|template| template.mark_read());
+    element.all("id").for_each(|id| id.mark_read());
     for name in ["code", "statusCode"] {
         if let Some(code) = element.at(name) {
             code.mark_all();
         }
+    }
+    let text = element
+        .at("text")
+        .filter(|text| text.at("reference").is_some());
+    if let Some(text) = text.filter(|text| text.peek_text().is_empty()) {
+        text.mark_all();
     }
 }
 

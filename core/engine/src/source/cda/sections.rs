@@ -4,16 +4,20 @@
 //! resources of its entries, and what else it holds as a remainder.
 
 use super::extensions::{REMAINDER, SOURCE};
+use super::header::secrets_of;
 use super::identity::is_statement;
 use super::narrative::to_xhtml;
 use super::people::{put, put_list};
-use super::reader::{Place, Reader, Section};
+use super::reader::{PART_TOO_LARGE, Place, Reader, Section};
 use super::statements::Above;
 use super::tree::Element;
 use super::values::{absent_reason, coding, concept};
 use serde_json::{Map, Value, json};
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+/// Most bytes of narrative in one document: a Composition is one resource.
+pub const MAX_NARRATIVE: usize = 4 << 20;
+
+impl<'a, 'd> Reader<'a, 'd> {
     /// All sections, and their number.
     pub fn read_sections(&mut self) -> (Vec<Value>, usize) {
         let mut count = 0;
@@ -49,7 +53,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
             .map(|title| title.whole_text())
             .filter(|title| !title.is_empty());
         let kind = code.and_then(|code| concept(&code, &self.narrative));
-        let div = element.at("text").and_then(|text| to_xhtml(&text));
+        let div = self.section_narrative(element);
         let section = Section {
             coding: code.and_then(|code| coding(&code)),
             code: code
@@ -60,9 +64,10 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
                 .clone()
                 .or_else(|| Some(code?.peek("displayName")?.to_owned())),
         };
-        element
-            .all("templateId")
-            .for_each(|template| template.mark_read());
+        element.all("id").for_each(|id| id.mark_read());
+        let authors = self.people_of(element, "author");
+        let outside = self.security.clone();
+        self.security.extend(secrets_of(element));
         let entries = self.entries(element, path, &section);
         let mut inner = Vec::new();
         for (component, step) in element.steps() {
@@ -70,6 +75,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
                 inner.extend(self.section_in(&component, &format!("{path}/{step}"), count));
             }
         }
+        self.security = outside;
         let source = json!({"url": SOURCE, "extension": [{"url": "path", "valueString": path}]});
         let mut extensions = vec![source];
         let remainder = element.take_remainder_beside(&["entry", "component"]);
@@ -80,6 +86,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         put_list(&mut out, "extension", extensions);
         put(&mut out, "title", section.title.map(Value::String));
         put(&mut out, "code", kind);
+        put_list(&mut out, "author", authors);
         put(
             &mut out,
             "text",
@@ -102,10 +109,21 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         Value::Object(out)
     }
 
+    fn section_narrative(&mut self, section: &Element<'a, 'd>) -> Option<String> {
+        let text = section.at("text")?;
+        self.narrative_bytes += text.node().range().len();
+        if self.narrative_bytes > MAX_NARRATIVE {
+            text.mark_all();
+            self.warn(PART_TOO_LARGE);
+            return None;
+        }
+        to_xhtml(&text)
+    }
+
     fn entries(&mut self, section: &Element<'a, 'd>, path: &str, of: &Section) -> Vec<String> {
         let mut found = Vec::new();
         for (entry, step) in section.steps() {
-            if entry.name() != "entry" {
+            if entry.name() != "entry" || self.is_too_much() {
                 continue;
             }
             entry
@@ -124,6 +142,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
                 };
                 found.extend(self.statement(&statement, &place, &Above::default()));
             }
+            self.flush();
         }
         found
     }

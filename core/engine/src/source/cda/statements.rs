@@ -137,7 +137,7 @@ fn is_allergy(statement: &Element<'_, '_>) -> bool {
     has_template(statement, &ALLERGY) && !has_template(statement, &[INTERACTION])
 }
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// The resources of one statement, by name; those inside it come along.
     pub fn statement(
         &mut self,
@@ -145,6 +145,9 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         place: &Place<'_>,
         above: &Above<'a>,
     ) -> Vec<String> {
+        if self.is_too_much() {
+            return Vec::new();
+        }
         match element.name() {
             "observation" => self.observation_like(element, place, above),
             "substanceAdministration"
@@ -265,10 +268,10 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         if inside.iter().all(|part| is_comment(&part.element)) {
             return vec![self.other(element, place)];
         }
-        element
-            .all("templateId")
-            .for_each(|template| template.mark_read());
         read_state(element);
+        if let Some(code) = element.at("code").filter(is_bare_concern) {
+            code.mark_read();
+        }
         self.waiting.push(*element);
         let mut found = Vec::new();
         for part in inside {
@@ -324,10 +327,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         if let Some(typed) = typed {
             put_value(&mut found, "value", typed);
         }
-        element
-            .all("templateId")
-            .for_each(|template| template.mark_read());
-        read_state(element);
+        read_frame(element);
         let code = code.unwrap_or_else(|| json!({"text": "?"}));
         if body.kind == "Observation" {
             found.insert("code".to_owned(), code);
@@ -374,6 +374,11 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
     pub fn called(concept: &Value) -> String {
         concept_display(concept).unwrap_or_else(|| "?".to_owned())
     }
+}
+
+/// The code of an act that says only that it is a concern.
+fn is_bare_concern(code: &Element<'_, '_>) -> bool {
+    matches!(code.peek("code"), None | Some("CONC" | "NA")) && code.elements().next().is_none()
 }
 
 /// The resources of R4 that have `note`.

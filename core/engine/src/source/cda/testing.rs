@@ -2,17 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::{Read, read_cda};
-use crate::record::identity::first_half;
-use crate::record::ids::AttachmentId;
 use serde_json::Value;
 
-/// A name of bytes that needs no record.
-pub fn name(hash: &[u8; 32]) -> AttachmentId {
-    AttachmentId(first_half(*hash))
-}
-
 pub fn read_all(bytes: &[u8]) -> Read {
-    read_cda(bytes, &name).expect("a document")
+    read_cda(bytes).expect("a document")
 }
 
 /// A document with that header and those sections.

@@ -3,7 +3,7 @@
 
 use super::extensions::{DETAIL, NEGATED, RELATED, REMAINDER, SOURCE};
 use super::testing::{
-    document, extension, name, of_kind, read_all, resource, resources, section, template,
+    document, extension, of_kind, read_all, resource, resources, section, template,
 };
 use super::*;
 use proptest::prelude::*;
@@ -115,6 +115,66 @@ fn what_is_denied_is_never_shown_as_found() {
         "refuted"
     );
     assert!(condition.get("clinicalStatus").is_none());
+}
+
+#[test]
+fn a_finding_about_a_relative_does_not_read_like_the_patients() {
+    let text = document(
+        PATIENT,
+        &section(
+            "29762-2",
+            &observation(
+                "<code code=\"p\" displayName=\"Profession\"/><value xsi:type=\"ST\">pilote</value><subject><relatedSubject>\
+             <code code=\"MTH\" displayName=\"Mère\"/><subject><name><family>X</family></name></subject></relatedSubject></subject>",
+            ),
+        ),
+    );
+    let read = read_all(text.as_bytes());
+    let found = &of_kind(&read, "Observation")[0];
+    assert_eq!(found["code"]["text"], "Profession (Mère)");
+    let relative = &of_kind(&read, "RelatedPerson")[0];
+    assert_eq!(relative["relationship"][0]["coding"][0]["code"], "MTH");
+    let focus = found["focus"][0]["reference"].as_str();
+    assert!(
+        read.drafts
+            .iter()
+            .any(|draft| draft.full_url.as_deref() == focus)
+    );
+}
+
+#[test]
+fn the_people_of_the_header_are_led_to() {
+    let header = format!(
+        "{PATIENT}<participant typeCode=\"INF\"><associatedEntity classCode=\"PROV\"><id root=\"1.2.250.1.71.4.2.1\" extension=\"1\"/>\
+         <associatedPerson><name><family>TRAITANT</family></name></associatedPerson></associatedEntity></participant>\
+         <informant><relatedEntity classCode=\"ECON\"><code code=\"SIS\" displayName=\"Sœur\"/><relatedPerson><name><family>Y</family></name>\
+         </relatedPerson></relatedEntity></informant>"
+    );
+    let read = read_all(document(&header, "").as_bytes());
+    assert_eq!(of_kind(&read, "Practitioner").len(), 1);
+    assert_eq!(of_kind(&read, "RelatedPerson").len(), 1);
+    let reference = of_kind(&read, "DocumentReference").pop().unwrap();
+    let related = reference["extension"].as_array().unwrap();
+    assert_eq!(
+        related.iter().filter(|one| one["url"] == RELATED).count(),
+        2
+    );
+}
+
+#[test]
+fn a_quantity_keeps_the_units_the_source_converted_it_to() {
+    let found = resource(
+        "Observation",
+        "30954-2",
+        &observation(&format!(
+            "<code code=\"2345-7\" {LOINC}/><value xsi:type=\"PQ\" value=\"0.71\" unit=\"g/L\"><translation value=\"3.9\" code=\"mmol/L\"/></value>"
+        )),
+    );
+    assert_eq!(
+        found["valueQuantity"]["extension"][0]["valueQuantity"]["unit"],
+        "mmol/L"
+    );
+    assert_eq!(extension(&found, REMAINDER), None);
 }
 
 #[test]
@@ -417,7 +477,7 @@ fn the_document_leads_to_its_bytes_and_says_what_it_is() {
     let text = document(header, "");
     let read = read_all(text.as_bytes());
     let reference = of_kind(&read, "DocumentReference").pop().unwrap();
-    let url = name(blake3::hash(text.as_bytes()).as_bytes()).urn();
+    let url = url_of(&hash_of(text.as_bytes()));
     assert_eq!(reference["content"][0]["attachment"]["url"], url);
     assert_eq!(reference["meta"]["versionId"], "2");
     assert_eq!(reference["securityLabel"][0]["coding"][0]["code"], "R");
@@ -524,7 +584,7 @@ fn a_file_among_the_statements_is_led_to() {
 
 #[test]
 fn what_is_no_document_is_refused_with_a_reason() {
-    let why = |text: &str| read_cda(text.as_bytes(), &name).unwrap_err().reason;
+    let why = |text: &str| read_cda(text.as_bytes()).unwrap_err().reason;
     assert_eq!(why("<html/>"), xml::NOT_CDA.0);
     assert_eq!(why("{}"), xml::NOT_XML.0);
     assert_eq!(
@@ -536,17 +596,85 @@ fn what_is_no_document_is_refused_with_a_reason() {
 }
 
 #[test]
+fn what_stands_in_a_secret_section_is_labelled_and_the_rest_is_not() {
+    let result = |code: &str| observation(&format!("<code code=\"{code}\" {LOINC}/>"));
+    let label = "<confidentialityCode code=\"R\" codeSystem=\"2.16.840.1.113883.5.25\"/>";
+    let secret = section("29762-2", &(label.to_owned() + &result("11345-6")));
+    let open = section("30954-2", &result("2345-7"));
+    let read = read_all(document("", &(secret + &open)).as_bytes());
+    let labelled = |found: &Value| found["meta"]["security"][0]["code"] == "R";
+    let results = of_kind(&read, "Observation");
+    let marks: Vec<bool> = results.iter().map(labelled).collect();
+    assert_eq!(marks, [true, false]);
+    for whole in ["Composition", "DocumentReference"] {
+        assert!(of_kind(&read, whole).iter().all(labelled), "{whole}");
+    }
+    let secret = read_all(
+        document(
+            &(label.to_owned() + PATIENT),
+            &section("30954-2", &result("2345-7")),
+        )
+        .as_bytes(),
+    );
+    for draft in &secret.drafts {
+        assert!(draft.text.contains("\"security\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":\"R\"}]"));
+    }
+}
+
+#[test]
 fn wrong_check_digits_are_said_and_nothing_else() {
     let wrong = PATIENT.replace("279035121518989", "279035121518988");
     let read = read_all(document(&wrong, &section("30954-3", "")).as_bytes());
     assert_eq!(
         read.warnings,
         [
-            "1 national health identities (INS) fail their check digit: kept as written",
-            "1 LOINC codes fail their check digit: kept as written",
+            "a national health identity (INS) fails its check digits: kept as written",
+            "a LOINC code fails its check digit: kept as written",
         ]
     );
     assert_eq!(read.patient.ins.unwrap().number, "279035121518988");
+}
+
+#[test]
+fn what_would_grow_is_cut_or_refused_before_it_costs_memory() {
+    let result = observation(&format!("<code code=\"2345-7\" {LOINC}/>"));
+    let component = result.replace("entry>", "component>");
+    let battery =
+        |inside: &str| format!("<entry><organizer moodCode=\"EVN\">{inside}</organizer></entry>");
+    let why = |entries: &str| {
+        read_cda(document("", &section("30954-2", entries)).as_bytes())
+            .err()
+            .map(|refused| refused.reason)
+    };
+    assert_eq!(
+        why(&battery(&component.repeat(reader::MAX_ENTRY_RESOURCES + 1))),
+        Some(reader::TOO_MUCH.0)
+    );
+    let pointed =
+        observation("<code code=\"1\"/><text><reference value=\"#long\"/></text>").repeat(2_000);
+    let long = format!(
+        "<entry><observation><text><content ID=\"long\">{}</content></text></observation></entry>",
+        "mot ".repeat(4_000)
+    );
+    assert_eq!(why(&(long + &pointed)), Some(reader::TOO_MUCH.0));
+    let unread = format!(
+        "<entry><act>{}</act></entry>",
+        "<zzz>unread</zzz>".repeat(reader::MAX_REMAINDER / 100)
+    );
+    let read = read_all(document("", &section("30954-2", &unread)).as_bytes());
+    assert_eq!(read.warnings.len(), 0);
+    let unread = format!(
+        "<entry><act><zzz>{}</zzz></act></entry>",
+        "x".repeat(reader::MAX_REMAINDER)
+    );
+    let read = read_all(document("", &section("30954-2", &unread)).as_bytes());
+    assert_eq!(read.warnings, [reader::PART_TOO_LARGE]);
+    let narrative = format!(
+        "<component><section><text>{}</text></section></component>",
+        "x".repeat(sections::MAX_NARRATIVE)
+    );
+    let read = read_all(document("", &narrative).as_bytes());
+    assert_eq!(read.warnings, [reader::PART_TOO_LARGE]);
 }
 
 fn whole() -> String {
@@ -569,7 +697,7 @@ proptest! {
             let end = (at + length).min(bytes.len());
             bytes.splice(at..end, with.into_bytes());
         }
-        if let Ok(read) = read_cda(&bytes, &name) {
+        if let Ok(read) = read_cda(&bytes) {
             prop_assert_eq!(read.accounting.lost(), 0);
             for draft in read.drafts {
                 let again = crate::record::resource::read(&draft.text, "", draft.full_url.as_deref());
@@ -594,7 +722,7 @@ proptest! {
         } else {
             changed.insert_str(to, &piece);
         }
-        if let Ok(read) = read_cda(changed.as_bytes(), &name) {
+        if let Ok(read) = read_cda(changed.as_bytes()) {
             prop_assert_eq!(read.accounting.lost(), 0);
         }
     }

@@ -170,9 +170,9 @@ impl<'a, 'd> Element<'a, 'd> {
 
     /// Marks the element and all inside as read.
     pub fn mark_all(&self) {
+        self.mark_read();
         self.descendants()
             .for_each(|inside| inside.marks.raise(inside.node.id(), Mark::Read));
-        self.mark_read();
     }
 
     /// Marks a statement that has a resource.
@@ -218,7 +218,7 @@ impl<'a, 'd> Element<'a, 'd> {
 
     fn collect(&self, found: &mut Vec<&'a str>) {
         match self.mark() {
-            Mark::None if self.says_nothing() => self.mark_read(),
+            Mark::None if self.says_nothing() => self.mark_all(),
             Mark::None => found.extend(self.keep()),
             Mark::Touched | Mark::Read => self.elements().for_each(|child| child.collect(found)),
             Mark::Mapped | Mark::Kept => (),
@@ -227,9 +227,9 @@ impl<'a, 'd> Element<'a, 'd> {
 
     /// The element as XML, marked as kept.
     fn keep(&self) -> Option<&'a str> {
+        self.raise(Mark::Kept);
         self.descendants()
             .for_each(|inside| inside.marks.raise(inside.node.id(), Mark::Kept));
-        self.raise(Mark::Kept);
         self.xml()
     }
 
@@ -239,11 +239,22 @@ impl<'a, 'd> Element<'a, 'd> {
         text.get(self.node.range())
     }
 
-    /// An element that only says that something is not known.
+    /// An element that only says that something is not known, or which template it follows.
     fn says_nothing(&self) -> bool {
-        let silent = |name: &str| matches!(name, "nullFlavor" | "type");
-        let attributes = || self.node.attributes().all(|other| silent(other.name()));
-        !self.node.has_children() && attributes()
+        const SILENT: [&str; 6] = [
+            "nullFlavor",
+            "type",
+            "typeCode",
+            "classCode",
+            "determinerCode",
+            "operator",
+        ];
+        let silent = |name: &str| SILENT.contains(&name);
+        let mut texts = self.node.children().filter(|child| child.is_text());
+        self.name() == "templateId"
+            || (self.node.attributes().all(|other| silent(other.name()))
+                && texts.all(|text| text.text().is_none_or(|text| text.trim().is_empty()))
+                && self.elements().all(|child| child.says_nothing()))
     }
 
     /// The node, for what needs the tree itself.
@@ -269,4 +280,58 @@ fn collapse<'t>(texts: impl Iterator<Item = &'t str>) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use roxmltree::Document;
+
+    fn with(xml: &str, check: impl FnOnce(Element<'_, '_>)) {
+        let tree = Document::parse(xml).unwrap();
+        let marks = Marks::new(100);
+        check(Element::new(tree.root_element(), &marks));
+    }
+
+    #[test]
+    fn what_was_read_is_no_remainder_however_deep_and_what_was_not_is() {
+        with(
+            "<r><a><b x='1'><c/>t</b><d>2</d></a><e/><f nullFlavor='UNK'><g/></f></r>",
+            |root| {
+                root.at("a/b").unwrap().mark_all();
+                assert_eq!(root.at("a").unwrap().mark(), Mark::Touched);
+                assert_eq!(root.take_remainder(), ["<d>2</d>"]);
+                assert_eq!(root.take_remainder(), [""; 0], "kept once");
+            },
+        );
+    }
+
+    #[test]
+    fn looking_is_not_reading() {
+        with("<r><a x=' 1 '/></r>", |root| {
+            let a = root.at("a").unwrap();
+            assert_eq!((a.peek("x"), a.mark()), (Some("1"), Mark::None));
+            assert_eq!((a.attribute("x"), a.mark()), (Some("1"), Mark::Read));
+            assert_eq!(root.mark(), Mark::Touched);
+        });
+    }
+
+    #[test]
+    fn a_statement_of_its_own_looks_after_itself() {
+        with("<r><a><b>1</b></a></r>", |root| {
+            let a = root.at("a").unwrap();
+            a.mark_mapped();
+            assert_eq!(root.take_remainder(), [""; 0]);
+            assert_eq!(a.take_remainder(), ["<b>1</b>"]);
+        });
+    }
+
+    #[test]
+    fn steps_count_elements_of_one_name() {
+        with("<r><a/><b/><a/></r>", |root| {
+            let steps: Vec<String> = root.steps().into_iter().map(|(_, step)| step).collect();
+            assert_eq!(steps, ["a[1]", "b[1]", "a[2]"]);
+        });
+    }
 }

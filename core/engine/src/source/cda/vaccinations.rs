@@ -1,6 +1,6 @@
 //! Vaccinations: done, refused, or planned.
 
-use super::medicines::product;
+use super::medicines::{product, read_kind};
 use super::reader::{Body, Nested, Place, Reader, nested};
 use super::results::{read_frame, read_state};
 use super::statements::{Above, code_of, happened, is_negated, is_reaction};
@@ -9,7 +9,7 @@ use super::tree::Element;
 use super::values::{concept, decimal, quantity};
 use serde_json::{Value, json};
 
-impl<'a, 'd> Reader<'a, 'd, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
     /// A vaccination, done, refused or planned.
     pub fn vaccination(&mut self, element: &Element<'a, 'd>, place: &Place<'_>) -> String {
         if !happened(element) {
@@ -17,6 +17,7 @@ impl<'a, 'd> Reader<'a, 'd, '_> {
         }
         let mut body = self.begin("Immunization", element, place);
         read_state(element);
+        read_kind(element);
         body.put(
             "status",
             Some(json!(if is_negated(element) {

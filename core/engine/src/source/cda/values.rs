@@ -121,7 +121,32 @@ pub fn quantity(element: &Element<'_, '_>, comparator: Option<&str>) -> Option<V
         quantity.insert("system".to_owned(), json!("urn:iso:std:iso:4217"));
         quantity.insert("code".to_owned(), json!(currency));
     }
+    let others: Vec<Value> = element
+        .all("translation")
+        .filter_map(|other| translated(&other))
+        .collect();
+    if !others.is_empty() {
+        quantity.insert("extension".to_owned(), Value::Array(others));
+    }
     Some(Value::Object(quantity))
+}
+
+/// The same quantity in another unit, as the source converted it.
+fn translated(translation: &Element<'_, '_>) -> Option<Value> {
+    let value = decimal(translation.peek("value")?)?;
+    translation.mark_read();
+    let mut quantity = Map::new();
+    quantity.insert("value".to_owned(), value);
+    if let Some(unit) = translation
+        .peek("code")
+        .or_else(|| translation.peek("displayName"))
+    {
+        quantity.insert("unit".to_owned(), json!(unit));
+    }
+    Some(json!({
+        "url": "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation",
+        "valueQuantity": quantity,
+    }))
 }
 
 /// A value under FHIR's name for its type: `("Quantity", {…})`.

@@ -8,37 +8,28 @@ use super::tree::Element;
 use crate::record::check_digits::{is_cip13, is_loinc, is_nir, is_rpps, is_snomed};
 use crate::record::measured::{Substance, is_same};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 /// The OIDs of a medicine's box: the national one, and the one of the health insurance.
 const CIP13_ROOTS: [&str; 2] = ["1.2.250.1.213.2.3.2", "1.2.250.1.215.200.1.1.1"];
-/// Kinds of number that are checked, and what to call them.
-const KINDS: [&str; 5] = [
-    "national health identities (INS)",
-    "professionals' numbers (RPPS)",
-    "medicine codes (CIP13)",
-    "LOINC codes",
-    "SNOMED CT codes",
+/// What is said of numbers that fail their check, by kind.
+const FAILED: [&str; 5] = [
+    "a national health identity (INS) fails its check digits: kept as written",
+    "a professional's number (RPPS) fails its check digit: kept as written",
+    "a medicine code (CIP13) fails its check digit: kept as written",
+    "a LOINC code fails its check digit: kept as written",
+    "a SNOMED CT code fails its check digit: kept as written",
 ];
 /// Results of one entry that are compared with each other.
 const MAX_COMPARED: usize = 32;
 
 /// One sentence for each kind of number of which some fail their check.
-pub fn check_numbers(document: &Element<'_, '_>) -> Vec<String> {
-    let mut failed: BTreeMap<usize, u32> = BTreeMap::new();
-    for element in document.descendants() {
-        let wrong = wrong_identifier(&element).or_else(|| wrong_code(&element));
-        if let Some(kind) = wrong {
-            *failed.entry(kind).or_default() += 1;
-        }
-    }
-    let sentence = |(kind, count): (usize, u32)| {
-        let name = KINDS.get(kind)?;
-        Some(format!(
-            "{count} {name} fail their check digit: kept as written"
-        ))
-    };
-    failed.into_iter().filter_map(sentence).collect()
+pub fn check_numbers(document: &Element<'_, '_>) -> Vec<&'static str> {
+    let wrong =
+        |element: Element<'_, '_>| wrong_identifier(&element).or_else(|| wrong_code(&element));
+    let failed: BTreeSet<usize> = document.descendants().filter_map(wrong).collect();
+    let sentences = failed.into_iter().filter_map(|kind| FAILED.get(kind));
+    sentences.copied().collect()
 }
 
 fn wrong_identifier(element: &Element<'_, '_>) -> Option<usize> {
@@ -71,7 +62,7 @@ fn wrong_code(element: &Element<'_, '_>) -> Option<usize> {
 /// Where an Observation is compared: its entry, its substance, its time.
 type Sample = (usize, Substance, Option<String>);
 
-impl Reader<'_, '_, '_> {
+impl Reader<'_, '_> {
     /// Marks the Observations of one entry that say one measurement in two units: each names the other.
     pub fn mark_same_measurements(&mut self) {
         let mut samples: HashMap<Sample, Vec<usize>> = HashMap::new();

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 /// Most bytes of a document, as given and as UTF-8: with [`MAX_TAGS`] and [`MAX_ATTRIBUTES`] it keeps the reading of any
 /// file under 100 MB of memory. The largest of the French national samples has 1.5 MB.
-pub const MAX_BYTES: usize = 20 << 20;
+pub const MAX_BYTES: usize = 16 << 20;
 /// Deepest nesting of elements.
 pub const MAX_DEPTH: usize = 128;
 /// Most `<` in a document: elements, their ends, comments.
@@ -26,7 +26,7 @@ const MAX_NODES: u32 = 2 * 200_000;
 const MAX_FORGOTTEN: usize = 8;
 
 /// Over [`MAX_BYTES`].
-pub const TOO_LARGE: Refusal = Refusal("the document is larger than 20 MiB");
+pub const TOO_LARGE: Refusal = Refusal("the document is larger than 16 MiB");
 /// Over [`MAX_DEPTH`].
 pub const TOO_DEEP: Refusal = Refusal("elements are nested more than 128 deep");
 /// Over one of the other limits.
