@@ -98,6 +98,7 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("person add:birth_date", DATE, BORN),
     ("import:paths", text("CHEMIN", "PATH"), text("Fichiers, zips ou répertoires", "Files, zips or folders")),
     ("import:person", PERSON, WHOSE),
+    ("import:anyway", FLAG, text("Importe aussi les documents qui semblent être d'une autre personne", "Import documents that seem to be about somebody else too")),
     ("import:strict", FLAG, text("Sort avec le code 8 si un élément est rejeté", "Exit with code 8 if an item is rejected")),
     ("timeline:from", DATE, text("À partir de cette date, entière ou non", "From this date on, whole or not")),
     ("timeline:to", DATE, text("Jusqu'à cette date comprise, entière ou non", "Up to and including this date, whole or not")),
