@@ -1,6 +1,6 @@
 //! Subjects in processes of their own. A child prints `name number` lines; the parent reads them.
 
-use crate::{baseline, documents, relay, subject, sync};
+use crate::{baseline, documents, readers, relay, subject, sync};
 use carnet_tests::measure::{own_cpu, own_peak_kib};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,10 +38,11 @@ pub fn serve(arguments: &[&str]) {
         ["first-page", folder] => subject::first_page(Path::new(folder)),
         ["queries", folder] => subject::queries(Path::new(folder)),
         ["baseline", folder] => baseline::import(Path::new(folder)),
-        ["documents"] => documents::read(),
-        ["tokenise"] => documents::tokenise(),
         ["echo", address] => relay::serve_echo(address),
-        other => assert!(sync::serve(other), "no such child: {other:?}"),
+        other => assert!(
+            documents::serve(other) || readers::serve(other) || sync::serve(other),
+            "no such child: {other:?}"
+        ),
     }
 }
 

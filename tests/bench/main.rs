@@ -2,7 +2,7 @@
 //! it. Judged are CPU seconds and ratios, because machines that build are shared; rates are per CPU second.
 //!
 //! ```text
-//! carnet-bench [import] [queries] [documents] [relay] [sync]   measure and print one table (all of them when none is named)
+//! carnet-bench [import] [queries] [documents] [relay] [sync] [readers]   measure and print one table (all of them when none is named)
 //! carnet-bench generate FILE [COUNT]               write the generated record
 //! ```
 //! Each subject runs in a process of its own (`carnet-bench child …`), so that memory and CPU are its alone.
@@ -10,6 +10,7 @@
 mod baseline;
 mod child;
 mod documents;
+mod readers;
 mod relay;
 mod subject;
 mod sync;
@@ -19,7 +20,7 @@ use carnet_tests::paths::{scale, scratch};
 use child::{Numbers, run_child};
 use std::path::Path;
 
-const MEASURES: [&str; 5] = ["import", "queries", "documents", "relay", "sync"];
+const MEASURES: [&str; 6] = ["import", "queries", "documents", "relay", "sync", "readers"];
 
 /// One line of the table.
 struct Line {
@@ -67,6 +68,9 @@ fn measure(chosen: &[&str]) {
     }
     if wanted("sync") {
         lines.extend(sync::lines(scratch.path()));
+    }
+    if wanted("readers") {
+        lines.extend(readers::lines(scratch.path()));
     }
     // A missed target ends the process: the scratch folder lies in memory and would stay.
     drop(scratch);

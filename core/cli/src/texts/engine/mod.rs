@@ -5,6 +5,7 @@ mod documents;
 mod everyday;
 mod import;
 mod people;
+mod readers;
 mod series;
 
 use crate::language::Language;
@@ -15,6 +16,7 @@ const FAMILIES: &[&[(&str, &str)]] = &[
     everyday::FRENCH,
     import::FRENCH,
     people::FRENCH,
+    readers::FRENCH,
     series::FRENCH,
 ];
 
