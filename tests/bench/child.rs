@@ -38,11 +38,9 @@ pub fn serve(arguments: &[&str]) {
         ["first-page", folder] => subject::first_page(Path::new(folder)),
         ["queries", folder] => subject::queries(Path::new(folder)),
         ["baseline", folder] => baseline::import(Path::new(folder)),
-        ["documents"] => documents::read(),
-        ["tokenise"] => documents::tokenise(),
         ["echo", address] => relay::serve_echo(address),
         other => assert!(
-            readers::serve(other) || sync::serve(other),
+            documents::serve(other) || readers::serve(other) || sync::serve(other),
             "no such child: {other:?}"
         ),
     }

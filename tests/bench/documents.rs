@@ -22,8 +22,18 @@ fn documents() -> Vec<Vec<u8>> {
     bytes.filter(|bytes| sniff(bytes)).collect()
 }
 
+/// The child's side; `false` for another's subject.
+pub fn serve(arguments: &[&str]) -> bool {
+    match arguments {
+        ["documents"] => read(),
+        ["document-tokens"] => tokenise(),
+        _ => return false,
+    }
+    true
+}
+
 /// Reads the mix into drafts.
-pub fn read() {
+fn read() {
     let documents = documents();
     let from = own_cpu();
     let mut drafts = 0;
@@ -37,7 +47,7 @@ pub fn read() {
 }
 
 /// Tokenises the mix and does nothing with it.
-pub fn tokenise() {
+fn tokenise() {
     let documents = documents();
     let from = own_cpu();
     let mut events = 0;
@@ -53,7 +63,7 @@ pub fn tokenise() {
 
 /// The lines of the table; none without a corpus.
 pub fn lines() -> Vec<Line> {
-    let (read, plain) = (run_child(&["documents"]), run_child(&["tokenise"]));
+    let (read, plain) = (run_child(&["documents"]), run_child(&["document-tokens"]));
     let count = read["documents"];
     if count == 0.0 {
         return Vec::new();
