@@ -382,7 +382,7 @@ pub mod tests {
         let report = ImportReport {
             files: vec![one, two],
         };
-        let expected = r#"{"files":[{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[]},{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[]}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_result":{"understood":2},"by_kind":{"Observation":2,"Patient":2}}}"#;
+        let expected = r#"{"files":[{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[]},{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[]}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_result":{"understood":2},"by_kind":{"Observation":2,"Patient":2}}}"#;
         assert_eq!(import(&report).to_string(), expected);
     }
 
