@@ -10,6 +10,7 @@ pub mod json;
 pub mod patient;
 pub mod resource;
 pub mod row;
+pub mod series;
 pub mod snapshot;
 pub mod text;
 pub mod time;

@@ -3,11 +3,12 @@
 
 mod everyday;
 mod people;
+mod series;
 
 use crate::language::Language;
 
 /// English, French: one table for each family of texts.
-const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, people::FRENCH];
+const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, people::FRENCH, series::FRENCH];
 
 /// Every text and its French twin.
 pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
