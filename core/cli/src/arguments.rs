@@ -1,6 +1,9 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod ble;
+pub mod documents;
+
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -55,12 +58,15 @@ pub enum Command {
     Correct(Correct),
     Conflicts,
     Stats(Whose),
+    Documents(documents::Documents),
+    Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
     Sync(Sync),
     Log(Whose),
     Verify(Verify),
     Compact(Whose),
+    Ble(ble::BleCommand),
     Demo(Demo),
     Completions(Completions),
     Help(Help),
@@ -186,6 +192,7 @@ pub struct Export {
 pub enum Format {
     Fhir,
     Ndjson,
+    Archive,
 }
 
 #[derive(Debug, clap::Args)]

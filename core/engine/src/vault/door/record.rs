@@ -6,14 +6,15 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::store::{self, detail, log, views};
 use crate::vault::{
     Conflict, Detail, ExportFormat, Filter, ImportReport, ListRow, NewEdit, Observer, Stats, Vault,
-    VaultResult, edit, import,
+    VaultResult, archive, edit, import,
 };
 use carnet_wire::RecordId;
 use std::io::Write;
 use std::path::PathBuf;
 
 impl Vault {
-    /// Imports files, or every file below folders, into a person's record. A second import of the same file adds nothing.
+    /// Imports files, zips, or every file below folders, into a person's record. A second import of the same bytes adds nothing.
+    /// What is not understood is kept as a document.
     pub fn import(
         &self,
         record: RecordId,
@@ -101,7 +102,8 @@ impl Vault {
         Ok(stats)
     }
 
-    /// Writes a person's current resources, original text byte for byte, and returns how many.
+    /// Writes a person's current resources, original text byte for byte, and returns how many; an archive holds the bytes of
+    /// documents too.
     pub fn export(
         &self,
         record: RecordId,
@@ -109,6 +111,9 @@ impl Vault {
         out: &mut dyn Write,
     ) -> VaultResult<u64> {
         let open = self.unlocked()?;
+        if format == ExportFormat::Archive {
+            return Ok(archive::write(&open, record, out)?);
+        }
         Ok(open.store.read(|conn| {
             let mut writer = FhirWriter::begin(out, format)?;
             store::each_current_text(conn, record, |text, full_url| {
