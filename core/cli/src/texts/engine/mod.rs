@@ -5,6 +5,7 @@ mod everyday;
 mod import;
 mod people;
 mod readers;
+mod safety;
 mod series;
 
 use crate::language::Language;
@@ -15,6 +16,7 @@ const FAMILIES: &[&[(&str, &str)]] = &[
     import::FRENCH,
     people::FRENCH,
     readers::FRENCH,
+    safety::FRENCH,
     series::FRENCH,
 ];
 
