@@ -12,6 +12,16 @@ pub enum ExportFormat {
     Ndjson,
 }
 
+impl ExportFormat {
+    /// Its stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
 /// Writes resources one after another; nothing is held in memory.
 pub struct FhirWriter<'a> {
     out: &'a mut dyn Write,

@@ -14,7 +14,7 @@ use carnet_wire::AccountId;
 use carnet_wire::RecordId;
 
 /// The person who keeps the record, with a recovery kit.
-fn patient(relay: &Arc<FakeRelay>) -> Phone {
+pub(super) fn patient(relay: &Arc<FakeRelay>) -> Phone {
     let phone = Phone::found_by(relay, "Camille");
     let open = phone.vault.unlocked().unwrap();
     let card = RecoveryKit::make().unwrap().card("Paper").unwrap();
@@ -29,15 +29,15 @@ fn patient(relay: &Arc<FakeRelay>) -> Phone {
     phone
 }
 
-fn record(phone: &Phone) -> RecordId {
+pub(super) fn record(phone: &Phone) -> RecordId {
     phone.vault.persons().unwrap()[0].record
 }
 
-fn account(phone: &Phone) -> AccountId {
+pub(super) fn account(phone: &Phone) -> AccountId {
     phone.vault.unlocked().unwrap().keyring().unwrap().account
 }
 
-fn sync_all(phones: &[&Phone], rounds: usize) {
+pub(super) fn sync_all(phones: &[&Phone], rounds: usize) {
     for _ in 0..rounds {
         for phone in phones {
             let report = phone.sync().unwrap();
@@ -47,7 +47,7 @@ fn sync_all(phones: &[&Phone], rounds: usize) {
 }
 
 /// Lets a guest into the host's record.
-fn join(host: &Phone, guest: &Phone, access: &Access) {
+pub(super) fn join(host: &Phone, guest: &Phone, access: &Access) {
     let link = host
         .vault
         .invite(record(host), access, "Camille", Some(URL))
@@ -56,7 +56,7 @@ fn join(host: &Phone, guest: &Phone, access: &Access) {
     sync_all(&[host, guest], 4);
 }
 
-fn rows_of(phone: &Phone, record: RecordId) -> usize {
+pub(super) fn rows_of(phone: &Phone, record: RecordId) -> usize {
     let filter = Filter {
         record: Some(record),
         ..Filter::default()
@@ -64,7 +64,7 @@ fn rows_of(phone: &Phone, record: RecordId) -> usize {
     phone.vault.list(&filter).unwrap().len()
 }
 
-fn first_row(phone: &Phone, record: RecordId) -> ResourceId {
+pub(super) fn first_row(phone: &Phone, record: RecordId) -> ResourceId {
     let filter = Filter {
         record: Some(record),
         ..Filter::default()
@@ -72,7 +72,7 @@ fn first_row(phone: &Phone, record: RecordId) -> ResourceId {
     phone.vault.list(&filter).unwrap()[0].id
 }
 
-fn held(phone: &Phone) -> Vec<(HeldFor, u64)> {
+pub(super) fn held(phone: &Phone) -> Vec<(HeldFor, u64)> {
     let open = phone.vault.unlocked().unwrap();
     open.store.read(log::held_counts).unwrap()
 }
