@@ -1,8 +1,12 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod access;
 pub mod ble;
+pub mod changes;
+pub mod compartment;
 pub mod documents;
+pub mod member;
 
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -62,6 +66,11 @@ pub enum Command {
     Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
+    Member(member::MemberCommand),
+    HandoverOwnership(member::HandoverOwnership),
+    Changes(changes::Changes),
+    Compartment(compartment::CompartmentCommand),
+    Access(access::AccessArguments),
     Sync(Sync),
     Log(Whose),
     Verify(Verify),
