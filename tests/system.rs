@@ -10,6 +10,8 @@ mod deadline;
 mod hostile;
 #[path = "system/paths.rs"]
 mod paths;
+#[path = "system/people.rs"]
+mod people;
 #[path = "system/privacy.rs"]
 mod privacy;
 #[path = "system/readers.rs"]
