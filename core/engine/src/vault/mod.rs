@@ -16,6 +16,7 @@ mod absorb;
 mod access;
 #[cfg(test)]
 mod access_tests;
+mod archive;
 mod attachments;
 mod brake;
 mod compartments;

@@ -6,7 +6,7 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::store::{self, detail, log, views};
 use crate::vault::{
     Conflict, Detail, ExportFormat, Filter, ImportReport, ListRow, NewEdit, News, Observer, Stats,
-    Vault, VaultResult, access, edit, import, news,
+    Vault, VaultResult, access, archive, edit, import, news,
 };
 use carnet_wire::RecordId;
 use std::io::Write;
@@ -117,7 +117,8 @@ impl Vault {
         Ok(stats)
     }
 
-    /// Writes a person's current resources, original text byte for byte, and returns how many.
+    /// Writes a person's current resources, original text byte for byte, and returns how many; an archive holds the bytes of
+    /// documents too.
     pub fn export(
         &self,
         record: RecordId,
@@ -125,13 +126,16 @@ impl Vault {
         out: &mut dyn Write,
     ) -> VaultResult<u64> {
         let open = self.unlocked()?;
-        let count = open.store.read(|conn| {
-            let mut writer = FhirWriter::begin(out, format)?;
-            store::each_current_text(conn, record, |text, full_url| {
-                writer.resource(text, full_url)
-            })?;
-            writer.end()
-        })?;
+        let count = match format {
+            ExportFormat::Archive => archive::write(&open, record, out)?,
+            ExportFormat::Fhir | ExportFormat::Ndjson => open.store.read(|conn| {
+                let mut writer = FhirWriter::begin(out, format)?;
+                store::each_current_text(conn, record, |text, full_url| {
+                    writer.resource(text, full_url)
+                })?;
+                writer.end()
+            })?,
+        };
         access::note_export(&open, record, format.word())?;
         Ok(count)
     }
