@@ -10,8 +10,6 @@ mod deadline;
 mod hostile;
 #[path = "system/paths.rs"]
 mod paths;
-#[path = "system/people.rs"]
-mod people;
 #[path = "system/privacy.rs"]
 mod privacy;
 #[path = "system/readers.rs"]

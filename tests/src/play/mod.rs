@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! families   paired phones, made once, copied for every play
-//! play       seasons of some steps: imports, notes, corrections, moves, documents, persons, syncs, restarts; each season has its
+//! play       seasons of some steps: imports, notes, corrections, documents, persons, syncs, restarts; each season has its
 //!            weather, its travellers without a network, its partitions; between seasons months pass, clocks jump, a phone or
 //!            a relay is put back from an old copy; snapshots are made, acknowledged, retired, lost, begun with
 //! heal       the weather clears, everybody syncs with everybody until nothing moves

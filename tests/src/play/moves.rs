@@ -20,8 +20,7 @@ impl Play {
         let (name, action): (_, fn(&mut Self, usize)) = match self.dice.below(100) {
             0..22 => ("import", Self::import),
             22..37 => ("note", Self::annotate),
-            37..49 => ("correct", Self::correct),
-            49..52 => ("move", Self::move_item),
+            37..52 => ("correct", Self::correct),
             52..55 => ("document", Self::import_document),
             55..57 => ("person", Self::add_person),
             57 => ("rename", Self::rename_device),
@@ -165,22 +164,6 @@ impl Play {
             .correct(on, field, &value)
             .expect("a correction");
         self.ledger.corrected(at, on, field, &value);
-    }
-
-    /// An item goes to another compartment; other phones may do otherwise with it at the same time. A copy that was put back
-    /// may have lost the compartment an item went to and not the word that it left: nothing to check then.
-    fn move_item(&mut self, at: usize) {
-        if self.rules.phones_put_back {
-            return;
-        }
-        let Some(on) = self.some_resource(at) else {
-            return;
-        };
-        let to = *self.dice.pick(&["general", "private", "series"]);
-        let vault = &self.phones[at].vault;
-        if vault.compartments_of(on).expect("places") != [to] {
-            vault.move_item(on, to).expect("a move");
-        }
     }
 
     /// Any relay; the lying one where there is one.
