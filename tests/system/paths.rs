@@ -97,6 +97,8 @@ fn two_devices_in_one_network_need_no_relay() {
         b.json(["stats"])["attachments"],
         a.json(["stats"])["attachments"]
     );
+    // That both exported the record stands in its access log, for both.
+    meet(&b, &a);
     let (host, visitor) = meet(&b, &a);
     for report in [host, visitor] {
         assert_eq!(

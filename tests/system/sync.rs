@@ -43,6 +43,8 @@ fn the_second_phone_exports_the_same_set() {
     settle([&a, &b]);
     let resources = a.resources();
     assert!(!resources.is_empty() && b.resources() == resources);
+    // That both exported their record stands in its access log, for both.
+    settle([&a, &b]);
     assert_eq!(b.json(["person", "list"])[0]["name"], "Camille Martin");
     assert_eq!(a.json(["device", "list"]).as_array().map(Vec::len), Some(2));
     for phone in [&a, &b] {

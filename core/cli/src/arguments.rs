@@ -1,8 +1,12 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod access;
 pub mod ble;
+pub mod changes;
+pub mod compartment;
 pub mod documents;
+pub mod member;
 pub mod safety;
 
 use crate::language::Language;
@@ -67,6 +71,10 @@ pub enum Command {
     Guardians(safety::GuardiansCommand),
     Emergency(safety::EmergencyCommand),
     HandoverOwnership(safety::OwnershipCommand),
+    Member(member::MemberCommand),
+    Changes(changes::Changes),
+    Compartment(compartment::CompartmentCommand),
+    Access(access::AccessArguments),
     Sync(Sync),
     Log(Whose),
     Verify(Verify),

@@ -1,8 +1,12 @@
 //! What `--json` prints: stable shapes for programs, the same in every language. Keys are always there; what is not known
 //! is `null`.
 
+pub mod access;
 pub mod ble;
+pub mod changes;
+pub mod compartment;
 pub mod documents;
+pub mod member;
 pub mod safety;
 
 use crate::format::{display, timestamp};

@@ -1,7 +1,10 @@
 //! One file per family of commands. Each reads its arguments, asks the engine once, and shows the answer: as JSON for
 //! programs, else for people in their language.
 
+mod access;
 mod ble;
+mod changes;
+mod compartment;
 mod demo;
 mod device;
 mod documents;
@@ -12,6 +15,7 @@ mod guardians;
 mod import;
 mod init;
 mod log;
+mod member;
 mod ownership;
 mod person;
 mod recovery;
@@ -47,6 +51,10 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Guardians(arguments) => guardians::run(&arguments.action, context),
         Command::Emergency(arguments) => emergency::run(&arguments.action, context),
         Command::HandoverOwnership(arguments) => ownership::run(&arguments.action, context),
+        Command::Member(arguments) => member::run(&arguments.action, context),
+        Command::Changes(arguments) => changes::run(&arguments, context),
+        Command::Compartment(arguments) => compartment::run(&arguments.action, context),
+        Command::Access(arguments) => access::run(&arguments, context),
         Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),

@@ -165,6 +165,14 @@ pub fn compartment(name: &str, language: Language) -> &str {
     known.map_or(name, |(_, text)| text.pick(language))
 }
 
+/// The compartment a person means: by its name, or as people call it in either language.
+pub fn compartment_named(typed: &str) -> &str {
+    let wanted = typed.trim().to_lowercase();
+    let means = |text: &Text| text.fr.to_lowercase() == wanted || text.en.to_lowercase() == wanted;
+    let known = COMPARTMENTS.iter().find(|(_, text)| means(text));
+    known.map_or(typed.trim(), |(name, _)| name)
+}
+
 #[rustfmt::skip]
 const COMPARTMENTS: &[(&str, Text)] = &[
     ("devices", text("appareils", "devices")),

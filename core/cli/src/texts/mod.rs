@@ -1,12 +1,16 @@
 //! Every sentence people read, in both languages, side by side. Code elsewhere names a sentence; it never spells one.
 
+pub mod access;
 pub mod ble;
+pub mod changes;
+pub mod compartment;
 pub mod demo;
 pub mod documents;
 pub mod engine;
 pub mod finding;
 pub mod help;
 pub mod import;
+pub mod member;
 pub mod message;
 pub mod names;
 pub mod safety;
@@ -37,12 +41,20 @@ mod tests {
             demo::ALL,
             finding::ALL,
             safety::ALL,
+            member::ALL,
+            access::ALL,
+            compartment::ALL,
+            changes::ALL,
             import::ALL,
             documents::ALL,
         ] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }
-        for plural in message::PLURALS {
+        for plural in message::PLURALS
+            .iter()
+            .chain([&member::WAITS])
+            .chain(changes::PLURALS)
+        {
             all.push(("a plural".to_owned(), plural.one));
             all.push(("a plural".to_owned(), plural.many));
         }

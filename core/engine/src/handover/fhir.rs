@@ -14,6 +14,17 @@ pub enum ExportFormat {
     Archive,
 }
 
+impl ExportFormat {
+    /// Its stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
+            Self::Ndjson => "ndjson",
+            Self::Archive => "archive",
+        }
+    }
+}
+
 /// Writes resources one after another; nothing is held in memory.
 pub struct FhirWriter<'a> {
     out: &'a mut dyn Write,

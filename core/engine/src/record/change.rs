@@ -92,6 +92,25 @@ pub enum Item {
         #[n(3)]
         body: u32,
     },
+    /// A line of the access log.
+    #[n(3)]
+    Access {
+        /// Position in `bodies` of the event, which only who knows members can read.
+        #[n(0)]
+        body: u32,
+    },
+    /// Says that a resource or document left this compartment for another one, or is here again. Of several the one in the last
+    /// change, in the order of `(lamport, id)`, counts.
+    #[n(4)]
+    Presence {
+        /// The id of the resource or of the document's bytes.
+        #[n(0)]
+        #[cbor(with = "minicbor::bytes")]
+        id: [u8; 16],
+        /// Whether it is here.
+        #[n(1)]
+        here: bool,
+    },
     /// A document's bytes, which travel beside the envelope as a sealed blob.
     #[n(2)]
     Attachment {

@@ -2,21 +2,24 @@
 //! the patient can check that nothing was changed, left out or moved.
 //!
 //! ```text
-//! AccessEvent = [ version = 1, record: bstr32, device: bstr32, number: u64, prev: bstr32, [Tip …], at: u64, Act ]
-//! Tip         = [ device: bstr32, number: u64, hash: bstr32 ]
+//! AccessEvent = [ version = 1, record: bstr32, Author, number: u64, prev: bstr32, [Tip …], at: u64, Act ]
+//! Tip         = [ Author, number: u64, hash: bstr32 ]
+//! Author      = [ device: bstr32, incarnation: bstr8 ]
 //! hash        = BLAKE3 derive_key( "carnet/1 access-event", canonical AccessEvent )
 //! Act         = [0, [account]] joined  | [1, [account, Access]] granted | [2, [account]] removed
 //!             | [3, [device, account]] device added | [4, [device, account]] device removed
 //!             | [5, [items: u64, from: tstr]] imported | [6, [form: tstr]] exported | [7, [to: tstr, [compartment: tstr]]] handed over
+//!             | [8, [account]] took the founder's place
 //! ```
-//! Each device writes one chain a record: `number` counts from 1, `prev` is the hash of the event before (zeros for the first),
+//! Each life of a device writes one chain in each compartment of a record, because who has one compartment must not see how much
+//! happens in another: `number` counts from 1, `prev` is the hash of the event before (zeros for the first),
 //! and the tips name the last event of every other device that was known. So a chain cannot lose its middle, and cannot lose
 //! its end either once anybody else's event, or a tip remembered from the last check, has named it. `at` is shown and
 //! decides nothing. An event rides in a signed change of the record, which says who wrote it; this file knows no keys.
 
 use super::access::{Access, check_sorted};
 use crate::error::{Error, Result};
-use carnet_wire::{AccountId, Canonical, DeviceId, RecordId, WireError, limits};
+use carnet_wire::{AccountId, Author, Canonical, DeviceId, RecordId, WireError, limits};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 
@@ -90,6 +93,13 @@ pub enum Act {
         #[n(0)]
         form: String,
     },
+    /// A member took the founder's place over.
+    #[n(8)]
+    TookOver {
+        /// Who.
+        #[n(0)]
+        account: AccountId,
+    },
     /// Data was shared with somebody who is no member.
     #[n(7)]
     HandedOver {
@@ -102,12 +112,12 @@ pub enum Act {
     },
 }
 
-/// The last event of a device.
+/// The last event of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Tip {
     /// Whose chain.
     #[n(0)]
-    pub device: DeviceId,
+    pub author: Author,
     /// Its last number.
     #[n(1)]
     pub number: u64,
@@ -125,10 +135,10 @@ pub struct AccessEvent {
     /// Whose record.
     #[n(1)]
     pub record: RecordId,
-    /// Which device did it.
+    /// Which device did it, in which of its lives.
     #[n(2)]
-    pub device: DeviceId,
-    /// Its number on the device's chain.
+    pub author: Author,
+    /// Its number on the chain.
     #[n(3)]
     pub number: u64,
     #[n(4)]
@@ -175,24 +185,18 @@ pub enum Tampering {
 
 impl AccessEvent {
     /// The next event of a device, after the tips of everything it has.
-    pub fn next(
-        record: RecordId,
-        device: DeviceId,
-        tips: &[Tip],
-        at: u64,
-        act: Act,
-    ) -> Result<Self> {
-        let own = tips.iter().find(|tip| tip.device == device);
+    pub fn next(record: RecordId, author: Author, tips: &[Tip], at: u64, act: Act) -> Result<Self> {
+        let own = tips.iter().find(|tip| tip.author == author);
         let mut others: Vec<Tip> = tips
             .iter()
-            .filter(|tip| tip.device != device)
+            .filter(|tip| tip.author != author)
             .copied()
             .collect();
         others.sort_unstable();
         let event = Self {
             version: EVENT_VERSION,
             record,
-            device,
+            author,
             number: own.map_or(0, |tip| tip.number) + 1,
             prev: own.map_or([0; 32], |tip| tip.hash),
             others,
@@ -218,7 +222,7 @@ impl AccessEvent {
     /// What its follower names it by.
     pub fn tip(&self) -> Tip {
         Tip {
-            device: self.device,
+            author: self.author,
             number: self.number,
             hash: blake3::derive_key("carnet/1 access-event", &self.to_canonical()),
         }
@@ -228,8 +232,8 @@ impl AccessEvent {
         if self.version != EVENT_VERSION {
             return Err(WireError::UnknownVersion.into());
         }
-        let devices: Vec<DeviceId> = self.others.iter().map(|tip| tip.device).collect();
-        check_sorted(&devices, MAX_TIPS)?;
+        let authors: Vec<Author> = self.others.iter().map(|tip| tip.author).collect();
+        check_sorted(&authors, MAX_TIPS)?;
         if self.number == 0 || (self.number == 1) != (self.prev == [0; 32]) {
             return Err(WireError::NotCanonical.into());
         }
@@ -265,14 +269,14 @@ pub fn verify_access_log(
     events: &[AccessEvent],
     remembered: &[Tip],
 ) -> core::result::Result<Vec<Tip>, Tampering> {
-    let mut chains: BTreeMap<DeviceId, Vec<Tip>> = BTreeMap::new();
+    let mut chains: BTreeMap<Author, Vec<Tip>> = BTreeMap::new();
     for event in events {
-        let (device, number) = (event.device, event.number);
         if event.record != record || event.check().is_err() {
+            let (device, number) = (event.author.device, event.number);
             return Err(Tampering::Changed { device, number });
         }
         check_links(events, &chains, event)?;
-        chains.entry(device).or_default().push(event.tip());
+        chains.entry(event.author).or_default().push(event.tip());
     }
     for tip in remembered {
         check_named(events, &chains, *tip)?;
@@ -286,16 +290,17 @@ pub fn verify_access_log(
 /// An event follows the one before it on its chain, and stands after everything it names.
 fn check_links(
     events: &[AccessEvent],
-    chains: &BTreeMap<DeviceId, Vec<Tip>>,
+    chains: &BTreeMap<Author, Vec<Tip>>,
     event: &AccessEvent,
 ) -> core::result::Result<(), Tampering> {
-    let (device, number) = (event.device, event.number);
-    let before = chains.get(&device).map_or(0, Vec::len) as u64;
+    let (author, number) = (event.author, event.number);
+    let before = chains.get(&author).map_or(0, Vec::len) as u64;
     if number <= before {
+        let device = author.device;
         return Err(Tampering::Moved { device, number });
     }
     let prev = Tip {
-        device,
+        author,
         number: number - 1,
         hash: event.prev,
     };
@@ -310,20 +315,21 @@ fn check_links(
 
 fn check_named(
     events: &[AccessEvent],
-    chains: &BTreeMap<DeviceId, Vec<Tip>>,
+    chains: &BTreeMap<Author, Vec<Tip>>,
     named: Tip,
 ) -> core::result::Result<(), Tampering> {
-    let (device, number) = (named.device, named.number);
+    let (author, number) = (named.author, named.number);
+    let device = author.device;
     let place = number
         .checked_sub(1)
         .and_then(|at| usize::try_from(at).ok());
-    let before = chains.get(&device).zip(place);
+    let before = chains.get(&author).zip(place);
     match before.and_then(|(chain, at)| chain.get(at)) {
         Some(tip) if *tip == named => Ok(()),
         Some(_) => Err(Tampering::Changed { device, number }),
         None => {
             let mut later = events.iter();
-            let elsewhere = later.any(|event| event.device == device && event.number == number);
+            let elsewhere = later.any(|event| event.author == author && event.number == number);
             Err(if elsewhere {
                 Tampering::Moved { device, number }
             } else {
@@ -365,13 +371,20 @@ mod tests {
         }
     }
 
+    fn author(n: u8) -> Author {
+        Author {
+            device: DeviceId([n; 32]),
+            incarnation: carnet_wire::Incarnation([n; 8]),
+        }
+    }
+
     /// Two devices that write in turns, each after what it has of the other.
     fn log() -> Vec<AccessEvent> {
         let mut events: Vec<AccessEvent> = Vec::new();
         for number in 0..12_u64 {
-            let device = DeviceId([u8::from(number % 3 == 0) + 1; 32]);
+            let author = author(u8::from(number % 3 == 0) + 1);
             let tips = verify_access_log(RECORD, &events, &[]).unwrap();
-            events.push(AccessEvent::next(RECORD, device, &tips, number, act(number)).unwrap());
+            events.push(AccessEvent::next(RECORD, author, &tips, number, act(number)).unwrap());
         }
         events
     }
@@ -392,12 +405,13 @@ mod tests {
     fn every_change_of_every_event_is_found() {
         let events = log();
         let tips = verify_access_log(RECORD, &events, &[]).unwrap();
-        let changes: [fn(&mut AccessEvent); 7] = [
+        let changes: [fn(&mut AccessEvent); 8] = [
             |event| event.at += 1,
             |event| event.act = Act::Exported { form: "zip".into() },
             |event| event.record.0[0] ^= 1,
             |event| event.prev[0] ^= 1,
-            |event| event.device.0[0] ^= 1,
+            |event| event.author.device.0[0] ^= 1,
+            |event| event.author.incarnation.0[0] ^= 1,
             |event| event.number += 1,
             |event| event.others.clear(),
         ];
@@ -439,7 +453,7 @@ mod tests {
             verify_access_log(RECORD, cut, &tips),
             Err(Tampering::Missing { .. })
         ));
-        let other = AccessEvent::next(RECORD, DeviceId([9; 32]), &tips, 0, act(0)).unwrap();
+        let other = AccessEvent::next(RECORD, author(9), &tips, 0, act(0)).unwrap();
         let cut = [cut, &[other]].concat();
         assert!(verify_access_log(RECORD, &cut, &[]).is_err());
     }
@@ -457,12 +471,12 @@ mod tests {
         let long = Act::Exported {
             form: "x".repeat(257),
         };
-        assert!(AccessEvent::next(RECORD, event.device, &[], 0, long).is_err());
+        assert!(AccessEvent::next(RECORD, event.author, &[], 0, long).is_err());
         let garbling = Act::Exported {
             form: "\u{1b}[2J".into(),
         };
-        assert!(AccessEvent::next(RECORD, event.device, &[], 0, garbling).is_err());
+        assert!(AccessEvent::next(RECORD, event.author, &[], 0, garbling).is_err());
         let many = vec![event.tip(); MAX_TIPS + 1];
-        assert!(AccessEvent::next(RECORD, DeviceId([0; 32]), &many, 0, act(0)).is_err());
+        assert!(AccessEvent::next(RECORD, author(0), &many, 0, act(0)).is_err());
     }
 }

@@ -45,7 +45,8 @@
 //!    paired phone. *Guardians* share a kit of their own; each share lies in `devices` as an [`Operation::Guard`].
 //! 10. *End dates* are acted on by owners' devices (Remove or ChangeAccess on that day). *Offers* of the founder's rank cannot be taken
 //!     back: show them as open until accepted, and `contested` to everybody.
-//! 11. *Access log.* Each of the above writes an [`AccessEvent`] into the record by its device, `verify_access_log` before showing it.
+//! 11. *Access log.* Each of the above writes an [`AccessEvent`] into the compartment it concerns (`general` for what is about
+//!     members) by its device; `verify_access_log` before showing it.
 
 mod acceptance;
 mod access;

@@ -2,6 +2,7 @@
 
 use super::entries::{about, contested};
 use super::outside;
+use super::presence;
 use super::texts::Texts;
 use super::views::{list_row, names_of_row, row_of_reference};
 use crate::error::{Error, Result};
@@ -33,7 +34,7 @@ pub fn detail(connection: &Connection, id: ResourceId) -> Result<Detail> {
     Ok(Detail {
         row: list_row(connection, row)?,
         original,
-        history: versions(connection, row, (origin, item))?,
+        history: versions(connection, (id, record), (origin, item))?,
         notes: entries
             .notes
             .into_iter()
@@ -52,7 +53,7 @@ pub fn detail(connection: &Connection, id: ResourceId) -> Result<Detail> {
 /// Every version of a resource and where each was seen, current first, then newest change first.
 pub fn history(connection: &Connection, id: ResourceId) -> Result<Vec<Version>> {
     let place = place(connection, id)?;
-    versions(connection, place.row, (place.origin, place.item))
+    versions(connection, (id, place.record), (place.origin, place.item))
 }
 
 /// What people wrote about a resource, oldest first.
@@ -76,6 +77,10 @@ pub fn conflicts(connection: &Connection) -> Result<Vec<Conflict>> {
             .into_iter()
             .filter(|entry| entry.values.len() > 1);
         let source = source_of(connection, record, on)?;
+        // What left for a compartment this device does not have is nobody's conflict here.
+        if source.is_none() && !presence::left(connection, record, on)?.is_empty() {
+            continue;
+        }
         for entry in contested {
             conflicts.push(Conflict {
                 record: record_of(connection, record)?,
@@ -135,13 +140,18 @@ fn source_of(connection: &Connection, record: i64, id: ResourceId) -> Result<Opt
     ))
 }
 
-fn versions(connection: &Connection, row: i64, current: (i64, u32)) -> Result<Vec<Version>> {
+/// Of all compartments it lies in: one that was moved to two at once has versions in both.
+fn versions(
+    connection: &Connection,
+    (id, record): (ResourceId, i64),
+    current: (i64, u32),
+) -> Result<Vec<Version>> {
     let mut select = connection.prepare_cached(
         "SELECT s.content, s.version, s.last_updated, o.name, o.format, a.device, o.recorded_at, s.origin, s.item \
          FROM sighting s JOIN origin o USING(origin) JOIN change c USING(change) JOIN author a USING(author) \
-         WHERE s.row = ?1 ORDER BY c.lamport DESC, c.id DESC, s.item DESC",
+         WHERE s.row IN (SELECT row FROM row WHERE id = ?1 AND record = ?2) ORDER BY c.lamport DESC, c.id DESC, s.item DESC",
     )?;
-    let mut rows = select.query([row])?;
+    let mut rows = select.query((id.0, record))?;
     let (mut first, mut versions, mut content) = (Vec::new(), Vec::new(), None);
     while let Some(row) = rows.next()? {
         let version = Version {

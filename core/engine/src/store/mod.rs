@@ -4,12 +4,15 @@
 //! the views come out identical (INV-1), and [`rebuild`] proves it. This room never decides what a resource means: that is
 //! `record`'s business; nor who may write: that is settled before a change gets here.
 
+pub mod access;
 pub mod anchor;
 pub mod attachments;
 mod documents;
 pub mod log;
 pub mod meta;
 pub mod migrate;
+pub mod moving;
+pub mod news;
 pub mod open;
 pub mod project;
 pub mod rebuild;
@@ -20,6 +23,7 @@ pub mod views;
 pub mod detail;
 pub mod entries;
 mod outside;
+pub mod presence;
 mod rows;
 mod sort;
 mod terms;
@@ -31,6 +35,8 @@ mod unproject;
 mod bench;
 #[cfg(test)]
 mod open_tests;
+#[cfg(test)]
+mod presence_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

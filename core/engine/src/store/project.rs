@@ -3,8 +3,10 @@
 //! Order does not matter: what a view shows of a resource depends on the *set* of its sightings, of the edits and of the
 //! attachments, never on which came first or how often.
 
+use super::access;
 use super::entries::{self, Desk, Edit};
 use super::outside;
+use super::presence;
 use super::rows::{Place, RowWriter};
 use super::terms::Terms;
 use super::texts::{Texts, body_of, locate, origin_of};
@@ -98,7 +100,12 @@ pub fn project_all(connection: &Connection, projections: &[Projection<'_>]) -> R
         projector.begin(log)?;
         projector.edits(&edits)?;
     }
-    projector.refresh()
+    let returned = std::mem::take(&mut projector.returned);
+    let done = projector.refresh()?;
+    for log in returned {
+        presence::show_again(connection, log, &[])?;
+    }
+    Ok(done)
 }
 
 /// Writes again the rows that show resources about which something was written.
@@ -162,6 +169,10 @@ struct Projector<'c> {
     origins: HashMap<u32, i64>,
     /// Whether anybody has written about anything: an import into a fresh vault asks nothing more.
     annotated: bool,
+    /// Whether anything ever left a compartment.
+    departed: bool,
+    /// Compartments to which something came back.
+    returned: BTreeSet<i64>,
     /// Rows whose current version or notes changed.
     stale: BTreeSet<i64>,
     done: Projected,
@@ -181,6 +192,8 @@ impl<'c> Projector<'c> {
             texts: Texts::new(connection),
             origins: HashMap::new(),
             annotated: entries::any(connection)?,
+            departed: presence::any(connection)?,
+            returned: BTreeSet::new(),
             stale: BTreeSet::new(),
             done: Projected::default(),
         })
@@ -209,10 +222,57 @@ impl<'c> Projector<'c> {
                     let origin = self.origin(projection, *origin)?;
                     self.attachment(origin, item, attachment)?;
                 }
+                Item::Presence { id, here } => self.presence(projection, item, (id, *here))?,
+                Item::Access { body } => self.access(projection, item, *body)?,
                 Item::Edit { .. } => {}
             }
         }
         Ok(())
+    }
+
+    fn presence(
+        &mut self,
+        projection: &Projection<'_>,
+        item: u32,
+        word: (&[u8; 16], bool),
+    ) -> Result<()> {
+        let (connection, log, (id, _)) = (self.connection, projection.log, word);
+        let before = presence::is_gone(connection, log, id)?;
+        if !presence::insert(connection, log, (projection.change, item), word)? {
+            return Ok(());
+        }
+        self.departed = true;
+        match (before, presence::is_gone(connection, log, id)?) {
+            (_, true) => {
+                if let Some(row) = presence::hide(connection, log, id)? {
+                    self.stale.remove(&row);
+                }
+            }
+            (true, false) => {
+                presence::take_back(connection, log, id)?;
+                self.returned.insert(log);
+            }
+            (false, false) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether something is not to be shown from the compartment at hand.
+    fn is_gone(&self, id: &[u8; 16]) -> Result<bool> {
+        Ok(self.departed && presence::is_gone(self.connection, self.writer.log, id)?)
+    }
+
+    fn access(&mut self, projection: &Projection<'_>, item: u32, body: u32) -> Result<()> {
+        match body_of(projection.value, body) {
+            Some(bytes) => {
+                let place = (projection.change, item);
+                access::insert(self.connection, projection.log, place, bytes)
+            }
+            None => {
+                self.done.refused += 1;
+                Ok(())
+            }
+        }
     }
 
     fn edits(&mut self, edits: &[Edit<'_>]) -> Result<()> {
@@ -264,6 +324,11 @@ impl<'c> Projector<'c> {
     }
 
     fn sighting(&mut self, resource: &Resource, place: Place) -> Result<()> {
+        if self.is_gone(&resource.id.0)? {
+            self.done.unchanged += 1;
+            let place = (place.origin, place.item);
+            return presence::keep_aside(self.connection, self.writer.log, resource, place);
+        }
         match self.writer.insert(resource, place)? {
             Some(row) => self.first(row, resource, place),
             None => self.again(resource, place),
@@ -369,6 +434,9 @@ impl<'c> Projector<'c> {
             self.done.refused += 1;
             return Ok(());
         };
+        if self.is_gone(&attachment.id.0)? {
+            return Ok(());
+        }
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO attachment(log, id, blob, origin, item, key, size, sealed_size, media_type) \
              VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

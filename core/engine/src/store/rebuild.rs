@@ -24,7 +24,7 @@ struct View {
     lines: &'static str,
 }
 
-const VIEWS: [View; 8] = [
+const VIEWS: [View; 11] = [
     View {
         name: "origins",
         lines: "SELECT c.id, o.position, o.recorded_at, o.name, o.format FROM origin o JOIN change c USING(change)",
@@ -71,10 +71,25 @@ const VIEWS: [View; 8] = [
         lines: "SELECT l.compartment, a.id, a.blob, c.id, o.position, a.item, a.key, a.size, a.sealed_size, a.media_type \
           FROM attachment a JOIN log l USING(log) JOIN origin o USING(origin) JOIN change c USING(change)",
     },
+    View {
+        name: "what left a compartment",
+        lines: "SELECT l.compartment, p.id, c.id, p.item, p.here FROM presence p \
+          JOIN change c USING(change) JOIN log l ON l.log = p.log",
+    },
+    View {
+        name: "versions of what left",
+        lines: "SELECT l.compartment, d.id, c.id, o.position, d.item, d.content FROM departed d \
+          JOIN origin o USING(origin) JOIN change c USING(change) JOIN log l ON l.log = d.log",
+    },
+    View {
+        name: "the access log",
+        lines: "SELECT l.compartment, c.id, e.item, e.body FROM access_event e \
+          JOIN change c USING(change) JOIN log l ON l.log = e.log",
+    },
 ];
 
 const EMPTY_VIEWS: &str =
-    "DELETE FROM attachment; DELETE FROM entry; DELETE FROM shard WHERE base = 0; DELETE FROM alias;
+    "DELETE FROM departed; DELETE FROM presence; DELETE FROM access_event; DELETE FROM attachment; DELETE FROM entry; DELETE FROM shard WHERE base = 0; DELETE FROM alias;
   DELETE FROM sighting; DELETE FROM row; DELETE FROM origin; DELETE FROM term;
   INSERT INTO search(search) VALUES('delete-all');";
 

@@ -246,7 +246,9 @@ pub fn extract(body: &[u8], items: &BTreeSet<u32>) -> Result<Change> {
                     body: 0,
                 }
             }
-            Item::Edit { .. } => {
+            // Without it what left would be shown until the whole is here.
+            Item::Presence { .. } => {}
+            Item::Edit { .. } | Item::Access { .. } => {
                 *item = Item::Resource {
                     origin: u32::MAX,
                     issuer: String::new(),

@@ -2,6 +2,7 @@
 //! the views are what they would be had the changes never come (INV-1); a rebuild proves it.
 
 use super::entries::{self, Desk};
+use super::presence;
 use super::project::{record_number, refresh_about, refresh_rows};
 use super::snapshot::NOBODY;
 use super::texts::{body_of, load};
@@ -34,7 +35,8 @@ pub fn unproject(connection: &Connection, log: i64, changes: &[i64]) -> Result<(
     }
     stale.retain(|row| has_sighting(connection, *row).unwrap_or(true));
     refresh_rows(connection, stale)?;
-    refresh_about(connection, log, touched)
+    refresh_about(connection, log, touched)?;
+    presence::forget(connection, log, changes)
 }
 
 fn add_edits(connection: &Connection, change: i64, edits: &mut Edits) -> Result<()> {
@@ -56,9 +58,10 @@ fn remove_sightings(connection: &Connection, change: i64) -> Result<Vec<i64>> {
     let mut select = connection.prepare(&sql)?;
     let rows = select.query_map([change], |row| row.get(0))?;
     let rows: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
-    for table in ["sighting", "attachment"] {
+    for table in ["sighting", "attachment", "departed"] {
         connection.execute(&format!("DELETE FROM {table} WHERE {OF_CHANGE}"), [change])?;
     }
+    connection.execute("DELETE FROM access_event WHERE change = ?1", [change])?;
     for row in &rows {
         if !has_sighting(connection, *row)? {
             remove_row(connection, *row)?;
@@ -75,7 +78,7 @@ fn has_sighting(connection: &Connection, row: i64) -> Result<bool> {
     Ok(select.exists([row])?)
 }
 
-fn remove_row(connection: &Connection, row: i64) -> Result<()> {
+pub(super) fn remove_row(connection: &Connection, row: i64) -> Result<()> {
     for (table, key) in [("search", "rowid"), ("alias", "row"), ("row", "row")] {
         let sql = format!("DELETE FROM {table} WHERE {key} = ?1");
         connection.prepare_cached(&sql)?.execute([row])?;

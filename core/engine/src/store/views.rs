@@ -42,6 +42,12 @@ pub fn list(connection: &Connection, filter: &Filter) -> Result<Vec<ListRow>> {
     show(connection, found, filter)
 }
 
+/// How many items lie in a compartment.
+pub fn items_in(connection: &Connection, log: i64) -> Result<u64> {
+    let mut select = connection.prepare_cached("SELECT count(*) FROM row WHERE log = ?1")?;
+    Ok(select.query_row([log], |row| row.get(0))?)
+}
+
 /// Rows whose words match every word of `text`, newest first; the last word may be the beginning of one.
 pub fn search(connection: &Connection, text: &str, filter: &Filter) -> Result<Vec<ListRow>> {
     let words = query_words(text);
@@ -108,8 +114,11 @@ pub fn stats(connection: &Connection, record: Option<RecordId>) -> Result<Stats>
             "SELECT count(DISTINCT a.id) FROM attachment a WHERE a.log IN (SELECT other.log FROM log this \
              JOIN log other ON other.record = this.record WHERE this.log = ?1)",
         )?;
-        stats.notes +=
-            count("SELECT count(DISTINCT name) FROM entry WHERE kind = 1 AND record = ?1")?;
+        stats.notes += count(
+            "SELECT count(DISTINCT name) FROM entry e WHERE kind = 1 AND record = ?1 AND ( \
+             EXISTS(SELECT 1 FROM row r WHERE r.id = e.resource AND r.record = e.record) \
+             OR NOT EXISTS(SELECT 1 FROM presence p WHERE p.id = e.resource AND p.log = e.log))",
+        )?;
     }
     Ok(stats)
 }

@@ -7,14 +7,17 @@
 //! Only owners' devices act on others. That two do so at once does no harm: the rosters merge, and the next writer draws one key
 //! for all.
 
+use super::access;
 use super::introductions;
-use super::keyring::Keyring;
+use super::keyring::{GENERAL, Keyring};
 use super::lost;
 use super::members;
 use super::open::Unlocked;
 use super::rotation;
+use super::secrets;
 use crate::error::{Error, Result};
 use crate::record::time;
+use crate::roster::{Access, Act};
 use crate::store::log;
 use carnet_wire::{AccountId, RecordId};
 use rusqlite::{Connection, Transaction};
@@ -36,7 +39,11 @@ pub fn discharge(open: &Unlocked) -> Result<bool> {
         {
             continue;
         }
-        match open.write(|tx| tend(tx, &*open.keyring_in(tx)?, record, now)) {
+        let due = |tx: &Transaction<'_>| {
+            let carried = secrets::carry(tx, open, record, now)?;
+            Ok(carried | tend(tx, &*open.keyring_in(tx)?, record, now)?)
+        };
+        match open.write(due) {
             Ok(more) => wrote |= more,
             // A key that is needed for it has not come yet: the next sync does it.
             Err(Error::NotFound(_)) => {}
@@ -64,7 +71,8 @@ fn is_due(conn: &Connection, keyring: &Keyring, record: RecordId, now: i64) -> R
     if keyring.access(record).is_none() {
         return Ok(false);
     }
-    let own = introductions::is_due(conn, keyring, record)?;
+    let own =
+        introductions::is_due(conn, keyring, record)? || secrets::is_due(conn, keyring, record)?;
     let owner = keyring.owns_any(record)
         && (!rotation::outdated(keyring, record).is_empty()
             || !rotation::missing_parts(keyring, record)?.is_empty()
@@ -83,6 +91,13 @@ fn discharge_owner(
     let mut keyring = keyring.refold(tx)?;
     for account in ended(&keyring, record, now)? {
         keyring = members::remove(tx, &keyring, record, account)?;
+        access::note(
+            tx,
+            &keyring,
+            (record, GENERAL),
+            now,
+            Act::Removed { account },
+        )?;
         wrote = true;
     }
     let mut names = rotation::outdated(&keyring, record);
@@ -115,6 +130,14 @@ fn ended(keyring: &Keyring, record: RecordId, now: i64) -> Result<Vec<AccountId>
         until.is_some_and(|until| is_over(until, now)) && own.is_some_and(|own| own < member.rank)
     });
     Ok(ended.map(|member| member.account).collect())
+}
+
+/// Refuses a last day that is over already: it would remove whoever gets it.
+pub fn check_until(access: &Access, now: i64) -> Result<()> {
+    match access.until.as_deref().is_some_and(|day| is_over(day, now)) {
+        true => Err(Error::Invalid("this last day is over: give a later one")),
+        false => Ok(()),
+    }
 }
 
 /// Whether a day has ended everywhere: a device's clock knows no other place than its own.

@@ -107,6 +107,7 @@ impl Batch<'_> {
             value: value.to_owned(),
         };
         let others: Vec<ShardId> = holders.collect();
+        self.withdraw_elsewhere(&place, on, &field)?;
         if others.is_empty() {
             return self.push(place, shard, correct);
         }
@@ -119,6 +120,40 @@ impl Batch<'_> {
         let mut edits = vec![(shard, vec![correct])];
         edits.extend(others.into_iter().map(withdraw));
         write_edits(self.tx, self.open, self.now, &place, edits)
+    }
+
+    /// Takes back what other compartments hold of a field: an item that was moved here left its corrections there.
+    fn withdraw_elsewhere(
+        &mut self,
+        place: &ShardPlace,
+        on: ResourceId,
+        field: &str,
+    ) -> Result<()> {
+        let keyring = self.open.keyring_in(self.tx)?;
+        let Some((record, _)) = keyring.place_of(place.log) else {
+            return Ok(());
+        };
+        for (log, name) in keyring.logs_of(record) {
+            if log == place.log || !keyring.may_write(record, name) {
+                continue;
+            }
+            let holders = entries::shards_correcting(self.tx, log, on, field)?;
+            if holders.is_empty() {
+                continue;
+            }
+            self.flush()?;
+            let withdraw = |shard| {
+                let field = field.to_owned();
+                (shard, vec![Edit::Withdraw { on, field }])
+            };
+            let there = ShardPlace {
+                log,
+                category: place.category.clone(),
+            };
+            let edits = holders.into_iter().map(withdraw).collect();
+            write_edits(self.tx, self.open, self.now, &there, edits)?;
+        }
+        Ok(())
     }
 
     /// The compartment and category of the resource. What is pending and cannot take one more edit there is written first, so that

@@ -56,7 +56,7 @@ pub(super) fn join(host: &Phone, guest: &Phone, access: &Access) {
     sync_all(&[host, guest], 4);
 }
 
-fn rows_of(phone: &Phone, record: RecordId) -> usize {
+pub(super) fn rows_of(phone: &Phone, record: RecordId) -> usize {
     let filter = Filter {
         record: Some(record),
         ..Filter::default()
@@ -64,7 +64,7 @@ fn rows_of(phone: &Phone, record: RecordId) -> usize {
     phone.vault.list(&filter).unwrap().len()
 }
 
-fn first_row(phone: &Phone, record: RecordId) -> ResourceId {
+pub(super) fn first_row(phone: &Phone, record: RecordId) -> ResourceId {
     let filter = Filter {
         record: Some(record),
         ..Filter::default()
@@ -72,7 +72,7 @@ fn first_row(phone: &Phone, record: RecordId) -> ResourceId {
     phone.vault.list(&filter).unwrap()[0].id
 }
 
-fn held(phone: &Phone) -> Vec<(HeldFor, u64)> {
+pub(super) fn held(phone: &Phone) -> Vec<(HeldFor, u64)> {
     let open = phone.vault.unlocked().unwrap();
     open.store.read(log::held_counts).unwrap()
 }

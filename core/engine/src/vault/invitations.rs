@@ -20,8 +20,10 @@
 //!
 //! What is kept between steps holds the link's secret: it is sealed like a private key, and forgotten when the invitation ends.
 
+use super::access;
+use super::duties;
 use super::introductions;
-use super::keyring::{self, Keyring};
+use super::keyring::{self, GENERAL, Keyring};
 use super::members;
 use super::open::Unlocked;
 use super::rendezvous::Rendezvous;
@@ -30,7 +32,7 @@ use super::write;
 use super::{Access, Invitation, InvitationStage, InvitationWords};
 use crate::error::{Error, Result};
 use crate::host::Transport;
-use crate::roster::{Acceptance, DEVICES, KEYRING, Operation, ROSTER};
+use crate::roster::{Acceptance, Act, DEVICES, KEYRING, Operation, ROSTER};
 use crate::seal::invitation::{Guest, Host, INVITATION_LIFETIME_SECONDS, ShortAuthentication};
 use crate::seal::{self, DeviceKind, Epoch, EpochGrant, InvitationKey, WordLanguage};
 use crate::store::log;
@@ -132,6 +134,7 @@ pub fn invite(
     (access, name, relay): (&Access, &str, &str),
 ) -> Result<zeroize::Zeroizing<String>> {
     super::persons::check_name(name)?;
+    duties::check_until(access, open.clock.now())?;
     let keyring = open.keyring_in(tx)?;
     check_kit(&keyring)?;
     if log::secrets_of(tx, SLOT)?.len() >= MAX_INVITATIONS {
@@ -252,11 +255,15 @@ fn describe(id: [u8; 32], kept: &Kept, now: i64) -> Result<Invitation> {
             .map(HostSays::from_canonical)
             .transpose()?,
     };
-    let other_name = match (kept.host, &kept.other) {
+    let other = match (kept.host, &kept.other) {
         (_, None) => None,
-        (true, Some(other)) => Some(GuestSays::from_canonical(other)?.name),
-        (false, Some(_)) => host.as_ref().map(|host| host.name.clone()),
+        (true, Some(other)) => {
+            let guest = GuestSays::from_canonical(other)?;
+            Some((guest.account, guest.name))
+        }
+        (false, Some(_)) => host.as_ref().map(|host| (host.account, host.name.clone())),
     };
+    let (account, name) = other.unzip();
     let words = match (&kept.other, kept.host) {
         (None, _) => None,
         (Some(_), true) => Some(Host::from_bytes(&kept.state)?.authentication()?),
@@ -274,7 +281,8 @@ fn describe(id: [u8; 32], kept: &Kept, now: i64) -> Result<Invitation> {
         id,
         host: kept.host,
         record: host.as_ref().map(|host| host.record),
-        name: other_name,
+        account,
+        name,
         access: host.map(|host| host.access),
         stage,
         words: words.as_ref().map(in_words).transpose()?,
@@ -462,7 +470,13 @@ impl<'a> Step<'a> {
                     let admit = Operation::Admit {
                         acceptance: Box::new(acceptance.clone()),
                     };
-                    members::say(tx, &keyring, own.record, &[admit])?
+                    let after = members::say(tx, &keyring, own.record, &[admit])?;
+                    let act = Act::Joined {
+                        account: acceptance.account,
+                    };
+                    let now = self.open.clock.now();
+                    access::note(tx, &after, (own.record, GENERAL), now, act)?;
+                    after
                 }
             };
             let parts = rotation::missing_parts(&keyring, own.record)?;

@@ -13,11 +13,11 @@ use super::keyring::{self, Keyring};
 use super::rotation;
 use super::steps;
 use super::write;
-use super::{Beyond, Member, MemberDevice, Removal};
+use super::{Beyond, Founding, Member, MemberDevice, Removal};
 use crate::error::{Error, Result};
 use crate::roster::{
     Access, Chain, KnownRecord, MAX_ADOPTED, MAX_CHAINS, Operation, ROSTER, Recipient, Refusal,
-    Role, Roster,
+    Role, Roster, SignedOperations,
 };
 use crate::seal::{self, DeviceKind, Epoch};
 use crate::store::log::{self, HeldFor};
@@ -336,6 +336,15 @@ pub fn offers(
     Ok(offered.filter(|(id, _)| !accepted.contains(id)).collect())
 }
 
+/// Who the founder's place was offered to, and whether it was taken twice.
+pub fn founding(conn: &Connection, keyring: &Keyring, record: RecordId) -> Result<Founding> {
+    let offers = offers(conn, keyring, record)?.into_iter();
+    Ok(Founding {
+        offered_to: offers.map(|(_, account)| account).collect(),
+        contested: !known(keyring, record)?.1.contested.is_empty(),
+    })
+}
+
 /// What waits for an owner: written by a device whose right to write had ended, without knowing it. By device and compartment.
 pub fn beyond(conn: &Connection, keyring: &Keyring, record: RecordId) -> Result<Vec<Beyond>> {
     let mut found: BTreeMap<(DeviceId, String), Vec<ChangeId>> = BTreeMap::new();
@@ -405,8 +414,9 @@ pub fn removals(conn: &Connection, keyring: &Keyring, record: RecordId) -> Resul
     };
     let (roster, _) = known(keyring, record)?;
     let refused: BTreeSet<ChangeId> = roster.refused().iter().map(|(id, _)| *id).collect();
+    let changes = keyring::read_operations(conn, &log)?;
     let mut removals = Vec::new();
-    for change in keyring::read_operations(conn, &log)? {
+    for change in &changes {
         for operation in &change.operations {
             let Operation::Remove { account, .. } = operation else {
                 continue;
@@ -416,12 +426,34 @@ pub fn removals(conn: &Connection, keyring: &Keyring, record: RecordId) -> Resul
             }
             removals.push(Removal {
                 account: *account,
+                name: last_name(roster, &changes, *account),
                 sent: log::is_sent(conn, change.id)?,
                 known_by: knowing(conn, keyring, record, change.id, change.author)?,
             });
         }
     }
     Ok(removals)
+}
+
+/// How somebody called themselves last, members who are gone included; empty where they did not say.
+pub fn last_name(roster: &Roster, changes: &[SignedOperations], account: AccountId) -> String {
+    let known = roster.account(account);
+    let devices = known.map(|known| (&known.devices, &known.removed));
+    let is_theirs = |device: &DeviceId| {
+        devices.is_some_and(|(live, removed)| {
+            live.contains_key(device) || removed.contains_key(device)
+        })
+    };
+    let theirs = changes.iter().filter(|change| is_theirs(&change.author));
+    let names = theirs.flat_map(|change| {
+        let names = change.operations.iter().filter_map(|one| match one {
+            Operation::Introduce { name } => Some(name),
+            _ => None,
+        });
+        names.map(|name| (change.lamport, name))
+    });
+    let last = names.max_by_key(|(lamport, _)| *lamport);
+    last.map(|(_, name)| name.clone()).unwrap_or_default()
 }
 
 /// The devices, other than its author, that have shown that they know a change of the roster.

@@ -6,16 +6,21 @@
 //! relay) with `plan` (what to exchange), `steps` (merging, a quarter of a second at a time), `brake` (deadline and cancel) ·
 //! `relays` (several) · `inbox` (sync in the background) · `watch` · `paths` (what other paths share), `reseal` (for whoever
 //! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
-//! `transfers` (the same by the platform), `documents` (which a
-//! resource leads to) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
-//! people see of it) · `pairing` · `lost` (a phone is gone), `recovery` (24 words), `guardians`, `emergency` (cards),
-//! `coming_of_age` · `types`. What can be asked of an open vault stands by subject in `door`.
+//! `transfers` (the same by the platform), `documents` (which a resource leads to) · `detect` (what is missing or wrong), `heal`
+//! (sending it again), `history` (what people see of it) · `pairing` · `members`, `invitations`, `introductions`, `duties`,
+//! `rotation`, `absorb`, `recheck` (who shares a record, and the keys that follow) · `compartments`, `secrets` (who sees which
+//! part) · `access` (the log of who did what) · `news` (the carers' view) · `lost` (a phone is gone), `recovery` (24 words),
+//! `guardians`, `emergency` (cards), `coming_of_age` · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
+mod access;
+#[cfg(test)]
+mod access_tests;
 mod archive;
 mod attachments;
 mod brake;
 mod coming_of_age;
+mod compartments;
 #[cfg(test)]
 mod deadline_tests;
 mod detect;
@@ -53,6 +58,9 @@ mod members;
 mod merge;
 #[cfg(test)]
 mod merge_tests;
+mod news;
+#[cfg(test)]
+mod news_tests;
 mod open;
 mod pairing;
 #[cfg(test)]
@@ -69,6 +77,9 @@ mod relays;
 mod rendezvous;
 mod reseal;
 mod rotation;
+mod secrets;
+#[cfg(test)]
+mod secrets_tests;
 mod snapshot;
 mod steps;
 mod sync;
@@ -84,10 +95,13 @@ mod verify;
 mod watch;
 mod write;
 
+pub use crate::roster::Act as AccessAct;
+pub use access::{AccessEntry, AccessLog, AccessProblem};
 pub use carnet_wire::stream::Role;
 pub use documents::{DocumentBytes, DocumentRow};
 pub use health_connect::{fuzz_health_connect, is_health_connect, read_health_connect};
 pub use import::{Fate, FileReport, ImportOptions, ImportReport, Rejection, WrongPerson};
+pub use news::{Heard, News, NewsKind, NewsPiece};
 pub use peer::Meeting;
 pub use types::*;
 pub use watch::WatchEvent;

@@ -45,6 +45,17 @@ pub struct Member {
     pub devices: Vec<MemberDevice>,
 }
 
+/// A compartment of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compartment {
+    /// Its name.
+    pub name: String,
+    /// How many items lie in it.
+    pub items: u64,
+    /// Whether this person may write there.
+    pub writable: bool,
+}
+
 /// A phone of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberDevice {
@@ -59,6 +70,8 @@ pub struct MemberDevice {
 pub struct Removal {
     /// Who.
     pub account: AccountId,
+    /// How they called themselves; empty where they did not say.
+    pub name: String,
     /// Whether a relay has it.
     pub sent: bool,
     /// Other devices that have shown that they know.
@@ -191,6 +204,15 @@ impl std::fmt::Debug for EmergencyPage {
     }
 }
 
+/// Who the founder's place was offered to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founding {
+    /// Members who may accept it, in the order of the offers.
+    pub offered_to: Vec<AccountId>,
+    /// Whether it was accepted twice: a founder offered it to two. Show it to every member.
+    pub contested: bool,
+}
+
 /// Changes that wait for an owner: their author's right to write had ended, and they did not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beyond {
@@ -213,6 +235,8 @@ pub struct Invitation {
     pub host: bool,
     /// To which record.
     pub record: Option<RecordId>,
+    /// The other person's account, once known.
+    pub account: Option<AccountId>,
     /// How the other person calls themselves, once known.
     pub name: Option<String>,
     /// What is offered, once known.

@@ -151,6 +151,12 @@ impl ChangeBuilder {
         }
     }
 
+    /// Adds where items come from, and returns its position.
+    pub fn origin(&mut self, origin: Origin) -> Result<u32> {
+        self.origins.push(origin);
+        u32::try_from(self.origins.len() - 1).map_err(|_| Error::TooLarge("bodies in one change"))
+    }
+
     /// Adds a body and returns its position.
     pub fn body(&mut self, bytes: Vec<u8>) -> Result<u32> {
         self.bodies.push(bytes.into());

@@ -1,9 +1,13 @@
 //! The words of `--help`: one entry per command (its path), per example block, and per argument (`path:id`). One file for
 //! each family of commands.
 
+mod access;
 mod ble;
+mod changes;
+mod compartment;
 mod documents;
 mod everyday;
+mod member;
 mod safety;
 mod words;
 
@@ -19,7 +23,16 @@ pub(super) struct Help {
     arguments: &'static [(&'static str, Text, Text)],
 }
 
-const FAMILIES: &[&Help] = &[&ble::HELP, &documents::HELP, &everyday::HELP, &safety::HELP];
+const FAMILIES: &[&Help] = &[
+    &everyday::HELP,
+    &member::HELP,
+    &access::HELP,
+    &compartment::HELP,
+    &changes::HELP,
+    &ble::HELP,
+    &documents::HELP,
+    &safety::HELP,
+];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {
     Text { fr, en }

@@ -1,9 +1,13 @@
 //! The door to devices and members: pairing, invitations, roles, removals.
 
 use crate::error::Result;
+use crate::record::ids::ResourceId;
+use crate::roster::Act;
+use crate::store::moving;
 use crate::vault::{
-    Access, Beyond, Device, Invitation, Member, Observer, Removal, Vault, VaultResult, history,
-    invitations, keyring, members, pairing,
+    Access, AccessLog, Beyond, Compartment, Device, Founding, Invitation, Member, Observer,
+    Removal, Vault, VaultResult, access, compartments, duties, history, invitations, keyring,
+    members, pairing, secrets,
 };
 use carnet_wire::{AccountId, DeviceId, RecordId};
 use rusqlite::Transaction;
@@ -32,6 +36,42 @@ impl Vault {
     /// The members of a record, the founder first.
     pub fn members(&self, record: RecordId) -> VaultResult<Vec<Member>> {
         Ok(members::members(&*self.unlocked()?.keyring()?, record)?)
+    }
+
+    /// The compartments of a record that this person has, by name.
+    pub fn compartments(&self, record: RecordId) -> VaultResult<Vec<Compartment>> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| compartments::compartments(conn, &keyring, record))?)
+    }
+
+    /// The compartments an item lies in: one, unless it was moved to two at once.
+    pub fn compartments_of(&self, on: ResourceId) -> VaultResult<Vec<String>> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        let logs = open.store.read(|conn| moving::logs_with(conn, on))?;
+        let names = logs.into_iter().filter_map(|log| keyring.place_of(log));
+        Ok(names.map(|(_, name)| name.to_owned()).collect())
+    }
+
+    /// Adds a compartment. Its name is read by every member; what is in it only by those who have all compartments, or are
+    /// given this one.
+    pub fn add_compartment(&self, record: RecordId, name: &str) -> VaultResult<()> {
+        self.say(|tx, keyring| compartments::add(tx, keyring, record, name))
+    }
+
+    /// Moves an item, with its notes and documents, to another compartment of its record: at their next sync it is gone for
+    /// members who do not have that one. What they had read cannot be taken back.
+    pub fn move_item(&self, on: ResourceId, compartment: &str) -> VaultResult<()> {
+        let now = self.host.clock.now();
+        Ok(secrets::move_item(
+            &*self.unlocked()?,
+            now,
+            on,
+            compartment,
+        )?)
     }
 
     /// Invites somebody to a record: returns the link to send them, which works once and for a week. `name` is how this person
@@ -85,12 +125,22 @@ impl Vault {
         account: AccountId,
         access: &Access,
     ) -> VaultResult<()> {
-        self.say(|tx, keyring| members::change_access(tx, keyring, record, account, access))
+        duties::check_until(access, self.host.clock.now())?;
+        let act = Act::Granted {
+            account,
+            access: access.clone(),
+        };
+        self.say_and_note(record, act, |tx, keyring| {
+            members::change_access(tx, keyring, record, account, access)
+        })
     }
 
     /// Removes a member, or leaves. Show it as done only when [`Removal::is_done`].
     pub fn remove_member(&self, record: RecordId, account: AccountId) -> VaultResult<()> {
-        self.say(|tx, keyring| members::remove(tx, keyring, record, account))
+        let act = Act::Removed { account };
+        self.say_and_note(record, act, |tx, keyring| {
+            members::remove(tx, keyring, record, account)
+        })
     }
 
     /// Removals of members, and how far they are known.
@@ -130,7 +180,55 @@ impl Vault {
 
     /// Accepts the founder's place that was offered.
     pub fn accept_founding(&self, record: RecordId) -> VaultResult<()> {
-        self.say(|tx, keyring| members::accept_founding(tx, keyring, record))
+        let account = self.unlocked()?.keyring()?.account;
+        self.say_and_note(record, Act::TookOver { account }, |tx, keyring| {
+            members::accept_founding(tx, keyring, record)
+        })
+    }
+
+    /// Who the founder's place was offered to.
+    pub fn founding(&self, record: RecordId) -> VaultResult<Founding> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| members::founding(conn, &keyring, record))?)
+    }
+
+    /// The access log of a record, checked. Whoever wants later checks to miss what is cut off its end calls
+    /// [`Vault::remember_access_log`].
+    pub fn access_log(&self, record: RecordId) -> VaultResult<AccessLog> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| access::read(conn, &keyring, record))?)
+    }
+
+    /// Notes on this device how far the access log has come, where nobody touched it.
+    pub fn remember_access_log(&self, record: RecordId) -> VaultResult<()> {
+        let open = self.unlocked()?;
+        Ok(open.write(|tx| access::remember(tx, &*open.keyring_in(tx)?, record))?)
+    }
+
+    /// The same as [`Self::say`], with a line in the access log: by who can still write one, so before somebody leaves.
+    fn say_and_note(
+        &self,
+        record: RecordId,
+        act: Act,
+        work: impl FnOnce(&Transaction<'_>, &keyring::Keyring) -> Result<keyring::Keyring>,
+    ) -> VaultResult<()> {
+        let now = self.host.clock.now();
+        self.say(|tx, keyring| {
+            let leaves = matches!(act, Act::Removed { account } if account == keyring.account);
+            if leaves {
+                access::note(tx, keyring, (record, keyring::GENERAL), now, act)?;
+                return work(tx, keyring);
+            }
+            let after = work(tx, keyring)?;
+            access::note(tx, &after, (record, keyring::GENERAL), now, act)?;
+            Ok(after)
+        })
     }
 
     /// Says something about members, whole or not at all.

@@ -5,8 +5,8 @@ use crate::handover::FhirWriter;
 use crate::record::ids::{EntryId, ResourceId};
 use crate::store::{self, detail, log, views};
 use crate::vault::{
-    Conflict, Detail, ExportFormat, Filter, ImportOptions, ImportReport, ListRow, NewEdit,
-    Observer, Stats, Vault, VaultResult, archive, edit, import,
+    Conflict, Detail, ExportFormat, Filter, ImportOptions, ImportReport, ListRow, NewEdit, News,
+    Observer, Stats, Vault, VaultResult, access, archive, edit, import, news,
 };
 use carnet_wire::RecordId;
 use std::io::Write;
@@ -100,6 +100,21 @@ impl Vault {
         Ok(self.unlocked()?.store.read(detail::conflicts)?)
     }
 
+    /// What others wrote into a record since this device last looked, `limit` pieces at most, and when they were last heard of.
+    pub fn news(&self, record: RecordId, limit: usize) -> VaultResult<News> {
+        let open = self.unlocked()?;
+        let keyring = open.keyring()?;
+        Ok(open
+            .store
+            .read(|conn| news::news(conn, &keyring, record, limit))?)
+    }
+
+    /// Notes, on this device alone, that everything that is here of a record was looked at.
+    pub fn look(&self, record: RecordId) -> VaultResult<()> {
+        let now = self.host.clock.now();
+        Ok(self.unlocked()?.write(|tx| news::look(tx, record, now))?)
+    }
+
     /// Counts, of one person or all.
     pub fn stats(&self, record: Option<RecordId>) -> VaultResult<Stats> {
         let open = self.unlocked()?;
@@ -123,16 +138,18 @@ impl Vault {
         out: &mut dyn Write,
     ) -> VaultResult<u64> {
         let open = self.unlocked()?;
-        if format == ExportFormat::Archive {
-            return Ok(archive::write(&open, record, out)?);
-        }
-        Ok(open.store.read(|conn| {
-            let mut writer = FhirWriter::begin(out, format)?;
-            store::each_current_text(conn, record, |text, full_url| {
-                writer.resource(text, full_url)
-            })?;
-            writer.end()
-        })?)
+        let count = match format {
+            ExportFormat::Archive => archive::write(&open, record, out)?,
+            ExportFormat::Fhir | ExportFormat::Ndjson => open.store.read(|conn| {
+                let mut writer = FhirWriter::begin(out, format)?;
+                store::each_current_text(conn, record, |text, full_url| {
+                    writer.resource(text, full_url)
+                })?;
+                writer.end()
+            })?,
+        };
+        access::note_export(&open, record, format.word())?;
+        Ok(count)
     }
 
     /// Writes many notes and corrections, all or none. Those of one place travel together, up to a hundred in one envelope; the

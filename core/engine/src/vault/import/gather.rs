@@ -4,6 +4,7 @@
 //! `private`; else into `general`. So a re-import never moves anything, and a secret that a document names as one is never
 //! sealed for everybody first. Who may not write `private` is told so, and nothing of it is kept.
 
+use super::super::access;
 use super::super::keyring::{GENERAL, Keyring};
 use super::super::open::Unlocked;
 use super::super::write::{self, ChangeBuilder};
@@ -16,7 +17,7 @@ use crate::record::ids::{AttachmentId, ContentHash, ResourceId};
 use crate::record::resource::Resource;
 use crate::seal;
 use crate::source::Draft;
-use crate::store::{self, Known};
+use crate::store::{self, Known, presence};
 use carnet_wire::RecordId;
 use rusqlite::Transaction;
 use std::collections::{BTreeMap, HashMap};
@@ -137,7 +138,13 @@ impl<'a> Gather<'a> {
         }
         let record = self.target.record;
         let store = &self.target.open.store;
-        store.read(|conn| store::has_attachment(conn, record, id))
+        // What left for another compartment is not brought back either.
+        store.read(|conn| {
+            Ok(
+                store::has_attachment(conn, record, id)?
+                    || presence::has_left(conn, record, &id.0)?,
+            )
+        })
     }
 
     /// Writes what was gathered durably; what is already in the record is counted and left out.
@@ -195,6 +202,8 @@ struct Writer<'a> {
     private: Option<i64>,
     logs: Vec<i64>,
     pending: BTreeMap<i64, Pending>,
+    /// Items that came into each compartment: what its access log tells.
+    written: BTreeMap<i64, u64>,
     counts: Counts,
 }
 
@@ -219,6 +228,7 @@ impl<'a> Writer<'a> {
             private: private.map(|(log, _)| *log),
             logs: logs.iter().map(|(log, _)| *log).collect(),
             pending: BTreeMap::new(),
+            written: BTreeMap::new(),
             counts: Counts::default(),
         })
     }
@@ -254,6 +264,11 @@ impl<'a> Writer<'a> {
                     self.counts.closed.push(draft.location);
                     return Ok(());
                 };
+                // It left for a compartment this member does not have: it is not brought back.
+                if presence::is_gone(self.tx, log, &id.0)? {
+                    self.counts.unchanged += 1;
+                    return Ok(());
+                }
                 (log, Known::New)
             }
         };
@@ -265,6 +280,7 @@ impl<'a> Writer<'a> {
             Known::New => self.counts.new += 1,
             Known::Other => self.counts.updated += 1,
         }
+        *self.written.entry(log).or_default() += 1;
         let pending = self.pending(log);
         pending.add(draft)?;
         if pending.is_full() {
@@ -306,7 +322,13 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// The access log of each compartment tells of what came in here, in the last change of it, at no cost of an envelope.
     fn finish(mut self) -> Result<Counts> {
+        for (log, items) in std::mem::take(&mut self.written) {
+            let act = access::imported(items, &self.origin.name);
+            let (tx, keyring, now) = (self.tx, self.keyring, self.now);
+            access::add(tx, keyring, log, now, act, &mut self.pending(log).change)?;
+        }
         let logs: Vec<i64> = self.pending.keys().copied().collect();
         logs.into_iter().try_for_each(|log| self.write(log))?;
         Ok(self.counts)
