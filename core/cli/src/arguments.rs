@@ -1,6 +1,8 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod series;
+
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -61,6 +63,10 @@ pub enum Command {
     Log(Whose),
     Verify(Verify),
     Compact(Whose),
+    Series(series::SeriesCommand),
+    Samples(series::Samples),
+    Chart(series::Chart),
+    Ingest(series::Ingest),
     Demo(Demo),
     Completions(Completions),
     Help(Help),

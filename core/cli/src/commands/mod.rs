@@ -9,6 +9,7 @@ mod import;
 mod init;
 mod log;
 mod person;
+mod series;
 mod show;
 mod sync;
 mod tools;
@@ -39,6 +40,10 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
         Command::Compact(arguments) => upkeep::compact(&arguments, context),
+        Command::Series(arguments) => series::run(&arguments, context),
+        Command::Samples(arguments) => series::samples(&arguments, context),
+        Command::Chart(arguments) => series::plot::run(&arguments, context),
+        Command::Ingest(arguments) => series::ingest(&arguments, context),
         Command::Demo(arguments) => demo::run(&arguments, &mut context.console),
         Command::Completions(arguments) => tools::completions(&arguments, &mut context.console),
         Command::Help(arguments) => tools::help(&arguments, &mut context.console),

@@ -6,6 +6,7 @@ pub mod finding;
 pub mod help;
 pub mod message;
 pub mod names;
+pub mod series;
 pub mod usage;
 
 /// Declares sentences: `NAME: "en français", "in English";`, and `ALL`, so that a test sees each of them.
@@ -26,7 +27,13 @@ mod tests {
 
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
-        for table in [message::ALL, usage::ALL, demo::ALL, finding::ALL] {
+        for table in [
+            message::ALL,
+            usage::ALL,
+            demo::ALL,
+            finding::ALL,
+            series::ALL,
+        ] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }
         for plural in message::PLURALS {

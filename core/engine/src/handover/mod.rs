@@ -2,5 +2,6 @@
 //! export into an empty vault and exporting again gives the same set.
 
 mod fhir;
+pub mod series;
 
 pub use fhir::{ExportFormat, FhirWriter};

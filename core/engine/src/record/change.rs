@@ -102,6 +102,68 @@ pub enum Item {
         #[n(1)]
         attachment: Attachment,
     },
+    /// Samples of one series.
+    #[n(3)]
+    Segment {
+        /// Position in `origins`.
+        #[n(0)]
+        origin: u32,
+        /// Of which series.
+        #[n(1)]
+        series: SeriesName,
+        /// Position in `bodies` of the segment.
+        #[n(2)]
+        body: u32,
+    },
+    /// Samples that a source or a person deleted.
+    #[n(4)]
+    Gone {
+        /// Which.
+        #[n(0)]
+        samples: Vec<GoneSample>,
+    },
+    /// In which order the sources of a metric are believed: replaces what was said before.
+    #[n(5)]
+    SourceOrder {
+        /// The metric's key.
+        #[n(0)]
+        metric: String,
+        /// Keys of sources, the most believed first.
+        #[n(1)]
+        sources: Vec<String>,
+    },
+}
+
+/// Which series a segment is of. A metric or unit that this build does not know stays in the change until one does.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct SeriesName {
+    /// The metric's key.
+    #[n(0)]
+    pub metric: String,
+    /// The unit of its numbers, UCUM.
+    #[n(1)]
+    pub unit: String,
+    /// What stays the same of the source.
+    #[n(2)]
+    pub source: String,
+    /// What people see of it.
+    #[n(3)]
+    pub name: String,
+    /// Its place in `SourceKind::ALL`.
+    #[n(4)]
+    pub kind: u8,
+}
+
+/// A deleted sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct GoneSample {
+    /// What it was called.
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub id: [u8; 8],
+    /// When it began, where that is known.
+    #[n(1)]
+    pub start: Option<i64>,
 }
 
 /// Where a document's bytes are and what opens them.

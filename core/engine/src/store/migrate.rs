@@ -10,7 +10,8 @@ pub(super) const MIGRATIONS: &[(u32, &str)] = &[(
     concat!(
         include_str!("schema/log.sql"),
         include_str!("schema/trust.sql"),
-        include_str!("schema/views.sql")
+        include_str!("schema/views.sql"),
+        include_str!("schema/series.sql")
     ),
 )];
 

@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod open;
 pub mod project;
 pub mod rebuild;
+pub mod series;
 pub mod shards;
 pub mod snapshot;
 pub mod views;

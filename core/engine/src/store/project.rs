@@ -6,6 +6,7 @@
 use super::entries::{self, Desk, Edit};
 use super::outside;
 use super::rows::{Place, RowWriter};
+use super::series::Samples;
 use super::terms::Terms;
 use super::texts::{Texts, body_of, locate, origin_of};
 use crate::error::{Error, Result};
@@ -164,6 +165,7 @@ struct Projector<'c> {
     annotated: bool,
     /// Rows whose current version or notes changed.
     stale: BTreeSet<i64>,
+    samples: Samples<'c>,
     done: Projected,
 }
 
@@ -182,6 +184,7 @@ impl<'c> Projector<'c> {
             origins: HashMap::new(),
             annotated: entries::any(connection)?,
             stale: BTreeSet::new(),
+            samples: Samples::new(connection),
             done: Projected::default(),
         })
     }
@@ -189,6 +192,7 @@ impl<'c> Projector<'c> {
     /// Turns to another change.
     fn begin(&mut self, log: i64) -> Result<()> {
         self.origins.clear();
+        self.samples.begin_change();
         if self.writer.log != log {
             self.writer.record = record_number(self.connection, log)?;
             self.writer.log = log;
@@ -208,6 +212,25 @@ impl<'c> Projector<'c> {
                 Item::Attachment { origin, attachment } => {
                     let origin = self.origin(projection, *origin)?;
                     self.attachment(origin, item, attachment)?;
+                }
+                Item::Segment { series, body, .. } => {
+                    let bytes = body_of(projection.value, *body).unwrap_or_default();
+                    let place = (projection.change, item);
+                    let taken = self
+                        .samples
+                        .segment(self.writer.log, place, series, bytes)?;
+                    self.done.refused += u64::from(!taken);
+                }
+                Item::Gone { samples } => {
+                    self.samples
+                        .gone(self.writer.log, projection.change, samples)?;
+                }
+                Item::SourceOrder { metric, sources } => {
+                    let place = (projection.change, item);
+                    let taken = self
+                        .samples
+                        .order(self.writer.log, place, metric, sources)?;
+                    self.done.refused += u64::from(!taken);
                 }
                 Item::Edit { .. } => {}
             }
@@ -404,6 +427,7 @@ impl<'c> Projector<'c> {
         for row in std::mem::take(&mut self.stale) {
             self.refresh_row(row)?;
         }
+        self.samples.refresh()?;
         Ok(self.done)
     }
 

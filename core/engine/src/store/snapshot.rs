@@ -246,7 +246,10 @@ pub fn extract(body: &[u8], items: &BTreeSet<u32>) -> Result<Change> {
                     body: 0,
                 }
             }
-            Item::Edit { .. } => {
+            Item::Edit { .. }
+            | Item::Segment { .. }
+            | Item::Gone { .. }
+            | Item::SourceOrder { .. } => {
                 *item = Item::Resource {
                     origin: u32::MAX,
                     issuer: String::new(),

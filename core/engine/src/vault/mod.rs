@@ -7,7 +7,7 @@
 //! `relays` (several) · `inbox` (sync in the background) · `watch` · `paths` (what other paths share), `reseal` (for whoever
 //! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
 //! `transfers` (the same by the platform) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
-//! people see of it) · `pairing` · `types`. What can be asked of an open vault stands by subject in `door`.
+//! people see of it) · `pairing` · `series` · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
 mod attachments;
@@ -51,6 +51,9 @@ mod relays;
 mod rendezvous;
 mod reseal;
 mod rotation;
+mod series;
+#[cfg(test)]
+mod series_tests;
 mod snapshot;
 mod steps;
 mod sync;
@@ -66,8 +69,12 @@ mod verify;
 mod watch;
 mod write;
 
+pub use crate::record::series::calendar::Every;
+pub use crate::record::series::chart::{Chart, ChartSource, Point, Why};
+pub use crate::store::series::{Feed, Reason, Unread};
 pub use carnet_wire::stream::Role;
 pub use peer::Meeting;
+pub use series::{Ingest, Ingested, MAX_INGEST, SampleRow, Series};
 pub use types::*;
 pub use watch::WatchEvent;
 

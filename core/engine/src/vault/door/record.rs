@@ -6,7 +6,7 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::store::{self, detail, log, views};
 use crate::vault::{
     Conflict, Detail, ExportFormat, Filter, ImportReport, ListRow, NewEdit, Observer, Stats, Vault,
-    VaultResult, edit, import,
+    VaultResult, edit, import, series,
 };
 use carnet_wire::RecordId;
 use std::io::Write;
@@ -101,7 +101,7 @@ impl Vault {
         Ok(stats)
     }
 
-    /// Writes a person's current resources, original text byte for byte, and returns how many.
+    /// Writes a person's current resources, original text byte for byte, and their series as Observations; returns how many.
     pub fn export(
         &self,
         record: RecordId,
@@ -114,6 +114,7 @@ impl Vault {
             store::each_current_text(conn, record, |text, full_url| {
                 writer.resource(text, full_url)
             })?;
+            series::export(conn, record, &mut |text| writer.resource(text, None))?;
             writer.end()
         })?)
     }
