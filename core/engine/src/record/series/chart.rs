@@ -381,7 +381,7 @@ fn weigh(a: (Option<Decimal>, u64), b: (Option<Decimal>, u64), over: u64) -> Opt
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::record::series::{Quality, Reading, Sample};
 
