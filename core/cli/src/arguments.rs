@@ -1,6 +1,8 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod ble;
+pub mod documents;
 pub mod series;
 
 use crate::language::Language;
@@ -57,12 +59,15 @@ pub enum Command {
     Correct(Correct),
     Conflicts,
     Stats(Whose),
+    Documents(documents::Documents),
+    Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
     Sync(Sync),
     Log(Whose),
     Verify(Verify),
     Compact(Whose),
+    Ble(ble::BleCommand),
     Series(series::SeriesCommand),
     Samples(series::Samples),
     Chart(series::Chart),

@@ -1,8 +1,10 @@
 //! One file per family of commands. Each reads its arguments, asks the engine once, and shows the answer: as JSON for
 //! programs, else for people in their language.
 
+mod ble;
 mod demo;
 mod device;
+mod documents;
 mod edit;
 mod export;
 mod import;
@@ -34,12 +36,15 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Correct(arguments) => edit::correct(&arguments, context),
         Command::Conflicts => edit::conflicts(context),
         Command::Stats(arguments) => upkeep::stats(&arguments, context),
+        Command::Documents(arguments) => documents::list(&arguments, context),
+        Command::Attachment(arguments) => documents::attachment(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Device(arguments) => device::run(&arguments.action, context),
         Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
         Command::Compact(arguments) => upkeep::compact(&arguments, context),
+        Command::Ble(arguments) => ble::run(&arguments.action, &mut context.console),
         Command::Series(arguments) => series::run(&arguments, context),
         Command::Samples(arguments) => series::samples(&arguments, context),
         Command::Chart(arguments) => series::plot::run(&arguments, context),

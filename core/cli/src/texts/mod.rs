@@ -1,9 +1,12 @@
 //! Every sentence people read, in both languages, side by side. Code elsewhere names a sentence; it never spells one.
 
+pub mod ble;
 pub mod demo;
+pub mod documents;
 pub mod engine;
 pub mod finding;
 pub mod help;
+pub mod import;
 pub mod message;
 pub mod names;
 pub mod series;
@@ -28,10 +31,13 @@ mod tests {
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
         for table in [
+            ble::ALL,
             message::ALL,
             usage::ALL,
             demo::ALL,
             finding::ALL,
+            import::ALL,
+            documents::ALL,
             series::ALL,
         ] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
@@ -42,6 +48,7 @@ mod tests {
         }
         all.extend(help::texts());
         all.extend(names::texts());
+        all.extend(ble::texts());
         all.extend(finding::texts());
         all
     }

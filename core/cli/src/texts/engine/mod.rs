@@ -2,13 +2,21 @@
 //! apps translate. A text that is not here is shown as it is.
 
 mod everyday;
+mod import;
 mod people;
+mod readers;
 mod series;
 
 use crate::language::Language;
 
 /// English, French: one table for each family of texts.
-const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, people::FRENCH, series::FRENCH];
+const FAMILIES: &[&[(&str, &str)]] = &[
+    everyday::FRENCH,
+    import::FRENCH,
+    people::FRENCH,
+    readers::FRENCH,
+    series::FRENCH,
+];
 
 /// Every text and its French twin.
 pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
