@@ -197,6 +197,7 @@ pub struct Export {
 pub enum Format {
     Fhir,
     Ndjson,
+    Archive,
 }
 
 #[derive(Debug, clap::Args)]

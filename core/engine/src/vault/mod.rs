@@ -11,6 +11,7 @@
 //! people see of it) · `pairing` · `series` · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
+mod archive;
 mod attachments;
 mod brake;
 #[cfg(test)]
