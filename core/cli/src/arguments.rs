@@ -8,6 +8,7 @@ pub mod compartment;
 pub mod documents;
 pub mod member;
 pub mod safety;
+pub mod series;
 
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -80,6 +81,10 @@ pub enum Command {
     Verify(Verify),
     Compact(Whose),
     Ble(ble::BleCommand),
+    Series(series::SeriesCommand),
+    Samples(series::Samples),
+    Chart(series::Chart),
+    Ingest(series::Ingest),
     Demo(Demo),
     Completions(Completions),
     Help(Help),

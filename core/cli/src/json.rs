@@ -8,6 +8,7 @@ pub mod compartment;
 pub mod documents;
 pub mod member;
 pub mod safety;
+pub mod series;
 
 use crate::format::{display, timestamp};
 use crate::language::Language;

@@ -1,4 +1,4 @@
-//! `carnet member` and `carnet handover-ownership`.
+//! `carnet member`.
 
 use super::{Tls, Whose};
 use carnet::vault::MemberRole;

@@ -10,8 +10,7 @@ pub use list::places;
 use super::init;
 use super::person::short;
 use crate::arguments::member::{
-    Accept, Adopt, ChangeRole, Dismiss, HandoverAction, Invite, MemberAction, OneMember, Reach,
-    VerifyMember,
+    Accept, Adopt, ChangeRole, Dismiss, Invite, MemberAction, OneMember, Reach, VerifyMember,
 };
 use crate::context::{self, Context};
 use crate::error::{CliError, CliResult, Exit};

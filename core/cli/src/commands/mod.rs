@@ -19,6 +19,7 @@ mod member;
 mod ownership;
 mod person;
 mod recovery;
+mod series;
 mod show;
 mod sync;
 mod tools;
@@ -60,6 +61,10 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
         Command::Compact(arguments) => upkeep::compact(&arguments, context),
         Command::Ble(arguments) => ble::run(&arguments.action, &mut context.console),
+        Command::Series(arguments) => series::run(&arguments, context),
+        Command::Samples(arguments) => series::samples(&arguments, context),
+        Command::Chart(arguments) => series::plot::run(&arguments, context),
+        Command::Ingest(arguments) => series::ingest(&arguments, context),
         Command::Demo(arguments) => demo::run(&arguments, &mut context.console),
         Command::Completions(arguments) => tools::completions(&arguments, &mut context.console),
         Command::Help(arguments) => tools::help(&arguments, &mut context.console),

@@ -14,6 +14,7 @@ pub mod member;
 pub mod message;
 pub mod names;
 pub mod safety;
+pub mod series;
 pub mod usage;
 
 /// Declares sentences: `NAME: "en français", "in English";`, and `ALL`, so that a test sees each of them.
@@ -47,6 +48,7 @@ mod tests {
             changes::ALL,
             import::ALL,
             documents::ALL,
+            series::ALL,
         ] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }

@@ -3,6 +3,7 @@
 
 mod archive;
 mod fhir;
+pub mod series;
 
 pub use archive::{ARCHIVE_VERSION, ArchiveWriter, ArchivedDocument, MANIFEST, Part};
 pub use fhir::{ExportFormat, FhirWriter};

@@ -92,25 +92,6 @@ pub enum Item {
         #[n(3)]
         body: u32,
     },
-    /// A line of the access log.
-    #[n(3)]
-    Access {
-        /// Position in `bodies` of the event, which only who knows members can read.
-        #[n(0)]
-        body: u32,
-    },
-    /// Says that a resource or document left this compartment for another one, or is here again. Of several the one in the last
-    /// change, in the order of `(lamport, id)`, counts.
-    #[n(4)]
-    Presence {
-        /// The id of the resource or of the document's bytes.
-        #[n(0)]
-        #[cbor(with = "minicbor::bytes")]
-        id: [u8; 16],
-        /// Whether it is here.
-        #[n(1)]
-        here: bool,
-    },
     /// A document's bytes, which travel beside the envelope as a sealed blob.
     #[n(2)]
     Attachment {
@@ -121,6 +102,87 @@ pub enum Item {
         #[n(1)]
         attachment: Attachment,
     },
+    /// Samples of one series.
+    #[n(3)]
+    Segment {
+        /// Position in `origins`.
+        #[n(0)]
+        origin: u32,
+        /// Of which series.
+        #[n(1)]
+        series: SeriesName,
+        /// Position in `bodies` of the segment.
+        #[n(2)]
+        body: u32,
+    },
+    /// Samples that a source or a person deleted.
+    #[n(4)]
+    Gone {
+        /// Which.
+        #[n(0)]
+        samples: Vec<GoneSample>,
+    },
+    /// In which order the sources of a metric are believed: replaces what was said before.
+    #[n(5)]
+    SourceOrder {
+        /// The metric's key.
+        #[n(0)]
+        metric: String,
+        /// Keys of sources, the most believed first.
+        #[n(1)]
+        sources: Vec<String>,
+    },
+    /// A line of the access log.
+    #[n(6)]
+    Access {
+        /// Position in `bodies` of the event, which only who knows members can read.
+        #[n(0)]
+        body: u32,
+    },
+    /// Says that a resource or document left this compartment for another one, or is here again. Of several the one in the last
+    /// change, in the order of `(lamport, id)`, counts.
+    #[n(7)]
+    Presence {
+        /// The id of the resource or of the document's bytes.
+        #[n(0)]
+        #[cbor(with = "minicbor::bytes")]
+        id: [u8; 16],
+        /// Whether it is here.
+        #[n(1)]
+        here: bool,
+    },
+}
+
+/// Which series a segment is of. A metric or unit that this build does not know stays in the change until one does.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct SeriesName {
+    /// The metric's key.
+    #[n(0)]
+    pub metric: String,
+    /// The unit of its numbers, UCUM.
+    #[n(1)]
+    pub unit: String,
+    /// What stays the same of the source.
+    #[n(2)]
+    pub source: String,
+    /// What people see of it.
+    #[n(3)]
+    pub name: String,
+    /// Its place in `SourceKind::ALL`.
+    #[n(4)]
+    pub kind: u8,
+}
+
+/// A deleted sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct GoneSample {
+    /// What it was called.
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub id: [u8; 8],
+    /// When it began, where that is known.
+    #[n(1)]
+    pub start: Option<i64>,
 }
 
 /// Where a document's bytes are and what opens them.

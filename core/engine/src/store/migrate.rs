@@ -12,7 +12,8 @@ pub(super) const MIGRATIONS: &[(u32, &str)] = &[(
         include_str!("schema/trust.sql"),
         include_str!("schema/views.sql"),
         include_str!("schema/access.sql"),
-        include_str!("schema/presence.sql")
+        include_str!("schema/presence.sql"),
+        include_str!("schema/series.sql")
     ),
 )];
 

@@ -16,6 +16,7 @@ pub mod news;
 pub mod open;
 pub mod project;
 pub mod rebuild;
+pub mod series;
 pub mod shards;
 pub mod snapshot;
 pub mod views;

@@ -8,6 +8,7 @@ use super::entries::{self, Desk, Edit};
 use super::outside;
 use super::presence;
 use super::rows::{Place, RowWriter};
+use super::series::Samples;
 use super::terms::Terms;
 use super::texts::{Texts, body_of, locate, origin_of};
 use crate::error::{Error, Result};
@@ -175,6 +176,7 @@ struct Projector<'c> {
     returned: BTreeSet<i64>,
     /// Rows whose current version or notes changed.
     stale: BTreeSet<i64>,
+    samples: Samples<'c>,
     done: Projected,
 }
 
@@ -195,6 +197,7 @@ impl<'c> Projector<'c> {
             departed: presence::any(connection)?,
             returned: BTreeSet::new(),
             stale: BTreeSet::new(),
+            samples: Samples::new(connection),
             done: Projected::default(),
         })
     }
@@ -202,6 +205,7 @@ impl<'c> Projector<'c> {
     /// Turns to another change.
     fn begin(&mut self, log: i64) -> Result<()> {
         self.origins.clear();
+        self.samples.begin_change();
         if self.writer.log != log {
             self.writer.record = record_number(self.connection, log)?;
             self.writer.log = log;
@@ -224,6 +228,25 @@ impl<'c> Projector<'c> {
                 }
                 Item::Presence { id, here } => self.presence(projection, item, (id, *here))?,
                 Item::Access { body } => self.access(projection, item, *body)?,
+                Item::Segment { series, body, .. } => {
+                    let bytes = body_of(projection.value, *body).unwrap_or_default();
+                    let place = (projection.change, item);
+                    let taken = self
+                        .samples
+                        .segment(self.writer.log, place, series, bytes)?;
+                    self.done.refused += u64::from(!taken);
+                }
+                Item::Gone { samples } => {
+                    self.samples
+                        .gone(self.writer.log, projection.change, samples)?;
+                }
+                Item::SourceOrder { metric, sources } => {
+                    let place = (projection.change, item);
+                    let taken = self
+                        .samples
+                        .order(self.writer.log, place, metric, sources)?;
+                    self.done.refused += u64::from(!taken);
+                }
                 Item::Edit { .. } => {}
             }
         }
@@ -472,6 +495,7 @@ impl<'c> Projector<'c> {
         for row in std::mem::take(&mut self.stale) {
             self.refresh_row(row)?;
         }
+        self.samples.refresh()?;
         Ok(self.done)
     }
 

@@ -24,7 +24,7 @@ struct View {
     lines: &'static str,
 }
 
-const VIEWS: [View; 11] = [
+const VIEWS: [View; 14] = [
     View {
         name: "origins",
         lines: "SELECT c.id, o.position, o.recorded_at, o.name, o.format FROM origin o JOIN change c USING(change)",
@@ -86,11 +86,26 @@ const VIEWS: [View; 11] = [
         lines: "SELECT l.compartment, c.id, e.item, e.body FROM access_event e \
           JOIN change c USING(change) JOIN log l ON l.log = e.log",
     },
+    View {
+        name: "samples",
+        lines: "SELECT l.compartment, s.metric, s.source, s.unit, s.name, s.kind, r.day, r.count, r.digest, r.buckets \
+          FROM series s JOIN log l USING(log) LEFT JOIN rollup r USING(series)",
+    },
+    View {
+        name: "deleted samples",
+        lines: "SELECT l.compartment, g.id, c.id FROM gone g JOIN log l USING(log) JOIN change c USING(change)",
+    },
+    View {
+        name: "orders of sources",
+        lines: "SELECT l.compartment, s.metric, c.id, s.item, s.sources \
+          FROM source_order s JOIN log l USING(log) JOIN change c USING(change)",
+    },
 ];
 
 const EMPTY_VIEWS: &str =
     "DELETE FROM departed; DELETE FROM presence; DELETE FROM access_event; DELETE FROM attachment; DELETE FROM entry; DELETE FROM shard WHERE base = 0; DELETE FROM alias;
   DELETE FROM sighting; DELETE FROM row; DELETE FROM origin; DELETE FROM term;
+  DELETE FROM rollup; DELETE FROM segment; DELETE FROM gone; DELETE FROM source_order; DELETE FROM series;
   INSERT INTO search(search) VALUES('delete-all');";
 
 /// A digest of every view and every head: equal on devices that hold the same changes.

@@ -248,7 +248,11 @@ pub fn extract(body: &[u8], items: &BTreeSet<u32>) -> Result<Change> {
             }
             // Without it what left would be shown until the whole is here.
             Item::Presence { .. } => {}
-            Item::Edit { .. } | Item::Access { .. } => {
+            Item::Edit { .. }
+            | Item::Access { .. }
+            | Item::Segment { .. }
+            | Item::Gone { .. }
+            | Item::SourceOrder { .. } => {
                 *item = Item::Resource {
                     origin: u32::MAX,
                     issuer: String::new(),

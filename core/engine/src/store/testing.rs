@@ -143,7 +143,7 @@ pub(super) fn put(
     )
 }
 
-fn log_of(connection: &Connection, change: &Written) -> i64 {
+pub(super) fn log_of(connection: &Connection, change: &Written) -> i64 {
     let (record, compartment) = (
         [change.record; 32],
         [change.record, change.compartment, 0, 0],

@@ -4,6 +4,7 @@
 use super::entries::{self, Desk};
 use super::presence;
 use super::project::{record_number, refresh_about, refresh_rows};
+use super::series::Samples;
 use super::snapshot::NOBODY;
 use super::texts::{body_of, load};
 use crate::error::Result;
@@ -36,7 +37,8 @@ pub fn unproject(connection: &Connection, log: i64, changes: &[i64]) -> Result<(
     stale.retain(|row| has_sighting(connection, *row).unwrap_or(true));
     refresh_rows(connection, stale)?;
     refresh_about(connection, log, touched)?;
-    presence::forget(connection, log, changes)
+    presence::forget(connection, log, changes)?;
+    Samples::new(connection).remove(log, changes)
 }
 
 fn add_edits(connection: &Connection, change: i64, edits: &mut Edits) -> Result<()> {

@@ -10,7 +10,7 @@
 //! (sending it again), `history` (what people see of it) · `pairing` · `members`, `invitations`, `introductions`, `duties`,
 //! `rotation`, `absorb`, `recheck` (who shares a record, and the keys that follow) · `compartments`, `secrets` (who sees which
 //! part) · `access` (the log of who did what) · `news` (the carers' view) · `lost` (a phone is gone), `recovery` (24 words),
-//! `guardians`, `emergency` (cards), `coming_of_age` · `types`. What can be asked of an open vault stands by subject in `door`.
+//! `guardians`, `emergency` (cards), `coming_of_age` · `series` (samples) · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
 mod access;
@@ -80,6 +80,9 @@ mod rotation;
 mod secrets;
 #[cfg(test)]
 mod secrets_tests;
+mod series;
+#[cfg(test)]
+mod series_tests;
 mod snapshot;
 mod steps;
 mod sync;
@@ -95,7 +98,10 @@ mod verify;
 mod watch;
 mod write;
 
+pub use crate::record::series::calendar::Every;
+pub use crate::record::series::chart::{Chart, ChartSource, Point, Why};
 pub use crate::roster::Act as AccessAct;
+pub use crate::store::series::{Feed, Reason, Unread};
 pub use access::{AccessEntry, AccessLog, AccessProblem};
 pub use carnet_wire::stream::Role;
 pub use documents::{DocumentBytes, DocumentRow};
@@ -103,6 +109,7 @@ pub use health_connect::{fuzz_health_connect, is_health_connect, read_health_con
 pub use import::{Fate, FileReport, ImportOptions, ImportReport, Rejection, WrongPerson};
 pub use news::{Heard, News, NewsKind, NewsPiece};
 pub use peer::Meeting;
+pub use series::{Ingest, Ingested, MAX_INGEST, SampleRow, Series};
 pub use types::*;
 pub use watch::WatchEvent;
 

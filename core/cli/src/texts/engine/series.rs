@@ -14,4 +14,13 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("a column of a series segment is malformed", "une colonne d'un bloc de valeurs est mal formée"),
     ("a series segment is malformed", "un bloc de valeurs est mal formé"),
     ("a series segment may hold 65,536 samples", "un bloc a 65 536 valeurs au plus"),
+    ("this time zone is not known: name one such as Europe/Paris or UTC", "ce fuseau horaire n'est pas connu : en nommer un comme Europe/Paris ou UTC"),
+    ("a day is written YYYY-MM-DD", "un jour s'écrit AAAA-MM-JJ"),
+    ("a time lies outside the calendar", "une heure est hors du calendrier"),
+    ("a chart may have 100,000 periods: ask for longer ones", "un graphique a 100 000 périodes au plus : en demander de plus longues"),
+    ("one call may bring 1,000,000 samples and deletions: bring them in several", "un appel apporte 1 000 000 de valeurs et de suppressions au plus : les apporter en plusieurs"),
+    ("name sources that have samples of this metric, by their keys, the most believed first", "nommer des sources qui ont mesuré cela, par leur clé, la plus crue d'abord"),
+    ("a window ends before it begins", "une fenêtre finit avant de commencer"),
+    ("a feed needs a name of at most 256 bytes without control characters", "un flux a un nom de 256 octets au plus, sans caractère de commande"),
+    ("a platform's token may have 1 MiB", "un jeton du système a 1 Mio au plus"),
 ];

@@ -35,9 +35,6 @@ const ABOUT: &[(&str, Text)] = &[
     ("member verify", text("Dit que les mots comparés de vive voix sont les mêmes", "Say that the words compared by voice are the same")),
     ("member adopt", text("Prend dans le dossier ce qu'un appareil a écrit après la fin de son droit", "Take into the record what a device wrote after its right had ended")),
     ("member dismiss", text("Oublie une invitation", "Forget an invitation")),
-    ("handover-ownership", text("Transmet la place de fondateur d'un dossier", "Hand the founder's place of a record over")),
-    ("handover-ownership offer", text("L'offre à un membre vérifié ; cela ne se reprend pas", "Offer it to a verified member; this cannot be taken back")),
-    ("handover-ownership accept", text("Accepte la place offerte", "Accept the place that was offered")),
 ];
 
 #[rustfmt::skip]
@@ -80,7 +77,4 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("member adopt:device", text("APPAREIL", "DEVICE"), text("Son nom, ou le début de son identifiant (voir `carnet member list`)", "Its name, or the beginning of its id (see `carnet member list`)")),
     ("member adopt:person", PERSON, WHOSE),
     ("member dismiss:invitation", ID, SOME_ID),
-    ("handover-ownership offer:member", MEMBER, SOME_MEMBER),
-    ("handover-ownership offer:person", PERSON, WHOSE),
-    ("handover-ownership accept:person", PERSON, WHOSE),
 ];

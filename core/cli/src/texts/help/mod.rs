@@ -9,6 +9,7 @@ mod documents;
 mod everyday;
 mod member;
 mod safety;
+mod series;
 mod words;
 
 use crate::language::Text;
@@ -32,6 +33,7 @@ const FAMILIES: &[&Help] = &[
     &ble::HELP,
     &documents::HELP,
     &safety::HELP,
+    &series::HELP,
 ];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// A decimal as written. At most 15 digits and [`Decimal::MAX_PLACES`] places, so that sums over a day stay exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Decimal {
     mantissa: i64,
     places: u8,

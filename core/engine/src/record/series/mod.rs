@@ -16,6 +16,8 @@
 //! A source is told by a key that stays the same when two phones read one device; what it is called is only shown. This
 //! module knows nothing of where samples are kept, of clocks and of time zones.
 
+pub mod calendar;
+pub mod chart;
 mod column;
 mod decimal;
 mod metric;

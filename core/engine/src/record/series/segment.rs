@@ -350,6 +350,15 @@ fn drop_replaced(samples: &mut Vec<Sample>) {
     });
 }
 
+/// Whether samples in canonical order hold this one, or a newer one of the same reading.
+pub fn has(samples: &[Sample], sample: &Sample) -> bool {
+    let from = samples.partition_point(|other| other.start < sample.start);
+    let same_start = samples.get(from..).unwrap_or_default().iter();
+    same_start
+        .take_while(|other| other.start == sample.start)
+        .any(|other| is_same(other, sample) && order(other, sample) != Ordering::Less)
+}
+
 fn is_same(a: &Sample, b: &Sample) -> bool {
     let same_words = || a.end == b.end && a.reading == b.reading;
     a.start == b.start && a.id == b.id && (a.id.is_some() || same_words())

@@ -7,6 +7,7 @@ mod exchange;
 mod people;
 mod record;
 mod safety;
+mod series;
 mod upkeep;
 
 pub(in crate::vault) use exchange::read_relay;

@@ -6,7 +6,7 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::store::{self, detail, log, views};
 use crate::vault::{
     Conflict, Detail, ExportFormat, Filter, ImportOptions, ImportReport, ListRow, NewEdit, News,
-    Observer, Stats, Vault, VaultResult, access, archive, edit, import, news,
+    Observer, Stats, Vault, VaultResult, access, archive, edit, import, news, series,
 };
 use carnet_wire::RecordId;
 use std::io::Write;
@@ -129,8 +129,8 @@ impl Vault {
         Ok(stats)
     }
 
-    /// Writes a person's current resources, original text byte for byte, and returns how many; an archive holds the bytes of
-    /// documents too.
+    /// Writes a person's current resources, original text byte for byte, and their series as Observations; returns how many. An
+    /// archive holds the bytes of documents too.
     pub fn export(
         &self,
         record: RecordId,
@@ -145,6 +145,7 @@ impl Vault {
                 store::each_current_text(conn, record, |text, full_url| {
                     writer.resource(text, full_url)
                 })?;
+                series::export(conn, record, &mut |text| writer.resource(text, None))?;
                 writer.end()
             })?,
         };

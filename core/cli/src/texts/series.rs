@@ -1,0 +1,50 @@
+//! What is said about series.
+
+super::texts! {
+    H_METRIC: "Mesure", "Metric";
+    H_LAST: "Dernière valeur", "Last value";
+    H_COUNT: "Valeurs", "Samples";
+    H_SOURCE: "Source", "Source";
+    H_KEY: "Clé", "Key";
+    H_RANK: "Rang", "Rank";
+    H_WHY: "Pourquoi", "Why";
+    H_HOURS: "Heures comptées", "Hours counted";
+    H_LEFT_OUT: "Laissées de côté", "Left out";
+    H_WHEN: "Quand", "When";
+    H_PART: "Partie", "Part";
+    H_VALUE: "Valeur", "Value";
+    H_SUM: "Somme", "Sum";
+    H_MEAN: "Moyenne", "Mean";
+    H_LEAST: "Minimum", "Least";
+    H_GREATEST: "Maximum", "Greatest";
+    H_DURATION: "Durée", "Duration";
+    H_FEED: "Flux", "Feed";
+    H_REACHED: "Lu jusqu'à", "Read up to";
+    H_WAITS: "Attend", "Waiting";
+    H_SINCE: "Depuis", "Since";
+    ONLY: "la seule", "the only one";
+    CHOSEN: "choisie", "chosen";
+    BY_KIND: "genre d'appareil", "kind of device";
+    LOCKED: "téléphone verrouillé", "phone locked";
+    QUOTA: "quota atteint", "quota reached";
+    TOKEN_EXPIRED: "jeton périmé", "token expired";
+    INTERRUPTED: "interrompu", "interrupted";
+    NOT_ALLOWED: "non autorisé", "not allowed";
+    UNREACHABLE: "hors de portée", "out of reach";
+    UP_TO_DATE: "rien", "nothing";
+    MORE_POINTS: "… et {0} périodes de plus, avant : --from et --to les choisissent", "… and {0} more periods before: choose them with --from and --to";
+    FROM_SOURCES: "D'après : {0}", "From: {0}";
+    LEFT_OUT: "{0} heures de {1} laissées de côté : une autre source passe avant", "{0} hours of {1} left out: another source comes first";
+    INGESTED: "{0} valeurs nouvelles, {1} déjà là", "{0} new samples, {1} known";
+    ORDER_KEPT: "L'ordre est noté, sur tous vos appareils", "The order is kept, on all your devices";
+    DRAWN: "Dessiné dans {0}", "Drawn into {0}";
+    BAD_METRIC: "« {0} » n'est pas une mesure connue : voir `carnet series`", "\"{0}\" is not a known metric: see `carnet series`";
+    BAD_DAY: "« {0} » n'est pas un jour : écrire 2026-11-30", "\"{0}\" is not a day: write 2026-11-30";
+    BAD_LINE: "la ligne {0} du fichier ne se comprend pas : {1}", "line {0} of the file is not understood: {1}";
+    L_HEADINGS: "les titres sont metric,unit,start,end,value", "the headings are metric,unit,start,end,value";
+    L_FIELDS: "il faut cinq champs", "five fields are needed";
+    L_METRIC: "mesure inconnue", "unknown metric";
+    L_UNIT: "unité inconnue", "unknown unit";
+    L_TIME: "les heures s'écrivent 2026-11-30T08:00:00+01:00", "times are written 2026-11-30T08:00:00+01:00";
+    L_VALUE: "valeur qui n'est pas de cette mesure", "a value that is not of this metric";
+}

@@ -1,0 +1,14 @@
+//! Series in the database: projecting segments, deletions and orders of sources, and what is asked of them.
+//!
+//! Invariant: `rollup` is a function of the set of samples and deletions, never of how they are cut into segments or in which
+//! order they came. Samples lie in the changes; a row of `segment` says where.
+
+mod feeds;
+mod project;
+mod read;
+
+pub use feeds::{Feed, Reason, Unread, cover, feed_token, feeds, note_unread, reach};
+pub use project::Samples;
+pub use read::{
+    SeriesRow, each_sample, known_deletions, living, order_of, rollups, series, without_known,
+};
