@@ -3,11 +3,13 @@
 
 pub mod category;
 pub mod change;
+pub mod check_digits;
 pub mod codes;
 pub mod confidentiality;
 pub mod identity;
 pub mod ids;
 pub mod json;
+pub mod measured;
 pub mod patient;
 pub mod resource;
 pub mod row;
@@ -15,5 +17,6 @@ pub mod series;
 pub mod snapshot;
 pub mod text;
 pub mod time;
+pub mod traits;
 pub mod value;
 pub mod view;
