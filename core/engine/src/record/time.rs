@@ -98,6 +98,40 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// Milliseconds since 1970 as a FHIR `instant` in UTC, to the second where it is whole; `None` outside the years 1 to 9999.
+pub fn write_instant(millis: i64) -> Option<String> {
+    let (seconds, millis) = (millis.div_euclid(1_000), millis.rem_euclid(1_000));
+    let (year, month, day) = civil(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let fraction = match millis {
+        0 => String::new(),
+        millis => format!(".{millis:03}"),
+    };
+    let text =
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z");
+    (1..=9_999).contains(&year).then_some(text)
+}
+
+/// Howard Hinnant's `civil_from_days`.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
 /// The place of a version among the versions of one resource: the greatest is the current one.
 ///
 /// A total order on every device: `meta.lastUpdated` as an instant, then `meta.versionId` as a number, then the causal
@@ -185,6 +219,26 @@ mod tests {
         for partial in ["2019", "2019-02-28", "2019-02-28T10:00:00", "IGNORED_FIELD"] {
             assert_eq!(parse_instant(partial), None);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn an_instant_is_written_as_it_is_read(millis in -60_000_000_000_000_i64..250_000_000_000_000) {
+            let text = write_instant(millis).unwrap();
+            prop_assert!(is_date(&text));
+            let (seconds, nanos) = parse_instant(&text).unwrap();
+            prop_assert_eq!(seconds * 1_000 + i64::from(nanos / 1_000_000), millis);
+        }
+    }
+
+    #[test]
+    fn no_instant_outside_the_years_of_fhir() {
+        assert_eq!(
+            write_instant(951_868_800_500).unwrap(),
+            "2000-03-01T00:00:00.500Z"
+        );
+        assert_eq!(write_instant(i64::MAX), None);
+        assert_eq!(write_instant(i64::MIN), None);
     }
 
     fn key(last_updated: Option<&str>, version: Option<&str>, lamport: u64) -> VersionKey {

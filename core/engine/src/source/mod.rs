@@ -4,14 +4,18 @@
 //! A reader never gives up on a file because of one bad item: what can be read becomes a [`Draft`], what cannot becomes a
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
+pub mod answer;
 mod bundle;
 pub mod fhir;
 mod input;
 mod items;
+pub mod measure;
+pub mod nightscout;
 mod release;
 mod scan;
 mod sniff;
 mod tally;
+pub mod withings;
 
 pub use fhir::read_fhir;
 
