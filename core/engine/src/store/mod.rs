@@ -21,6 +21,7 @@ pub mod entries;
 mod outside;
 mod rows;
 mod sort;
+mod sources;
 mod terms;
 mod texts;
 mod turn;
@@ -38,6 +39,10 @@ mod tests;
 pub use attachments::{Attachments, Incoming};
 pub use open::give_back;
 pub use project::{Known, Projected, Projection, known, project, project_all};
+pub use sources::{
+    SourceRow, add_source, begin_source_run, count_items, end_source_run, item, missing_items,
+    note_item, remove_source, set_gone, set_source_settings, set_source_state, source, sources,
+};
 pub use texts::{each_current_text, text_of};
 pub use unproject::unproject;
 

@@ -29,7 +29,7 @@ const MAX_FOLDER_DEPTH: usize = 32;
 /// Text written in one transaction, and held in memory until then.
 const TRANSACTION_BYTES: usize = 4 * CHANGE_BATCH_BYTES;
 /// A resource longer than this gets a change of its own, because it may fill an envelope.
-const LARGE_RESOURCE_BYTES: usize = 1 << 20;
+pub(super) const LARGE_RESOURCE_BYTES: usize = 1 << 20;
 /// What fits into an envelope beside the rest of a change (the rest of a batch, at its longest, and the header).
 const MAX_PACKED_BYTES: usize = carnet_wire::limits::MAX_INNER_BYTES - (1 << 20);
 /// Why a resource with a large embedded document is kept beside the record, not in it.
@@ -161,6 +161,23 @@ fn import_file(
     let summary = summary?;
     importer.report.format = summary.format;
     importer.report.warnings.extend(summary.warnings);
+    Ok(importer.report)
+}
+
+/// Imports what did not come from a file.
+pub(super) fn import_outcomes(
+    open: &Unlocked,
+    clock: &dyn Clock,
+    record: RecordId,
+    origin: Origin,
+    outcomes: Vec<Outcome>,
+) -> Result<FileReport> {
+    let mut importer = Importer::new(open, clock, record, Path::new(""), "");
+    importer.origin = origin;
+    for outcome in outcomes {
+        importer.take(outcome)?;
+    }
+    importer.flush()?;
     Ok(importer.report)
 }
 
@@ -337,15 +354,15 @@ impl<'a> Importer<'a> {
 }
 
 #[derive(Default)]
-struct Counts {
-    new: u64,
-    updated: u64,
-    unchanged: u64,
+pub(super) struct Counts {
+    pub(super) new: u64,
+    pub(super) updated: u64,
+    pub(super) unchanged: u64,
 }
 
 /// Writes drafts as changes of bounded size, all in one transaction: with one for each change, the pages of random ids are
 /// rewritten so often that an import takes a third longer (100,000 resources).
-fn write_batch(
+pub(super) fn write_batch(
     tx: &Transaction<'_>,
     open: &Unlocked,
     record: RecordId,

@@ -7,7 +7,7 @@
 //! `relays` (several) · `inbox` (sync in the background) · `watch` · `paths` (what other paths share), `reseal` (for whoever
 //! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
 //! `transfers` (the same by the platform) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
-//! people see of it) · `pairing` · `types`. What can be asked of an open vault stands by subject in `door`.
+//! people see of it) · `pairing` · `pull` (sources) · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
 mod attachments;
@@ -46,6 +46,7 @@ mod paths;
 mod peer;
 mod persons;
 mod plan;
+mod pull;
 mod recheck;
 mod relays;
 mod rendezvous;
@@ -68,6 +69,10 @@ mod write;
 
 pub use carnet_wire::stream::Role;
 pub use peer::Meeting;
+pub use pull::{
+    KindOutcome, KindResult, NightscoutServer, PullReport, PullStop, SignIn, SmartServer, Source,
+    SourceKind, Standing, WithingsCloud,
+};
 pub use types::*;
 pub use watch::WatchEvent;
 

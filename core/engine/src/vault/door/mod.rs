@@ -5,6 +5,7 @@
 mod exchange;
 mod people;
 mod record;
+mod sources;
 mod upkeep;
 
 pub(in crate::vault) use exchange::read_relay;
