@@ -1,6 +1,10 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+mod sources;
+
+pub use sources::*;
+
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -59,6 +63,8 @@ pub enum Command {
     Device(DeviceCommand),
     Sync(Sync),
     Log(Whose),
+    Source(SourceCommand),
+    Pull(Pull),
     Verify(Verify),
     Compact(Whose),
     Demo(Demo),

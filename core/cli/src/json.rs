@@ -1,6 +1,8 @@
 //! What `--json` prints: stable shapes for programs, the same in every language. Keys are always there; what is not known
 //! is `null`.
 
+pub mod sources;
+
 use crate::format::{display, timestamp};
 use crate::language::Language;
 use carnet::vault::{

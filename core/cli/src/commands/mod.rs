@@ -1,6 +1,7 @@
 //! One file per family of commands. Each reads its arguments, asks the engine once, and shows the answer: as JSON for
 //! programs, else for people in their language.
 
+mod browser;
 mod demo;
 mod device;
 mod edit;
@@ -9,7 +10,9 @@ mod import;
 mod init;
 mod log;
 mod person;
+mod pull;
 mod show;
+mod source;
 mod sync;
 mod tools;
 mod upkeep;
@@ -37,6 +40,8 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Device(arguments) => device::run(&arguments.action, context),
         Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
+        Command::Source(arguments) => source::run(&arguments.action, context),
+        Command::Pull(arguments) => pull::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
         Command::Compact(arguments) => upkeep::compact(&arguments, context),
         Command::Demo(arguments) => demo::run(&arguments, &mut context.console),

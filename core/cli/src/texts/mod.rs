@@ -6,6 +6,7 @@ pub mod finding;
 pub mod help;
 pub mod message;
 pub mod names;
+pub mod sources;
 pub mod usage;
 
 /// Declares sentences: `NAME: "en français", "in English";`, and `ALL`, so that a test sees each of them.
@@ -26,10 +27,16 @@ mod tests {
 
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
-        for table in [message::ALL, usage::ALL, demo::ALL, finding::ALL] {
+        for table in [
+            message::ALL,
+            usage::ALL,
+            demo::ALL,
+            finding::ALL,
+            sources::ALL,
+        ] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }
-        for plural in message::PLURALS {
+        for plural in message::PLURALS.iter().chain(&[sources::NOTHING_OF]) {
             all.push(("a plural".to_owned(), plural.one));
             all.push(("a plural".to_owned(), plural.many));
         }

@@ -4,11 +4,17 @@
 mod everyday;
 mod people;
 mod series;
+mod sources;
 
 use crate::language::Language;
 
 /// English, French: one table for each family of texts.
-const FAMILIES: &[&[(&str, &str)]] = &[everyday::FRENCH, people::FRENCH, series::FRENCH];
+const FAMILIES: &[&[(&str, &str)]] = &[
+    everyday::FRENCH,
+    people::FRENCH,
+    series::FRENCH,
+    sources::FRENCH,
+];
 
 /// Every text and its French twin.
 pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
@@ -33,7 +39,7 @@ mod tests {
 
     /// The calls whose constant a person ends up reading: what they typed, asked for, paired or imported, what is over a limit,
     /// and what a relay answered.
-    const READ_BY_PEOPLE: [&str; 8] = [
+    const READ_BY_PEOPLE: [&str; 9] = [
         "NotFound(",
         "Ambiguous(",
         "Pairing(",
@@ -42,6 +48,7 @@ mod tests {
         "Invalid(",
         "TooLarge(",
         "Garbled(",
+        "Source(",
     ];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -2,6 +2,7 @@
 //! each family of commands.
 
 mod everyday;
+mod sources;
 mod words;
 
 use crate::language::Text;
@@ -16,7 +17,7 @@ pub(super) struct Help {
     arguments: &'static [(&'static str, Text, Text)],
 }
 
-const FAMILIES: &[&Help] = &[&everyday::HELP];
+const FAMILIES: &[&Help] = &[&everyday::HELP, &sources::HELP];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {
     Text { fr, en }
