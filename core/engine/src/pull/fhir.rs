@@ -1,7 +1,8 @@
 //! A FHIR R4 server, asked for everything it has of one patient.
 //!
-//! A run asks, in this order and each only once the one before has ended: the CapabilityStatement (a hint), each kind of the
-//! plan page by page, then what those name and did not bring: files, and resources outside the patient's compartment.
+//! A run asks for the CapabilityStatement (a hint), then for each kind of the plan page by page; after each page for what it names
+//! and did not bring: files, and resources outside the patient's compartment. What waits is therefore never more than a page
+//! names, and the state that is kept with every answer stays small.
 //!
 //! **Pages.** The `next` link is followed as it is, at the same origin only. A server that leads in a circle is noticed by Brent's
 //! method (constant memory), one that leads on for ever by [`MAX_PAGES`] and [`MAX_EMPTY_PAGES`]. A link that has expired
@@ -33,7 +34,7 @@ pub const MAX_PAGES: u32 = 20_000;
 /// Most pages without a resource in a row.
 pub const MAX_EMPTY_PAGES: u32 = 50;
 /// Most files and single resources that wait to be fetched.
-pub const MAX_WANTED: usize = 20_000;
+pub const MAX_WANTED: usize = 2_000;
 /// Largest file.
 pub const MAX_FILE: usize = 64 << 20;
 /// How often everything is read, in milliseconds.
@@ -163,10 +164,11 @@ impl FhirRun {
             let url = format!("{}/metadata", self.base);
             return Some(Ask::get(url, FHIR_JSON, MAX_ANSWER));
         }
-        if let Some(page) = &run.page {
+        let Some(wanted) = run.wanted.front() else {
+            let page = run.page.as_ref()?;
             return Some(Ask::get(page.url.clone(), FHIR_JSON, MAX_ANSWER));
-        }
-        match run.wanted.front()? {
+        };
+        match wanted {
             Wanted::Beside(native) | Wanted::Missing(native) => Some(Ask::get(
                 format!("{}/{native}", self.base),
                 FHIR_JSON,
@@ -183,25 +185,25 @@ impl FhirRun {
         }
     }
 
-    /// Adds something to fetch after the pages. What is over the limit is dropped, and its kind said to be partial.
-    pub fn want(&mut self, wanted: Wanted) {
+    /// Adds something to fetch before the next page. `false` where that is refused, and its kind said to be partial: it lies
+    /// elsewhere, or too much waits already.
+    pub fn want(&mut self, wanted: Wanted) -> bool {
         let reachable = match &wanted {
             Wanted::File(file) => self.file_address(&file.url).is_ok(),
             _ => true,
         };
         let Some(run) = &mut self.state.run else {
-            return;
+            return false;
         };
-        match reachable && run.wanted.len() < MAX_WANTED {
+        let taken = reachable && run.wanted.len() < MAX_WANTED;
+        match taken {
             true => run.wanted.push_back(wanted),
-            false => note(
-                run,
-                &wanted.kind(),
-                Outcome::Partial,
-                Some(FILE_MISSING),
-                Vec::new(),
-            ),
+            false => {
+                let kind = wanted.kind();
+                note(run, &kind, Outcome::Partial, Some(FILE_MISSING), Vec::new());
+            }
         }
+        taken
     }
 
     fn file_address(&self, url: &str) -> Result<String, &'static str> {
@@ -216,7 +218,7 @@ impl FhirRun {
         let brought = if !run.planned {
             self.plan(&mut run, response);
             Brought::default()
-        } else if run.page.is_some() {
+        } else if run.wanted.is_empty() {
             self.page(&mut run, response)
         } else {
             self.single(&mut run, response)
@@ -241,6 +243,14 @@ impl FhirRun {
         };
         if !run.planned {
             self.questions(&mut run, &BTreeSet::new(), false);
+        } else if let Some(wanted) = run.wanted.pop_front() {
+            note(
+                &mut run,
+                &wanted.kind(),
+                Outcome::Partial,
+                Some(reason),
+                Vec::new(),
+            );
         } else if let Some(page) = run.page.take() {
             match narrower(&page) {
                 true => run.plan.push_front(Query {
@@ -255,14 +265,6 @@ impl FhirRun {
                     Vec::new(),
                 ),
             }
-        } else if let Some(wanted) = run.wanted.pop_front() {
-            note(
-                &mut run,
-                &wanted.kind(),
-                Outcome::Partial,
-                Some(reason),
-                Vec::new(),
-            );
         }
         self.settle(run);
         Brought::default()

@@ -175,7 +175,7 @@ impl NightscoutRun {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::super::address::parameters;
     use super::*;
     use serde_json::{Value, json};

@@ -121,9 +121,9 @@ impl Session {
         self.connector.finish();
     }
 
-    /// Adds things to fetch.
-    pub fn want(&mut self, wanted: Wanted) {
-        self.connector.want(wanted);
+    /// Adds something to fetch; `false` where that is refused.
+    pub fn want(&mut self, wanted: Wanted) -> bool {
+        self.connector.want(wanted)
     }
 
     /// What is wanted now. Asking twice gives the same, but for a wait.
@@ -306,9 +306,10 @@ impl Connector {
         each!(self, run => run.give_up())
     }
 
-    fn want(&mut self, wanted: Wanted) {
-        if let Self::Fhir(run) = self {
-            run.want(wanted);
+    fn want(&mut self, wanted: Wanted) -> bool {
+        match self {
+            Self::Fhir(run) => run.want(wanted),
+            Self::Withings(_) | Self::Nightscout(_) => false,
         }
     }
 

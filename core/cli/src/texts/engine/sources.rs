@@ -23,6 +23,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("the name of a source has 1 to 100 characters", "le nom d'une source a de 1 à 100 caractères"),
     ("the sign-in was somebody else's: sign in as the same patient, or add another source", "la connexion était celle de quelqu'un d'autre : se connecter comme le même patient, ou ajouter une autre source"),
     ("the server did not say whose record it is: give the patient's id there", "le serveur n'a pas dit de qui est le dossier : donner l'identifiant du patient là-bas (--patient)"),
+    ("the server named the patient by something that is no FHIR id", "le serveur nomme le patient par ce qui n'est pas un identifiant FHIR"),
     ("no sign-in waits for this answer: start again", "aucune connexion n'attend cette réponse : recommencer"),
     ("a source with this name", "aucune source n'a ce nom"),
     ("this source waits for the sign-in: add it again to get its address", "cette source attend la connexion : l'ajouter à nouveau pour en avoir l'adresse"),

@@ -75,7 +75,9 @@ impl Played {
 fn play(state: FhirState, more: &[Wanted], server: impl Fn(&str) -> HttpResponse) -> Played {
     let mut played = Played::default();
     let mut run = FhirRun::new(BASE, "p", None, state, false, NOW);
-    more.iter().for_each(|wanted| run.want(wanted.clone()));
+    for wanted in more {
+        run.want(wanted.clone());
+    }
     while let Some(ask) = run.ask() {
         assert!(played.asked.len() < 200_000, "the run has no end");
         let response = server(&ask.url);
@@ -90,10 +92,9 @@ fn play(state: FhirState, more: &[Wanted], server: impl Fn(&str) -> HttpResponse
         played.whole.extend(brought.whole);
         played.gone.extend(brought.gone);
         played.files.extend(brought.file);
-        brought
-            .wanted
-            .into_iter()
-            .for_each(|wanted| run.want(wanted));
+        for wanted in brought.wanted {
+            run.want(wanted);
+        }
         let text = serde_json::to_string(run.state()).unwrap();
         assert_eq!(
             serde_json::from_str::<FhirState>(&text).unwrap(),
@@ -316,7 +317,7 @@ fn pages_that_are_too_large_are_asked_for_smaller() {
 }
 
 #[test]
-fn files_and_neighbours_are_fetched_after_the_pages() {
+fn files_and_neighbours_are_fetched_after_their_page() {
     let hospital = |url: &str| match url.strip_prefix(BASE).unwrap() {
         "/Binary/5" => HttpResponse {
             status: 200,

@@ -1,6 +1,6 @@
 //! Tokens, patience and ends, against a server that is a list of answers.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::super::fhir::FhirState;
 use super::*;

@@ -1,6 +1,6 @@
 //! A server's own words about its resources are weighed, not believed.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use super::*;
 use serde_json::json;
@@ -134,5 +134,31 @@ fn a_statement_is_a_hint() {
         !read_capabilities(br#"{"resourceType":"CapabilityStatement"}"#)
             .unwrap()
             .everything
+    );
+}
+
+/// Recorded answers of CMS Blue Button 2.0, where the corpus is: claims come whole, and as nothing but claims.
+#[test]
+fn blue_button_answers_are_read_whole() {
+    let folder = std::env::var_os("CARNET_CORPUS").map(std::path::PathBuf::from);
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let Ok(bytes) = std::fs::read(
+        folder
+            .unwrap_or(beside)
+            .join("cms/eobByPatientIdPaged.json"),
+    ) else {
+        eprintln!("SKIPPED: blue_button_answers_are_read_whole: no corpus");
+        return;
+    };
+    let answer = read_answer(&bytes, "https://sandbox.bluebutton.cms.gov/v2/fhir").unwrap();
+    assert_eq!(
+        (answer.entries, answer.drafts.len(), answer.refused.len()),
+        (8, 8, 0)
+    );
+    assert!(
+        answer
+            .drafts
+            .iter()
+            .all(|draft| draft.resource.kind == "ExplanationOfBenefit")
     );
 }

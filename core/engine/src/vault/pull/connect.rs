@@ -90,7 +90,7 @@ fn connect_open(
     server: &SmartServer,
     settings: Settings,
 ) -> Result<SignIn> {
-    if settings.subject.is_none() {
+    if !settings.subject.as_deref().is_some_and(is_id) {
         return Err(Error::Invalid(
             "this server asks for no sign-in: say which patient of it is meant",
         ));
@@ -285,6 +285,11 @@ fn connected(settings: Settings, tokens: &Tokens) -> Result<Settings> {
             "the sign-in was somebody else's: sign in as the same patient, or add another source",
         ));
     }
+    if subject.as_deref().is_some_and(|subject| !is_id(subject)) {
+        return Err(Error::Source(
+            "the server named the patient by something that is no FHIR id",
+        ));
+    }
     if subject.is_none() {
         return Err(Error::Source(
             "the server did not say whose record it is: give the patient's id there",
@@ -296,6 +301,12 @@ fn connected(settings: Settings, tokens: &Tokens) -> Result<Settings> {
         reconnect: false,
         ..settings
     })
+}
+
+/// Whether a text is a FHIR id: it becomes a part of addresses.
+fn is_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('.')
 }
 
 const NOBODY_ASKED: Error = Error::Invalid("no sign-in waits for this answer: start again");

@@ -80,9 +80,9 @@ pub fn keep(
         kept.want(tx, session, std::mem::take(&mut brought.wanted))?;
         for kind in &brought.whole {
             let missing = store::missing_items(tx, kept.row, kind)?;
-            missing
-                .into_iter()
-                .for_each(|native| session.want(Wanted::Missing(native)));
+            for native in missing {
+                session.want(Wanted::Missing(native));
+            }
         }
         store::set_source_state(tx, kept.row.number, &session.connector().write()?)?;
         Ok(counts)
@@ -175,9 +175,9 @@ impl Kept<'_> {
                 "" => seen.is_some(),
                 _ => seen.is_some_and(|(run, _)| run == self.row.run),
             };
-            if !known {
-                store::note_item(tx, self.row, &key, kind)?;
-                session.want(wanted);
+            let kind = kind.to_owned();
+            if !known && session.want(wanted) {
+                store::note_item(tx, self.row, &key, &kind)?;
             }
         }
         Ok(())

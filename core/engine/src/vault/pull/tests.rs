@@ -151,6 +151,11 @@ impl Transport for Provider {
                 200,
                 &json!({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}),
             ),
+            "https://open.example/fhir/metadata" => answer(
+                200,
+                &json!({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}),
+            ),
+            url if url.starts_with("https://open.example") => answer(404, &json!({})),
             url if !self.is_signed_in(&request) => answer(401, &json!({"for": url.len()})),
             url => self.fhir(url.strip_prefix(BASE).unwrap().trim_start_matches('/')),
         })
@@ -616,4 +621,31 @@ fn a_sensor_is_pulled_and_its_secret_stands_in_no_address() {
     assert!(asked.iter().all(
         |one| one.headers.contains(&("api-secret", hashed.to_owned())) && !one.url.contains(hashed)
     ));
+}
+
+#[test]
+fn an_open_server_needs_a_patient_whose_id_is_one() {
+    let phone = phone(Provider::with(&FIVE));
+    let record = phone.vault.persons().unwrap()[0].record;
+    for patient in [None, Some(""), Some("../x"), Some("p?x=1"), Some("a/b")] {
+        let open = SmartServer {
+            name: "open".to_owned(),
+            address: "https://open.example/fhir".to_owned(),
+            patient: patient.map(str::to_owned),
+            ..SmartServer::default()
+        };
+        let refused = phone.vault.connect_smart(record, &open);
+        assert!(
+            matches!(refused, Err(VaultError::InvalidInput(_))),
+            "{patient:?}"
+        );
+    }
+    let open = SmartServer {
+        name: "open".to_owned(),
+        address: "https://open.example/fhir".to_owned(),
+        patient: Some("p-1.a".to_owned()),
+        ..SmartServer::default()
+    };
+    assert_eq!(phone.vault.connect_smart(record, &open).unwrap().url, None);
+    assert_eq!(phone.source().standing, Standing::Connected);
 }
