@@ -34,6 +34,7 @@ impl Hospital {
         let (inner, port) = (free_port(), free_port());
         let provider = node(&folder, "fhir-provider.cjs")
             .arg(bundle)
+            .env("NODE_OPTIONS", "--require ./yesterday.cjs")
             .env("PORT", inner.to_string())
             .env("FAIL_EVERY", "7")
             .stdout(Stdio::piped())
@@ -120,31 +121,31 @@ fn packages(test: &str) -> Option<PathBuf> {
         eprintln!("SKIPPED: {test}: {why}");
         None
     };
-    std::fs::create_dir_all(&folder).expect("a folder");
-    if std::fs::copy(&provider, folder.join("fhir-provider.cjs")).is_err() {
-        return skip("no tools/fhir-provider.cjs beside the corpus");
-    }
-    std::fs::copy(
-        repository().join("tests/provider/smart.mjs"),
-        folder.join("smart.mjs"),
-    )
-    .expect("a copy");
     if !folder.join("installed").exists() {
+        // A killed installation leaves what npm then takes for whole.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--silent"])
             .args(PACKAGES);
-        match npm
+        let quiet = npm
             .current_dir(&folder)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-        {
+            .stderr(Stdio::null());
+        match quiet.status() {
             Err(_) => return skip("npm is not installed"),
             Ok(status) if !status.success() => {
                 return skip("npm could not install the provider's packages");
             }
             Ok(_) => std::fs::write(folder.join("installed"), "").expect("a file"),
         }
+    }
+    if std::fs::copy(&provider, folder.join("fhir-provider.cjs")).is_err() {
+        return skip("no tools/fhir-provider.cjs beside the corpus");
+    }
+    for own in ["smart.mjs", "yesterday.cjs"] {
+        let from = repository().join("tests/provider").join(own);
+        std::fs::copy(from, folder.join(own)).expect("a copy");
     }
     Some(folder)
 }
