@@ -18,3 +18,5 @@ mod pull;
 mod snapshot;
 #[path = "system/sync.rs"]
 mod sync;
+#[path = "system/walk.rs"]
+mod walk;

@@ -1,6 +1,7 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod documents;
 mod sources;
 
 pub use sources::*;
@@ -59,6 +60,8 @@ pub enum Command {
     Correct(Correct),
     Conflicts,
     Stats(Whose),
+    Documents(documents::Documents),
+    Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
     Sync(Sync),

@@ -1,9 +1,11 @@
 //! Every sentence people read, in both languages, side by side. Code elsewhere names a sentence; it never spells one.
 
 pub mod demo;
+pub mod documents;
 pub mod engine;
 pub mod finding;
 pub mod help;
+pub mod import;
 pub mod message;
 pub mod names;
 pub mod sources;
@@ -33,6 +35,8 @@ mod tests {
             demo::ALL,
             finding::ALL,
             sources::ALL,
+            import::ALL,
+            documents::ALL,
         ] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }

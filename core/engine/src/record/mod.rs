@@ -4,6 +4,7 @@
 pub mod category;
 pub mod change;
 pub mod codes;
+pub mod confidentiality;
 pub mod identity;
 pub mod ids;
 pub mod json;

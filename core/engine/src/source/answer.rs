@@ -11,6 +11,7 @@
 use super::items::{Items, entry_of};
 use super::tally::Tally;
 use super::{Document, Draft, Outcome, Refused};
+use crate::record::confidentiality::is_confidential;
 use crate::record::json::{self, Limits, MAX_DEPTH, Object, Value};
 use crate::record::time::parse_instant;
 pub use crate::record::time::write_instant;
@@ -76,6 +77,8 @@ pub struct File {
     pub media_type: Option<String>,
     /// The version of the resource that names it.
     pub version: String,
+    /// Whether that resource is labelled a secret.
+    pub confidential: bool,
 }
 
 /// Reads the answer of the server at `base` (no slash at its end).
@@ -191,13 +194,15 @@ impl Answer {
     }
 
     fn note_files(&mut self, resource: &Object<'_>, base: &str, of: &str, version: &str) {
-        let attachments: Vec<&Object<'_>> = match resource.str("resourceType") {
-            Some("DocumentReference") => resource
+        let kind = resource.str("resourceType").unwrap_or_default();
+        let confidential = is_confidential(kind, resource.text());
+        let attachments: Vec<&Object<'_>> = match kind {
+            "DocumentReference" => resource
                 .objects("content")
                 .filter_map(|content| content.object("attachment"))
                 .collect(),
-            Some("DiagnosticReport") => resource.objects("presentedForm").collect(),
-            Some("Media") => resource.objects("content").collect(),
+            "DiagnosticReport" => resource.objects("presentedForm").collect(),
+            "Media" => resource.objects("content").collect(),
             _ => Vec::new(),
         };
         for attachment in attachments {
@@ -210,6 +215,7 @@ impl Answer {
                     url: url.to_owned(),
                     media_type: attachment.str("contentType").map(str::to_owned),
                     version: version.to_owned(),
+                    confidential,
                 }),
                 None => self.elsewhere += 1,
             }

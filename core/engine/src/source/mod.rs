@@ -6,11 +6,14 @@
 
 pub mod answer;
 mod bundle;
+pub mod describe;
+pub mod document;
 pub mod fhir;
 mod input;
 mod items;
 pub mod measure;
 pub mod nightscout;
+pub mod recognise;
 mod release;
 mod scan;
 mod sniff;
@@ -18,6 +21,7 @@ mod tally;
 pub mod withings;
 
 pub use fhir::read_fhir;
+pub use recognise::{Format, recognise};
 
 use crate::record::resource::Resource;
 

@@ -2,6 +2,7 @@
 //! apps translate. A text that is not here is shown as it is.
 
 mod everyday;
+mod import;
 mod people;
 mod series;
 mod sources;
@@ -11,6 +12,7 @@ use crate::language::Language;
 /// English, French: one table for each family of texts.
 const FAMILIES: &[&[(&str, &str)]] = &[
     everyday::FRENCH,
+    import::FRENCH,
     people::FRENCH,
     series::FRENCH,
     sources::FRENCH,

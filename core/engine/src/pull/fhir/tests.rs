@@ -465,6 +465,7 @@ fn a_file_elsewhere_is_not_wanted_even_if_somebody_asks() {
         url: "https://evil.example/x".to_owned(),
         media_type: None,
         version: String::new(),
+        confidential: false,
     };
     let played = play(FhirState::default(), &[Wanted::File(file)], usual);
     assert!(played.asked.iter().all(|url| url.starts_with(BASE)));

@@ -12,23 +12,24 @@ use super::types::PullReport;
 use crate::error::{Error, Result};
 use crate::host::Clock;
 use crate::pull::{Brought, Fetched, Session, Wanted};
-use crate::record::change::{Attachment, Item, Origin};
+use crate::record::change::{Attachment, Origin};
 use crate::record::ids::AttachmentId;
 use crate::record::resource;
 use crate::record::time::write_instant;
 use crate::seal;
+use crate::source::document::{full_url_of, hash_of, url_of};
 use crate::source::{Draft, Outcome};
-use crate::store::{self, Known, SourceRow, known, log};
-use crate::vault::import::{self, LARGE_RESOURCE_BYTES};
+use crate::store::{self, SourceRow, log};
+use crate::vault::Rejection;
+use crate::vault::import::{self, LARGE_RESOURCE_BYTES, NO_PRIVATE, Target};
 use crate::vault::open::Unlocked;
-use crate::vault::write::{self, ChangeBuilder};
 use carnet_wire::RecordId;
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 use serde_json::json;
 
 /// Most rejections listed by one pull.
 const MAX_LISTED: usize = 1_000;
-const CHANGED: (&str, &str) = ("REACTIVATE", "reactivate");
+const BACK: (&str, &str) = ("REACTIVATE", "reactivate");
 const DELETED: (&str, &str) = ("DELETE", "delete");
 
 /// Where it is kept.
@@ -50,46 +51,38 @@ pub fn keep(
     mut brought: Brought,
     report: &mut PullReport,
 ) -> Result<()> {
-    let record = kept.record()?;
+    let target = kept.target()?;
     let file = match brought.file.take() {
-        Some(fetched) => Some(kept.seal_file(record, fetched)?),
+        Some(fetched) => Some(kept.seal_file(target.record, fetched)?),
         None => None,
     };
     let natives = natives(&brought.drafts, kept.base);
-    let drafts = kept.write_beside(record, &mut brought, report)?;
-    let counts = kept.open.write(|tx| {
-        let now = kept.clock.now();
-        let mut drafts = drafts;
-        for native in &natives {
-            let kind = native.split('/').next().unwrap_or_default();
-            if store::note_item(tx, kept.row, native, kind)? {
-                drafts.push(kept.mark(native, CHANGED, now)?);
-            }
-        }
-        if let Some(native) = &brought.gone
-            && store::set_gone(tx, kept.row.number, native)?
-        {
-            drafts.push(kept.mark(native, DELETED, now)?);
-            report.gone += 1;
-        }
-        let counts = import::write_batch(tx, kept.open, record, &kept.origin(), now, drafts)?;
-        if let Some(file) = file {
-            file.write(tx, kept, now)?;
-            report.files += 1;
-        }
+    let mut drafts = kept.write_beside(target, &mut brought, report)?;
+    let origin = kept.origin();
+    let (counts, files, gone) = kept.open.write(|tx| {
+        let gone = kept.marks(tx, &natives, brought.gone.as_deref(), &mut drafts)?;
+        let counts = import::write_in(tx, target, &origin, false, Vec::new(), drafts)?;
+        let files = match file {
+            Some(file) => file.write(tx, target, &origin)?,
+            None => 0,
+        };
         kept.want(tx, session, std::mem::take(&mut brought.wanted))?;
         for kind in &brought.whole {
-            let missing = store::missing_items(tx, kept.row, kind)?;
-            for native in missing {
+            for native in store::missing_items(tx, kept.row, kind)? {
                 session.want(Wanted::Missing(native));
             }
         }
         store::set_source_state(tx, kept.row.number, &session.connector().write()?)?;
-        Ok(counts)
+        Ok((counts, files, gone))
     })?;
     report.new += counts.new;
     report.updated += counts.updated;
     report.unchanged += counts.unchanged;
+    report.files += files;
+    report.gone += gone;
+    for location in counts.closed {
+        note(report, location, NO_PRIVATE);
+    }
     for refused in brought.refused {
         note(report, refused.location, refused.reason);
     }
@@ -98,9 +91,7 @@ pub fn keep(
 
 fn note(report: &mut PullReport, location: String, reason: &'static str) {
     if report.rejected.len() < MAX_LISTED {
-        report
-            .rejected
-            .push(crate::vault::Rejection { location, reason });
+        report.rejected.push(Rejection { location, reason });
     }
 }
 
@@ -117,11 +108,39 @@ fn natives(drafts: &[Draft], base: &str) -> Vec<String> {
     drafts.iter().filter_map(own).collect()
 }
 
-impl Kept<'_> {
-    fn record(&self) -> Result<RecordId> {
+impl<'a> Kept<'a> {
+    fn target(&self) -> Result<Target<'a>> {
         let logs = self.open.store.read(log::logs)?;
         let log = logs.into_iter().find(|log| log.number == self.row.log);
-        Ok(log.ok_or(Error::NotFound("this record"))?.record)
+        Ok(Target {
+            open: self.open,
+            clock: self.clock,
+            record: log.ok_or(Error::NotFound("this record"))?.record,
+        })
+    }
+
+    /// Notes what came and what is gone, and adds the marks of what changed in that; how many are newly gone.
+    fn marks(
+        &self,
+        tx: &Transaction<'_>,
+        natives: &[String],
+        gone: Option<&str>,
+        drafts: &mut Vec<Draft>,
+    ) -> Result<u64> {
+        let now = self.clock.now();
+        for native in natives {
+            let kind = native.split('/').next().unwrap_or_default();
+            if store::note_item(tx, self.row, native, kind)? {
+                drafts.push(self.mark(native, BACK, now)?);
+            }
+        }
+        match gone {
+            Some(native) if store::set_gone(tx, self.row.number, native)? => {
+                drafts.push(self.mark(native, DELETED, now)?);
+                Ok(1)
+            }
+            _ => Ok(0),
+        }
     }
 
     fn origin(&self) -> Origin {
@@ -135,7 +154,7 @@ impl Kept<'_> {
     /// Writes what does not fit into a batch; returns what does.
     fn write_beside(
         &self,
-        record: RecordId,
+        target: Target<'_>,
         brought: &mut Brought,
         report: &mut PullReport,
     ) -> Result<Vec<Draft>> {
@@ -150,12 +169,14 @@ impl Kept<'_> {
             .chain(documents.into_iter().map(Outcome::Document))
             .collect();
         if !outcomes.is_empty() {
-            let file =
-                import::import_outcomes(self.open, self.clock, record, self.origin(), outcomes)?;
+            let (name, format) = (&self.row.name, &self.row.kind);
+            let file = import::import_outcomes(target, name, format, outcomes)?;
             report.new += file.new;
             report.updated += file.updated;
             report.unchanged += file.unchanged;
-            report.rejected.extend(file.rejected);
+            for item in file.rejected {
+                note(report, item.location, item.reason);
+            }
         }
         Ok(small)
     }
@@ -186,8 +207,7 @@ impl Kept<'_> {
     /// A resource that says what became of another at the source.
     fn mark(&self, native: &str, (code, display): (&str, &str), now: i64) -> Result<Draft> {
         let target = format!("{}/{native}", self.base);
-        let digest = blake3::hash(target.as_bytes());
-        let url = urn(digest.as_bytes());
+        let url = full_url_of(&hash_of(target.as_bytes()));
         let text = json!({
             "resourceType": "Provenance",
             "target": [{"reference": target}],
@@ -206,54 +226,42 @@ impl Kept<'_> {
             bytes,
             media_type,
         } = fetched;
-        let hash = blake3::hash(&bytes);
-        let id = AttachmentId(seal::derive_attachment_id(record, hash.as_bytes()));
-        let draft = self.document(id, &file.of, &media_type, bytes.len())?;
-        let key = seal::make_random::<32>()?;
-        let mut out = self.open.store.attachments().make_incoming()?;
-        let sealed = seal::seal_attachment(&key, &mut bytes.as_slice(), &mut out)?;
+        let hash = hash_of(&bytes);
+        let id = AttachmentId(seal::derive_attachment_id(record, &hash));
+        let draft = self.document(&hash, &file.of, &media_type, bytes.len())?;
+        let known = self
+            .open
+            .store
+            .read(|conn| store::has_attachment(conn, record, id))?;
+        let attachment = match known {
+            true => None,
+            false => Some(import::seal_document(
+                self.open,
+                id,
+                &mut bytes.as_slice(),
+                &media_type,
+            )?),
+        };
         Ok(SealedFile {
             draft,
-            attachment: Attachment {
-                id,
-                blob: out.finish()?,
-                key,
-                size: sealed.size,
-                sealed_size: sealed.sealed_size,
-                media_type,
-            },
+            attachment,
+            confidential: file.confidential,
         })
     }
 
-    /// The document that leads from the source's resource to the bytes kept here.
-    fn document(&self, id: AttachmentId, of: &str, media_type: &str, size: usize) -> Result<Draft> {
-        let url = urn(&id.0);
+    /// The document that leads from the source's resource to the bytes kept here. Not the one an imported file with the same bytes
+    /// gets, which says nothing of the resource: two that say different things must not be versions of one another.
+    fn document(&self, hash: &[u8; 32], of: &str, media_type: &str, size: usize) -> Result<Draft> {
+        let of = format!("{}/{of}", self.base);
+        let name = [of.as_bytes(), b" ", hash].concat();
         let text = json!({
             "resourceType": "DocumentReference",
             "status": "current",
-            "content": [{"attachment": {"contentType": media_type, "url": url, "size": size}}],
-            "context": {"related": [{"reference": format!("{}/{of}", self.base)}]}
+            "content": [{"attachment": {"contentType": media_type, "url": url_of(hash), "size": size}}],
+            "context": {"related": [{"reference": of}]}
         });
-        draft(text.to_string(), url)
+        draft(text.to_string(), full_url_of(&hash_of(&name)))
     }
-}
-
-/// The first sixteen bytes as a UUID, which is a global name in FHIR.
-fn urn(bytes: &[u8]) -> String {
-    let digits: String = bytes
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-    let (a, b, c, d, e) = (
-        part(0, 8),
-        part(8, 12),
-        part(12, 16),
-        part(16, 20),
-        part(20, 32),
-    );
-    format!("urn:uuid:{a}-{b}-{c}-{d}-{e}")
 }
 
 fn draft(text: String, url: String) -> Result<Draft> {
@@ -271,33 +279,17 @@ fn draft(text: String, url: String) -> Result<Draft> {
 /// A file whose bytes are sealed, not yet in the record.
 struct SealedFile {
     draft: Draft,
-    attachment: Attachment,
+    /// None where the record has the bytes already.
+    attachment: Option<Attachment>,
+    confidential: bool,
 }
 
 impl SealedFile {
-    fn write(self, tx: &Transaction<'_>, kept: &Kept<'_>, now: i64) -> Result<()> {
-        if self.is_known(tx, kept.row.log)? {
-            return Ok(());
-        }
-        let mut change = ChangeBuilder::from_origin(kept.origin());
-        change.item(Item::Attachment {
-            origin: 0,
-            attachment: self.attachment,
-        });
-        let body = change.body(self.draft.text.into_bytes())?;
-        change.item(Item::Resource {
-            origin: 0,
-            issuer: self.draft.issuer,
-            full_url: self.draft.full_url,
-            body,
-        });
-        let keyring = kept.open.keyring_in(tx)?;
-        write::write_change(tx, &keyring, kept.row.log, &change.finish(now), None)?;
-        Ok(())
-    }
-
-    fn is_known(&self, conn: &Connection, log: i64) -> Result<bool> {
-        let resource = &self.draft.resource;
-        Ok(known(conn, log, resource.id, resource.content)? == Known::Same)
+    /// How many files are new. What a secret leads to is a secret.
+    fn write(self, tx: &Transaction<'_>, target: Target<'_>, origin: &Origin) -> Result<u64> {
+        let attachments = self.attachment.into_iter().collect();
+        let drafts = vec![self.draft];
+        let counts = import::write_in(tx, target, origin, self.confidential, attachments, drafts)?;
+        Ok(counts.new)
     }
 }
