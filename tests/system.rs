@@ -14,6 +14,8 @@ mod paths;
 mod privacy;
 #[path = "system/pull.rs"]
 mod pull;
+#[path = "system/readers.rs"]
+mod readers;
 #[path = "system/snapshot.rs"]
 mod snapshot;
 #[path = "system/sync.rs"]

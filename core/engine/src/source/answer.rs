@@ -14,7 +14,7 @@ use super::{Document, Draft, Outcome, Refused};
 use crate::record::confidentiality::is_confidential;
 use crate::record::json::{self, Limits, MAX_DEPTH, Object, Value};
 use crate::record::time::parse_instant;
-pub use crate::record::time::write_instant;
+pub use crate::record::time::write_utc;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

@@ -8,7 +8,7 @@
 
 use super::Draft;
 use crate::record::resource;
-use crate::record::time::write_instant;
+use crate::record::time::write_utc;
 use serde_json::{Map, Number, Value, json};
 
 /// The code system of LOINC.
@@ -94,7 +94,7 @@ impl Measure {
         let mut one = Map::new();
         let mut put = |name: &str, value: Value| one.insert(name.to_owned(), value);
         put("resourceType", json!("Observation"));
-        if let Some(updated) = self.updated.and_then(write_instant) {
+        if let Some(updated) = self.updated.and_then(write_utc) {
             put("meta", json!({ "lastUpdated": updated }));
         }
         let status = if self.certain { "final" } else { "preliminary" };
@@ -111,16 +111,13 @@ impl Measure {
         });
         match self.when {
             When::Instant(at) => {
-                put(
-                    "effectiveDateTime",
-                    json!(write_instant(at).ok_or(NO_TIME)?),
-                );
+                put("effectiveDateTime", json!(write_utc(at).ok_or(NO_TIME)?));
                 zone.map(|zone| put("_effectiveDateTime", zone));
             }
             When::Period(from, to) => {
                 let (from, to) = (
-                    write_instant(from).ok_or(NO_TIME)?,
-                    write_instant(to).ok_or(NO_TIME)?,
+                    write_utc(from).ok_or(NO_TIME)?,
+                    write_utc(to).ok_or(NO_TIME)?,
                 );
                 put("effectivePeriod", json!({"start": from, "end": to}));
             }

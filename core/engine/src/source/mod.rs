@@ -5,17 +5,22 @@
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
 pub mod answer;
+pub mod apple;
+pub mod ble;
 mod bundle;
 pub mod describe;
 pub mod document;
 pub mod fhir;
+pub mod health_connect;
 mod input;
 mod items;
 pub mod measure;
 pub mod nightscout;
+pub mod openmhealth;
 pub mod recognise;
 mod release;
 mod scan;
+pub mod series;
 mod sniff;
 mod tally;
 pub mod withings;
@@ -132,4 +137,4 @@ fn reads_again(draft: &Draft) -> bool {
 }
 
 #[cfg(test)]
-mod corpus_tests;
+pub(crate) mod corpus_tests;

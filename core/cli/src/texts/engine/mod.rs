@@ -4,6 +4,7 @@
 mod everyday;
 mod import;
 mod people;
+mod readers;
 mod series;
 mod sources;
 
@@ -14,6 +15,7 @@ const FAMILIES: &[&[(&str, &str)]] = &[
     everyday::FRENCH,
     import::FRENCH,
     people::FRENCH,
+    readers::FRENCH,
     series::FRENCH,
     sources::FRENCH,
 ];

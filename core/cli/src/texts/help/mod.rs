@@ -1,6 +1,7 @@
 //! The words of `--help`: one entry per command (its path), per example block, and per argument (`path:id`). One file for
 //! each family of commands.
 
+mod ble;
 mod documents;
 mod everyday;
 mod sources;
@@ -18,7 +19,12 @@ pub(super) struct Help {
     arguments: &'static [(&'static str, Text, Text)],
 }
 
-const FAMILIES: &[&Help] = &[&everyday::HELP, &documents::HELP, &sources::HELP];
+const FAMILIES: &[&Help] = &[
+    &ble::HELP,
+    &documents::HELP,
+    &everyday::HELP,
+    &sources::HELP,
+];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {
     Text { fr, en }

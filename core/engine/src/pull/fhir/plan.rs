@@ -1,7 +1,7 @@
 //! What is asked of a FHIR server, in which order: what matters in an emergency first.
 
 use super::super::address::with_query;
-use crate::source::answer::write_instant;
+use crate::source::answer::write_utc;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -92,7 +92,7 @@ impl Query {
     /// The address of its first page.
     pub fn url(&self, base: &str, patient: &str) -> String {
         let count = PAGE_SIZES.get(self.size).unwrap_or(&1).to_string();
-        let since = self.since.and_then(write_instant);
+        let since = self.since.and_then(write_utc);
         if self.kind == "Patient" {
             return format!("{base}/Patient/{patient}");
         }

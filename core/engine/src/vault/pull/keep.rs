@@ -15,7 +15,7 @@ use crate::pull::{Brought, Fetched, Session, Wanted};
 use crate::record::change::{Attachment, Origin};
 use crate::record::ids::AttachmentId;
 use crate::record::resource;
-use crate::record::time::write_instant;
+use crate::record::time::write_utc;
 use crate::seal;
 use crate::source::document::{full_url_of, hash_of, url_of};
 use crate::source::{Draft, Outcome};
@@ -211,7 +211,7 @@ impl<'a> Kept<'a> {
         let text = json!({
             "resourceType": "Provenance",
             "target": [{"reference": target}],
-            "recorded": write_instant(now),
+            "recorded": write_utc(now),
             "activity": {"coding": [{
                 "system": "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "code": code, "display": display
             }]},
