@@ -8,6 +8,7 @@ pub mod answer;
 pub mod apple;
 pub mod ble;
 mod bundle;
+pub mod cda;
 pub mod describe;
 pub mod document;
 pub mod fhir;
