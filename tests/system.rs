@@ -12,6 +12,8 @@ mod hostile;
 mod paths;
 #[path = "system/privacy.rs"]
 mod privacy;
+#[path = "system/pull.rs"]
+mod pull;
 #[path = "system/readers.rs"]
 mod readers;
 #[path = "system/snapshot.rs"]

@@ -3,12 +3,14 @@
 pub mod apple;
 pub mod canary;
 pub mod chance;
+pub mod cloud;
 pub mod commands;
 pub mod devices;
 pub mod dice;
 pub mod evil;
 pub mod faults;
 pub mod generator;
+pub mod hospital;
 pub mod inprocess;
 pub mod measure;
 pub mod network;

@@ -9,6 +9,9 @@ pub mod documents;
 pub mod member;
 pub mod safety;
 pub mod series;
+mod sources;
+
+pub use sources::*;
 
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -78,6 +81,8 @@ pub enum Command {
     Access(access::AccessArguments),
     Sync(Sync),
     Log(Whose),
+    Source(SourceCommand),
+    Pull(Pull),
     Verify(Verify),
     Compact(Whose),
     Ble(ble::BleCommand),

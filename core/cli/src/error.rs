@@ -2,7 +2,7 @@
 
 use crate::format;
 use crate::language::{Language, Text};
-use crate::texts::{engine, message};
+use crate::texts::{engine, message, sources};
 use carnet::VaultError;
 
 /// Exit codes. Printed in `carnet --help`; never renumbered.
@@ -99,6 +99,7 @@ fn exit_of(error: &VaultError) -> Exit {
         | VaultError::RelayRefused(_)
         | VaultError::RelayFull { .. }
         | VaultError::RelayGarbled(_) => Exit::Relay,
+        VaultError::Source(_) => Exit::Relay,
         VaultError::Pairing(_) => Exit::Pairing,
         VaultError::DiskFull => Exit::DiskFull,
         VaultError::Corrupt(_) | VaultError::NewerVersion => Exit::Damaged,
@@ -125,6 +126,7 @@ fn tell(error: &VaultError, language: Language) -> String {
             retry_after: Some(seconds),
         } => message::RELAY_FULL_FOR.fill(language, &[&format::duration(*seconds)]),
         VaultError::RelayGarbled(what) => detail(message::RELAY_GARBLED, what),
+        VaultError::Source(what) => detail(sources::SOURCE, what),
         VaultError::Pairing(what) => detail(message::PAIRING, what),
         VaultError::DiskFull => message::DISK_FULL.pick(language).to_owned(),
         VaultError::Corrupt(what) => detail(message::CORRUPT, what),
@@ -140,7 +142,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const EVERY: [(VaultError, u8); 16] = [
+    const EVERY: [(VaultError, u8); 17] = [
         (VaultError::Locked, 3),
         (VaultError::WrongKey, 3),
         (VaultError::NotFound("x"), 4),
@@ -155,6 +157,7 @@ mod tests {
             6,
         ),
         (VaultError::RelayGarbled("x"), 6),
+        (VaultError::Source("x"), 6),
         (VaultError::Pairing("x"), 10),
         (VaultError::DiskFull, 11),
         (VaultError::Corrupt("x"), 7),

@@ -9,6 +9,7 @@ pub mod documents;
 pub mod member;
 pub mod safety;
 pub mod series;
+pub mod sources;
 
 use crate::format::{display, timestamp};
 use crate::language::Language;

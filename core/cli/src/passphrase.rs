@@ -76,7 +76,8 @@ fn given(console: &Console, file: Option<&Path>) -> CliResult<Option<Passphrase>
     Ok(variable.filter(|passphrase| !passphrase.is_empty()))
 }
 
-fn from_file(console: &Console, path: &Path) -> CliResult<Passphrase> {
+/// The secret in the first line of a file.
+pub fn from_file(console: &Console, path: &Path) -> CliResult<Passphrase> {
     let unreadable = || {
         CliError::said(
             Exit::NotFound,

@@ -64,6 +64,9 @@ pub enum Error {
     /// The relay, or what answered in its place, said something that makes no sense. The text says what.
     #[error("the relay's answer makes no sense: {0}")]
     Garbled(&'static str),
+    /// A provider or cloud refused, or cannot be used. The text says what to do.
+    #[error("the source: {0}")]
+    Source(&'static str),
     /// Pairing did not complete. The text says what to do.
     #[error("pairing failed: {0}")]
     Pairing(&'static str),
@@ -134,6 +137,9 @@ pub enum VaultError {
     /// What answered is not a relay, or a broken one: check the address, or log in to the network. Nothing was lost.
     #[error("the relay's answer makes no sense: {0}")]
     RelayGarbled(&'static str),
+    /// A provider or cloud refused, or cannot be used: show the text, which says what to do. What came from it stays.
+    #[error("the source: {0}")]
+    Source(&'static str),
     /// Pairing did not complete: start again with a new code.
     #[error("pairing failed: {0}")]
     Pairing(&'static str),
@@ -184,6 +190,7 @@ impl From<Error> for VaultError {
             } => Self::RelayFull { retry_after },
             Error::Relay { code, .. } => Self::RelayRefused(code),
             Error::Garbled(what) => Self::RelayGarbled(what),
+            Error::Source(what) => Self::Source(what),
             Error::Pairing(what) => Self::Pairing(what),
             Error::Cancelled => Self::Cancelled,
             Error::Host(what) => Self::HostFailed(what),

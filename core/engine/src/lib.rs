@@ -5,6 +5,7 @@
 pub mod error;
 pub mod handover;
 pub mod host;
+pub mod pull;
 pub mod record;
 pub mod roster;
 pub mod seal;

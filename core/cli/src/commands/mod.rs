@@ -3,6 +3,7 @@
 
 mod access;
 mod ble;
+mod browser;
 mod changes;
 mod compartment;
 mod demo;
@@ -18,9 +19,11 @@ mod log;
 mod member;
 mod ownership;
 mod person;
+mod pull;
 mod recovery;
 mod series;
 mod show;
+mod source;
 mod sync;
 mod tools;
 mod upkeep;
@@ -58,6 +61,8 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Access(arguments) => access::run(&arguments, context),
         Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
+        Command::Source(arguments) => source::run(&arguments.action, context),
+        Command::Pull(arguments) => pull::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
         Command::Compact(arguments) => upkeep::compact(&arguments, context),
         Command::Ble(arguments) => ble::run(&arguments.action, &mut context.console),

@@ -1,11 +1,13 @@
 //! What `carnet demo` says.
 
 super::texts! {
-    STEP: "{0}/9  {1}", "{0}/9  {1}";
+    STEP: "{0}/10  {1}", "{0}/10  {1}";
 
     RELAY: "Un relais démarre sur {0}. Il garde des octets scellés ; il n'a aucune clé.", "A relay starts at {0}. It keeps sealed bytes; it has no key.";
     PHONE_A: "Le téléphone A crée le coffre chiffré de {0}.", "Phone A creates the encrypted vault of {0}.";
     IMPORTED: "Il importe {0} ressources de {1} fichiers, en français et en anglais ; réimporter n'ajoute rien.", "It imports {0} resources from {1} files, in French and in English; importing again adds nothing.";
+    HOSPITAL: "hôpital d'Annecy", "Annecy hospital";
+    PULLED: "Il se connecte à un hôpital ({0}) et y récolte {1} ressources et une lettre, page par page ; récolter encore n'apporte rien.", "It connects to a hospital ({0}) and pulls {1} resources and a letter, page by page; pulling again brings nothing.";
     PAIRED: "Le téléphone B rejoint le A par un code, qui authentifie les deux.", "Phone B joins phone A by one code, which authenticates both.";
     SYNCED: "Ils se synchronisent : {0} chiffrés par le relais, et les deux dossiers sont identiques.", "They sync: {0} of ciphertext through the relay, and both records are identical.";
     EDITED: "Hors ligne, chacun écrit une note sur la même allergie et date autrement le même vaccin.", "Offline, each writes a note on the same allergy and dates the same vaccine differently.";
@@ -30,6 +32,7 @@ super::texts! {
     NOTE_B: "Redit aux urgences de Dublin, juillet 2022", "Told again at the emergency room in Dublin, July 2022";
 
     WHY_IMPORT: "l'import n'a pas lu toutes les ressources", "the import did not read every resource";
+    WHY_PULLED: "la récolte n'a pas tout pris", "the pull did not bring everything";
     WHY_AGAIN: "réimporter a ajouté quelque chose", "importing again added something";
     WHY_DIFFERENT: "les deux téléphones ne tiennent pas le même dossier", "the two phones do not hold the same record";
     WHY_MISSING: "un élément attendu manque", "an expected item is missing";

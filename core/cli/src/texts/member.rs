@@ -47,8 +47,6 @@ super::texts! {
     ADOPT_NEXT: "  Pour le prendre quand même : carnet member adopt {0}", "  To take it all the same: carnet member adopt {0}";
 
     // handing over
-    OFFERED: "La place de fondateur est offerte à « {0} ». L'offre ne peut pas être reprise ; elle finit quand elle est acceptée. Ensuite : `carnet sync`.", "The founder's place is offered to \"{0}\". The offer cannot be taken back; it ends when it is accepted. Next: `carnet sync`.";
-    TAKEN_OVER: "Vous êtes maintenant le fondateur de ce dossier. Ensuite : `carnet sync`.", "You are now the founder of this record. Next: `carnet sync`.";
     OFFER_OPEN: "La place de fondateur est offerte à « {0} » : carnet handover-ownership accept, de son côté.", "The founder's place is offered to \"{0}\": carnet handover-ownership accept, on their side.";
     CONTESTED: "La place de fondateur a été acceptée deux fois : elle avait été offerte à deux personnes. Une seule l'a ; en parler ensemble.", "The founder's place was accepted twice: it had been offered to two people. One of them has it; talk about it.";
 

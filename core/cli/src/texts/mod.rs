@@ -15,6 +15,7 @@ pub mod message;
 pub mod names;
 pub mod safety;
 pub mod series;
+pub mod sources;
 pub mod usage;
 
 /// Declares sentences: `NAME: "en français", "in English";`, and `ALL`, so that a test sees each of them.
@@ -42,6 +43,7 @@ mod tests {
             demo::ALL,
             finding::ALL,
             safety::ALL,
+            sources::ALL,
             member::ALL,
             access::ALL,
             compartment::ALL,
@@ -54,7 +56,7 @@ mod tests {
         }
         for plural in message::PLURALS
             .iter()
-            .chain([&member::WAITS])
+            .chain([&member::WAITS, &sources::NOTHING_OF])
             .chain(changes::PLURALS)
         {
             all.push(("a plural".to_owned(), plural.one));
@@ -89,7 +91,7 @@ mod tests {
         for (name, text) in everything() {
             let words = text.en.split_whitespace().count();
             // Examples of commands are the same in both.
-            let mostly_code = ["$ carnet ", "  carnet ", "{0}/9"]
+            let mostly_code = ["$ carnet ", "  carnet ", "{0}/10"]
                 .iter()
                 .any(|code| text.en.contains(code))
                 || name == "KEPT_LINE";

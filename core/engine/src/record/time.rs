@@ -134,6 +134,16 @@ pub fn write_instant(at: i64, offset: i16) -> String {
     )
 }
 
+/// Milliseconds since 1970 as a FHIR `instant` in UTC; `None` outside the years 1 to 9999. For sources that give an instant and no
+/// offset.
+pub fn write_utc(at: i64) -> Option<String> {
+    let text = write_instant(at, 0);
+    let (year, ..) = day_of(at.div_euclid(86_400_000));
+    (1..=9_999)
+        .contains(&year)
+        .then(|| text.replace("+00:00", "Z"))
+}
+
 /// The place of a version among the versions of one resource: the greatest is the current one.
 ///
 /// A total order on every device: `meta.lastUpdated` as an instant, then `meta.versionId` as a number, then the causal
@@ -223,6 +233,25 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn an_instant_is_written_as_it_is_read(millis in -60_000_000_000_000_i64..250_000_000_000_000) {
+            let text = write_utc(millis).unwrap();
+            prop_assert!(is_date(&text));
+            let (seconds, nanos) = parse_instant(&text).unwrap();
+            prop_assert_eq!(seconds * 1_000 + i64::from(nanos / 1_000_000), millis);
+        }
+    }
+
+    #[test]
+    fn no_instant_outside_the_years_of_fhir() {
+        assert_eq!(
+            write_utc(951_868_800_500).unwrap(),
+            "2000-03-01T00:00:00.500Z"
+        );
+        assert_eq!(write_utc(i64::MAX), None);
+        assert_eq!(write_utc(i64::MIN), None);
+    }
     #[test]
     fn instants_are_written_at_their_offset() {
         assert_eq!(write_instant(0, 0), "1970-01-01T00:00:00+00:00");

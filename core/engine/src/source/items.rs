@@ -117,7 +117,8 @@ impl Items<'_> {
         }
     }
 
-    fn resource(
+    /// One resource that its issuer or `fullUrl` names.
+    pub fn resource(
         &mut self,
         resource: &Object<'_>,
         issuer: &str,

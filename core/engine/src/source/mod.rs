@@ -4,6 +4,7 @@
 //! A reader never gives up on a file because of one bad item: what can be read becomes a [`Draft`], what cannot becomes a
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
+pub mod answer;
 pub mod apple;
 pub mod ble;
 mod bundle;
@@ -14,6 +15,8 @@ pub mod fhir;
 pub mod health_connect;
 mod input;
 mod items;
+pub mod measure;
+pub mod nightscout;
 pub mod openmhealth;
 pub mod recognise;
 mod release;
@@ -21,6 +24,7 @@ mod scan;
 pub mod series;
 mod sniff;
 mod tally;
+pub mod withings;
 
 pub use fhir::read_fhir;
 pub use recognise::{Format, recognise};
@@ -105,23 +109,32 @@ pub struct Summary {
     pub stopped: bool,
 }
 
-/// Reads arbitrary bytes as a FHIR file and every draft a second time from its own text: the entry of the fuzz target.
-/// `false` means that a receiving device would derive something else than the importing one.
+/// Reads arbitrary bytes as a FHIR file and as an answer of each kind of source, and every draft a second time from its own text: the
+/// entry of the fuzz target. `false` means that a receiving device would derive something else than the importing one.
 #[doc(hidden)]
 pub fn fuzz_one(bytes: &[u8]) -> bool {
-    use crate::record::resource::read;
+    const BASE: &str = "https://a.example/fhir";
     let mut agrees = true;
     for name in ["bundle.json", "export.ndjson"] {
         let mut check = |outcome: Outcome| {
             if let Outcome::Draft(draft) = outcome {
-                let again = read(&draft.text, &draft.issuer, draft.full_url.as_deref());
-                agrees &= again.as_ref() == Ok(&draft.resource);
+                agrees &= reads_again(&draft);
             }
             std::ops::ControlFlow::Continue(())
         };
         agrees &= read_fhir(bytes, name, &mut check).is_ok();
     }
-    agrees
+    let answer = answer::read_answer(bytes, BASE).map(|answer| answer.drafts);
+    let cloud = withings::read_withings(bytes, "1").map(|answer| answer.drafts);
+    let sensor = nightscout::read_entries(bytes, BASE).map(|entries| entries.drafts);
+    let mut drafts = [answer, cloud, sensor].into_iter().flatten().flatten();
+    agrees && drafts.all(|draft| reads_again(&draft))
+}
+
+fn reads_again(draft: &Draft) -> bool {
+    let again =
+        crate::record::resource::read(&draft.text, &draft.issuer, draft.full_url.as_deref());
+    again.as_ref() == Ok(&draft.resource)
 }
 
 #[cfg(test)]

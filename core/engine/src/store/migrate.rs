@@ -9,6 +9,7 @@ pub(super) const MIGRATIONS: &[(u32, &str)] = &[(
     1,
     concat!(
         include_str!("schema/log.sql"),
+        include_str!("schema/sources.sql"),
         include_str!("schema/trust.sql"),
         include_str!("schema/views.sql"),
         include_str!("schema/access.sql"),

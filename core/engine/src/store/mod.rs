@@ -27,6 +27,7 @@ mod outside;
 pub mod presence;
 mod rows;
 mod sort;
+mod sources;
 mod terms;
 mod texts;
 mod turn;
@@ -50,6 +51,10 @@ pub use documents::{
 };
 pub use open::give_back;
 pub use project::{Known, Projected, Projection, known, project, project_all};
+pub use sources::{
+    SourceRow, add_source, begin_source_run, count_items, end_source_run, item, missing_items,
+    note_item, remove_source, set_gone, set_source_settings, set_source_state, source, sources,
+};
 pub use texts::{each_current_text, text_of};
 pub use unproject::unproject;
 

@@ -18,8 +18,14 @@ use std::time::Duration;
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The answer headers the protocol reads.
-const READ_HEADERS: [&str; 3] = ["retry-after", "upload-offset", "content-range"];
+/// The answer headers somebody reads: relays' and providers'.
+const READ_HEADERS: [&str; 5] = [
+    "retry-after",
+    "upload-offset",
+    "content-range",
+    "content-type",
+    "date",
+];
 
 /// Sends requests over the machine's own network.
 pub struct HttpTransport {

@@ -54,6 +54,11 @@ impl<'a> Brake<'a> {
         Ok(self.is_too_late())
     }
 
+    /// [`Brake::check`] where nothing has been done since.
+    pub fn poll(&self) -> Result<bool> {
+        self.check(self.progress.get().done)
+    }
+
     /// Sends a request that may take as long as its own timeout and what is left allow.
     pub fn send(&self, transport: &dyn Transport, mut request: HttpRequest) -> Result<Sent> {
         if let Some(deadline) = self.deadline {

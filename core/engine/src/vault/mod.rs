@@ -10,7 +10,8 @@
 //! (sending it again), `history` (what people see of it) · `pairing` · `members`, `invitations`, `introductions`, `duties`,
 //! `rotation`, `absorb`, `recheck` (who shares a record, and the keys that follow) · `compartments`, `secrets` (who sees which
 //! part) · `access` (the log of who did what) · `news` (the carers' view) · `lost` (a phone is gone), `recovery` (24 words),
-//! `guardians`, `emergency` (cards), `coming_of_age` · `series` (samples) · `types`. What can be asked of an open vault stands by subject in `door`.
+//! `guardians`, `emergency` (cards), `coming_of_age` · `series` (samples) · `pull` (sources) · `types`. What can be asked of an
+//! open vault stands by subject in `door`.
 
 mod absorb;
 mod access;
@@ -69,6 +70,7 @@ mod paths;
 mod peer;
 mod persons;
 mod plan;
+mod pull;
 mod recheck;
 mod recovery;
 #[cfg(test)]
@@ -109,6 +111,10 @@ pub use health_connect::{fuzz_health_connect, is_health_connect, read_health_con
 pub use import::{Fate, FileReport, ImportOptions, ImportReport, Rejection, WrongPerson};
 pub use news::{Heard, News, NewsKind, NewsPiece};
 pub use peer::Meeting;
+pub use pull::{
+    KindOutcome, KindResult, NightscoutServer, PullReport, PullStop, SignIn, SmartServer, Source,
+    SourceKind, Standing, WithingsCloud,
+};
 pub use series::{Ingest, Ingested, MAX_INGEST, SampleRow, Series};
 pub use types::*;
 pub use watch::WatchEvent;

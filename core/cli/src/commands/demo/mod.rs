@@ -1,7 +1,8 @@
-//! `carnet demo`: what Carnet is for, in one command. Two phones and a relay in this process, on an invented record; nine
+//! `carnet demo`: what Carnet is for, in one command. Two phones and a relay in this process, on an invented record; ten
 //! steps, each checked, each told in one line. A step that does not show what it should ends the command with an error.
 
 mod data;
+mod hospital;
 mod phones;
 mod scan;
 mod server;
@@ -15,7 +16,8 @@ use crate::language::{Language, Text};
 use crate::texts::{demo, message};
 use carnet::Vault;
 use carnet::record::ids::ResourceId;
-use carnet::vault::{Filter, SyncReport};
+use carnet::vault::{Filter, SmartServer, SyncReport};
+use hospital::Hospital;
 use serde_json::json;
 use server::Server;
 use std::path::{Path, PathBuf};
@@ -38,7 +40,7 @@ pub fn run(arguments: &Demo, console: &mut Console) -> CliResult {
     let seconds = started.elapsed().as_secs_f32();
     if told.console.json {
         let summary = json!({
-            "steps": told.at, "resources": data::RESOURCES, "conflicts": 1, "relay_bytes": proof.relay,
+            "steps": told.at, "resources": data::RESOURCES, "pulled": hospital::RESOURCES, "conflicts": 1, "relay_bytes": proof.relay,
             "vault_bytes": proof.vaults, "words": proof.words, "found": 0, "seconds": seconds,
         });
         return told.console.json(&summary);
@@ -143,6 +145,7 @@ fn play(stage: &Stage, told: &mut Steps) -> CliResult<Proof> {
     let a = phones::create(&stage.folder, demo::NAME_A.pick(language))?;
     told.done(demo::PHONE_A, &[data::PERSON])?;
     import(stage, &a, told)?;
+    pull(&a, told)?;
     let b = phones::pair(&stage.folder, &a, &relay.url, demo::NAME_B.pick(language))?;
     told.done(demo::PAIRED, &[])?;
     sync(&a, &b, &relay, told)?;
@@ -170,6 +173,31 @@ fn import(stage: &Stage, phone: &Vault, told: &mut Steps) -> CliResult {
     let language = told.language();
     let count = integer(data::FILES.len() as u64, language);
     told.done(demo::IMPORTED, &[&integer(new, language), &count])
+}
+
+fn pull(phone: &Vault, told: &mut Steps) -> CliResult {
+    let hospital = Hospital::start()?;
+    let persons = phone.persons()?;
+    let person = persons
+        .first()
+        .ok_or(carnet::VaultError::NotFound("person"))?;
+    let server = SmartServer {
+        name: demo::HOSPITAL.pick(told.language()).to_owned(),
+        address: hospital.base.clone(),
+        patient: Some(hospital::PATIENT.to_owned()),
+        ..SmartServer::default()
+    };
+    phone.connect_smart(person.record, &server)?;
+    let first = phone.pull(&server.name, false, None, None)?;
+    let whole = first.stopped.is_none() && first.new == hospital::RESOURCES && first.files == 1;
+    told.check(whole, demo::WHY_PULLED)?;
+    let again = phone.pull(&server.name, false, None, None)?;
+    told.check(
+        again.new + again.updated + again.files == 0,
+        demo::WHY_AGAIN,
+    )?;
+    let count = integer(first.new, told.language());
+    told.done(demo::PULLED, &[&hospital.base, &count])
 }
 
 fn sync(a: &Vault, b: &Vault, relay: &Server, told: &mut Steps) -> CliResult {
@@ -353,7 +381,7 @@ mod tests {
         assert!(
             printed
                 .text()
-                .starts_with("1/9  Un relais démarre sur http://127.0.0.1:1")
+                .starts_with("1/10  Un relais démarre sur http://127.0.0.1:1")
         );
     }
 

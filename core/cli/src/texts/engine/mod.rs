@@ -8,6 +8,7 @@ mod people;
 mod readers;
 mod safety;
 mod series;
+mod sources;
 
 use crate::language::Language;
 
@@ -20,6 +21,7 @@ const FAMILIES: &[&[(&str, &str)]] = &[
     readers::FRENCH,
     safety::FRENCH,
     series::FRENCH,
+    sources::FRENCH,
 ];
 
 /// Every text and its French twin.
@@ -45,7 +47,7 @@ mod tests {
 
     /// The calls whose constant a person ends up reading: what they typed, asked for, paired or imported, what is over a limit,
     /// and what a relay answered.
-    const READ_BY_PEOPLE: [&str; 8] = [
+    const READ_BY_PEOPLE: [&str; 9] = [
         "NotFound(",
         "Ambiguous(",
         "Pairing(",
@@ -54,6 +56,7 @@ mod tests {
         "Invalid(",
         "TooLarge(",
         "Garbled(",
+        "Source(",
     ];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

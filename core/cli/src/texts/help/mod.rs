@@ -10,6 +10,7 @@ mod everyday;
 mod member;
 mod safety;
 mod series;
+mod sources;
 mod words;
 
 use crate::language::Text;
@@ -34,6 +35,7 @@ const FAMILIES: &[&Help] = &[
     &documents::HELP,
     &safety::HELP,
     &series::HELP,
+    &sources::HELP,
 ];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {

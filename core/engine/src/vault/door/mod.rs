@@ -8,6 +8,7 @@ mod people;
 mod record;
 mod safety;
 mod series;
+mod sources;
 mod upkeep;
 
 pub(in crate::vault) use exchange::read_relay;

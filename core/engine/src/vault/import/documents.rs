@@ -180,7 +180,7 @@ impl<R: Read> Read for Hashing<R> {
 }
 
 /// Seals bytes into a file of the vault, under a key of their own.
-fn seal_document(
+pub fn seal_document(
     open: &Unlocked,
     id: AttachmentId,
     input: &mut dyn Read,

@@ -27,12 +27,12 @@ pub const PRIVATE: &str = "private";
 /// Text written in one transaction, and held in memory until then.
 const TRANSACTION_BYTES: usize = 4 * CHANGE_BATCH_BYTES;
 /// A resource longer than this gets a change of its own, because it may fill an envelope.
-const LARGE_RESOURCE_BYTES: usize = 1 << 20;
+pub const LARGE_RESOURCE_BYTES: usize = 1 << 20;
 /// What fits into an envelope beside the rest of a change (the rest of a batch, at its longest, and the header).
 const MAX_PACKED_BYTES: usize = carnet_wire::limits::MAX_INNER_BYTES - (1 << 20);
 /// Most rejections listed for one file; further ones are counted in its warnings.
 const MAX_LISTED_REJECTIONS: usize = 10_000;
-const NO_PRIVATE: &str = "confidential, and you may not write where the patient's secrets are: let the patient import it";
+pub const NO_PRIVATE: &str = "confidential, and you may not write where the patient's secrets are: let the patient import it";
 
 /// Where everything of an import goes.
 #[derive(Clone, Copy)]
@@ -181,13 +181,36 @@ impl<'a> Gather<'a> {
     }
 }
 
+/// What became of drafts.
 #[derive(Default)]
-struct Counts {
-    new: u64,
-    updated: u64,
-    unchanged: u64,
+pub struct Counts {
+    /// Not in the record before.
+    pub new: u64,
+    /// A new version.
+    pub updated: u64,
+    /// There already.
+    pub unchanged: u64,
     /// Where confidential parts stood that this member may not write.
-    closed: Vec<String>,
+    pub closed: Vec<String>,
+}
+
+/// Writes drafts and sealed documents in a transaction of the caller, who keeps something else in it: where a pull then stands.
+/// `confidential` are all of them, or each as it is labelled.
+pub fn write_in(
+    tx: &Transaction<'_>,
+    target: Target<'_>,
+    origin: &Origin,
+    confidential: bool,
+    attachments: Vec<Attachment>,
+    drafts: Vec<Draft>,
+) -> Result<Counts> {
+    let (keyring, now) = (target.open.keyring_in(tx)?, target.clock.now());
+    let mut writer = Writer::new(tx, &keyring, target.record, origin, now)?;
+    writer.attachments(attachments, confidential)?;
+    for draft in drafts {
+        writer.draft(draft, confidential)?;
+    }
+    writer.finish()
 }
 
 /// Writes drafts as changes of bounded size, all in one transaction: with one for each change, the pages of random ids are

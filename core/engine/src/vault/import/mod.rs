@@ -23,6 +23,8 @@ mod report;
 mod tests;
 mod watch;
 
+pub use documents::seal_document;
+pub use gather::{LARGE_RESOURCE_BYTES, NO_PRIVATE, Target, write_in};
 pub use report::*;
 
 use super::Observer;
@@ -31,8 +33,24 @@ use super::open::Unlocked;
 use super::persons;
 use crate::error::{Error, Result};
 use crate::host::Clock;
+use crate::source::Outcome;
 use carnet_wire::RecordId;
 use std::path::PathBuf;
+
+/// Imports what a source gave and what does not fit beside others into one change.
+pub fn import_outcomes(
+    target: Target<'_>,
+    name: &str,
+    format: &str,
+    outcomes: Vec<Outcome>,
+) -> Result<FileReport> {
+    let mut gather = gather::Gather::new(target, name, format, FileReport::default());
+    for outcome in outcomes {
+        read::take(&mut gather, outcome)?;
+    }
+    gather.flush()?;
+    Ok(gather.report)
+}
 
 /// Imports files, and every file below folders, in the order of their names.
 pub fn import(

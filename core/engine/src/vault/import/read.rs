@@ -434,7 +434,7 @@ fn is_json_inside(head: &[u8]) -> bool {
     )
 }
 
-fn take(gather: &mut Gather<'_>, outcome: Outcome) -> Result<()> {
+pub(super) fn take(gather: &mut Gather<'_>, outcome: Outcome) -> Result<()> {
     match outcome {
         Outcome::Draft(draft) => match gather.draft(*draft)? {
             Some(Draft { location, text, .. }) => keep_resource(
