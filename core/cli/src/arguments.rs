@@ -119,6 +119,8 @@ pub struct Import {
     #[arg(long)]
     pub person: Option<String>,
     #[arg(long)]
+    pub anyway: bool,
+    #[arg(long)]
     pub strict: bool,
 }
 
@@ -197,6 +199,7 @@ pub struct Export {
 pub enum Format {
     Fhir,
     Ndjson,
+    Archive,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,12 +3,14 @@
 
 pub mod category;
 pub mod change;
+pub mod check_digits;
 pub mod codes;
 pub mod confidentiality;
 pub mod emergency;
 pub mod identity;
 pub mod ids;
 pub mod json;
+pub mod measured;
 pub mod patient;
 pub mod resource;
 pub mod row;
@@ -16,5 +18,6 @@ pub mod series;
 pub mod snapshot;
 pub mod text;
 pub mod time;
+pub mod traits;
 pub mod value;
 pub mod view;
