@@ -16,3 +16,5 @@ mod privacy;
 mod snapshot;
 #[path = "system/sync.rs"]
 mod sync;
+#[path = "system/walk.rs"]
+mod walk;

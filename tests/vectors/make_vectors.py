@@ -19,6 +19,7 @@ from pathlib import Path
 import ed25519_edges
 import people
 import rooms
+import series
 import snapshots
 import zstandard
 from blake3 import blake3
@@ -641,6 +642,7 @@ FILES = {
 FILES |= rooms.make(sys.modules[__name__])
 FILES |= people.make(sys.modules[__name__])
 FILES |= snapshots.make(sys.modules[__name__])
+FILES |= series.make(sys.modules[__name__])
 FILES["standard/ed25519-edges.json"] = ("Ed25519 signatures on which implementations disagree.", ed25519_edges.cases)
 
 

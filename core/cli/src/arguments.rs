@@ -1,6 +1,8 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod documents;
+
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -55,6 +57,8 @@ pub enum Command {
     Correct(Correct),
     Conflicts,
     Stats(Whose),
+    Documents(documents::Documents),
+    Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
     Sync(Sync),

@@ -1,6 +1,8 @@
 //! What `--json` prints: stable shapes for programs, the same in every language. Keys are always there; what is not known
 //! is `null`.
 
+pub mod documents;
+
 use crate::format::{display, timestamp};
 use crate::language::Language;
 use carnet::vault::{
@@ -55,9 +57,18 @@ pub fn import(report: &ImportReport) -> Value {
             "unchanged": sum(|file| file.unchanged),
             "updated": sum(|file| file.updated),
             "rejected": sum(|file| file.rejected.len() as u64),
+            "by_result": by_result(report),
             "by_kind": by_kind,
         },
     })
+}
+
+fn by_result(report: &ImportReport) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for file in &report.files {
+        *counts.entry(file.fate.name()).or_default() += 1;
+    }
+    counts
 }
 
 fn file(report: &FileReport) -> Value {
@@ -68,7 +79,11 @@ fn file(report: &FileReport) -> Value {
         .collect();
     json!({
         "path": report.path.to_string_lossy(),
+        "inside": report.inside,
         "format": report.format,
+        "result": report.fate.name(),
+        "reason": report.reason,
+        "document": report.document.map(|id| id.to_string()),
         "resources": report.resources,
         "new": report.new,
         "unchanged": report.unchanged,
@@ -357,7 +372,7 @@ pub mod tests {
         let report = ImportReport {
             files: vec![one, two],
         };
-        let expected = r#"{"files":[{"path":"a.json","format":"fhir-json","resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[]},{"path":"a.json","format":"fhir-json","resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[]}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_kind":{"Observation":2,"Patient":2}}}"#;
+        let expected = r#"{"files":[{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[]},{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[]}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_result":{"understood":2},"by_kind":{"Observation":2,"Patient":2}}}"#;
         assert_eq!(import(&report).to_string(), expected);
     }
 

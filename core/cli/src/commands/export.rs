@@ -48,7 +48,7 @@ fn format(format: Format) -> ExportFormat {
 }
 
 /// Told before the passphrase is asked; [`settle`] makes sure.
-fn must_be_free(out: &Path) -> CliResult {
+pub fn must_be_free(out: &Path) -> CliResult {
     match out.symlink_metadata() {
         Ok(_) => Err(exists(out)),
         Err(_) => Ok(()),
@@ -80,7 +80,7 @@ fn to_file(
 }
 
 /// A temporary file in the folder of `out`, readable by its owner only, removed if it is not settled.
-fn beside(out: &Path) -> CliResult<NamedTempFile> {
+pub fn beside(out: &Path) -> CliResult<NamedTempFile> {
     NamedTempFile::new_in(folder(out)).map_err(|_| unwritable(out))
 }
 
@@ -91,7 +91,8 @@ fn folder(out: &Path) -> &Path {
     }
 }
 
-fn settle(file: NamedTempFile, out: &Path, force: bool) -> CliResult {
+/// Gives the file its name, durably; replaces another only when `force` says so.
+pub fn settle(file: NamedTempFile, out: &Path, force: bool) -> CliResult {
     file.as_file().sync_all()?;
     let settled = match force {
         true => file.persist(out),

@@ -9,12 +9,14 @@ use crate::json;
 use crate::language::Language;
 use crate::progress::{Unit, Watch};
 use crate::table::{self, Column};
-use crate::texts::{engine, message};
-use carnet::vault::{FileReport, ImportReport};
+use crate::texts::{engine, import, message};
+use carnet::vault::{Fate, FileReport, ImportReport};
 use std::path::Path;
 
 /// Rejections printed one by one; programs get all.
 const SHOWN_REJECTIONS: usize = 20;
+/// Files printed one by one; programs get all.
+const SHOWN_FILES: usize = 50;
 
 /// Imports.
 pub fn run(arguments: &Import, context: &mut Context) -> CliResult {
@@ -32,7 +34,8 @@ pub fn run(arguments: &Import, context: &mut Context) -> CliResult {
         true => context.console.json(&json::import(&report))?,
         false => print(&mut context.console, &report)?,
     }
-    let rejected = report.files.iter().any(|file| !file.rejected.is_empty());
+    let lost = |file: &FileReport| !file.rejected.is_empty() || file.fate == Fate::Rejected;
+    let rejected = report.files.iter().any(lost);
     if arguments.strict && rejected {
         return Err(CliError::said(
             Exit::Rejected,
@@ -60,19 +63,32 @@ fn print(console: &mut Console, report: &ImportReport) -> CliResult {
     let columns = [
         Column::new(message::H_FILE),
         Column::spare(message::H_FORMAT),
+        Column::new(import::H_RESULT),
         Column::number(message::H_NEW),
         Column::number(message::H_UNCHANGED),
         Column::number(message::H_UPDATED),
-        Column::number(message::H_REJECTED),
     ];
-    let rows: Vec<Vec<String>> = report
-        .files
-        .iter()
-        .map(|file| cells(file, language))
-        .collect();
+    let files = report.files.iter().take(SHOWN_FILES);
+    let rows: Vec<Vec<String>> = files.map(|file| cells(file, language)).collect();
     table::print(console, &columns, &rows)?;
+    let more = report.files.len().saturating_sub(SHOWN_FILES);
+    if more > 0 {
+        console.say(import::AND_MORE, &[&integer(more as u64, language)])?;
+    }
+    print_reasons(console, report)?;
     print_rejections(console, report)?;
     print_warnings(console, report)?;
+    print_totals(console, report)
+}
+
+fn print_totals(console: &mut Console, report: &ImportReport) -> CliResult {
+    let language = console.language;
+    let with = |fate: Fate| {
+        let files = report.files.iter().filter(|file| file.fate == fate);
+        integer(files.count() as u64, language)
+    };
+    let by_result = [Fate::Understood, Fate::Kept, Fate::Rejected].map(with);
+    console.say(import::BY_RESULT, &by_result.each_ref().map(String::as_str))?;
     let sum = |count: fn(&FileReport) -> u64| {
         let total = report.files.iter().map(count).sum();
         integer(total, language)
@@ -89,15 +105,35 @@ fn print(console: &mut Console, report: &ImportReport) -> CliResult {
     )
 }
 
+/// The file as given, and the names inside it that lead to the item.
+fn place(file: &FileReport) -> String {
+    let path = clean(&file.path.to_string_lossy());
+    match &file.inside {
+        Some(inside) => format!("{path}/{}", clean(inside)),
+        None => path,
+    }
+}
+
 fn cells(file: &FileReport, language: Language) -> Vec<String> {
     vec![
-        clean(&file.path.to_string_lossy()),
+        place(file),
         file.format.to_owned(),
+        import::fate(file.fate, language).to_owned(),
         integer(file.new, language),
         integer(file.unchanged, language),
         integer(file.updated, language),
-        integer(file.rejected.len() as u64, language),
     ]
+}
+
+/// Why items were kept as documents or rejected; parts of them follow one by one.
+fn print_reasons(console: &mut Console, report: &ImportReport) -> CliResult {
+    let language = console.language;
+    let said = |file: &&FileReport| file.reason.is_some() && file.rejected.is_empty();
+    for file in report.files.iter().filter(said).take(SHOWN_FILES) {
+        let reason = engine::translate(file.reason.unwrap_or_default(), language);
+        console.say(import::ITEM_REASON, &[&place(file), reason])?;
+    }
+    Ok(())
 }
 
 fn print_rejections(console: &mut Console, report: &ImportReport) -> CliResult {
@@ -107,7 +143,7 @@ fn print_rejections(console: &mut Console, report: &ImportReport) -> CliResult {
         .iter()
         .flat_map(|file| file.rejected.iter().map(move |item| (file, item)));
     for (file, item) in all.clone().take(SHOWN_REJECTIONS) {
-        let path = clean(&file.path.to_string_lossy());
+        let path = place(file);
         let reason = engine::translate(item.reason, language);
         console.say(
             message::REJECTED_ITEM,
@@ -124,7 +160,7 @@ fn print_warnings(console: &mut Console, report: &ImportReport) -> CliResult {
     let language = console.language;
     for file in &report.files {
         for warning in &file.warnings {
-            let path = clean(&file.path.to_string_lossy());
+            let path = place(file);
             let text = clean(engine::translate(warning, language));
             console.say(message::FILE_NOTE, &[&path, &text])?;
         }
@@ -187,6 +223,30 @@ mod tests {
         let en = printed(Language::En, 25);
         assert_eq!(en.matches("entry[3]").count(), SHOWN_REJECTIONS);
         assert!(en.contains("and 5 more"));
+    }
+
+    #[test]
+    fn an_item_of_a_zip_is_named_by_its_way_there_with_its_result_and_reason() {
+        let kept = FileReport {
+            path: "mes.zip".into(),
+            inside: Some("labo/cr\u{1b}.bin".to_owned()),
+            format: "unknown",
+            fate: Fate::Kept,
+            reason: Some("the zip holds nothing"),
+            ..FileReport::default()
+        };
+        let report = ImportReport { files: vec![kept] };
+        let (mut console, printed) = console(Language::Fr);
+        print(&mut console, &report).unwrap();
+        let text = printed.text();
+        assert!(text.contains("gardé comme document"), "{text}");
+        assert!(text.contains("mes.zip/labo/cr"), "{text}");
+        assert!(text.contains(": le zip ne contient rien"), "{text}");
+        assert!(
+            text.contains("Compris : 0 · gardés comme documents : 1"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod demo;
 mod device;
+mod documents;
 mod edit;
 mod export;
 mod import;
@@ -33,6 +34,8 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Correct(arguments) => edit::correct(&arguments, context),
         Command::Conflicts => edit::conflicts(context),
         Command::Stats(arguments) => upkeep::stats(&arguments, context),
+        Command::Documents(arguments) => documents::list(&arguments, context),
+        Command::Attachment(arguments) => documents::attachment(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Device(arguments) => device::run(&arguments.action, context),
         Command::Sync(arguments) => sync::run(&arguments, context),

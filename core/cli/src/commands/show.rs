@@ -1,5 +1,6 @@
 //! `carnet show`: one item in full.
 
+use super::documents::original_line;
 use super::person::short;
 use crate::arguments::Show;
 use crate::console::Console;
@@ -9,7 +10,7 @@ use crate::format::{clean, decimal, display, quantity, recorded, when_in_full};
 use crate::json;
 use crate::language::{Language, Text};
 use crate::table::{self, Column};
-use crate::texts::{message, names};
+use crate::texts::{documents, message, names};
 use carnet::vault::{Correction, Detail, Device, Related, Version};
 use serde_json::Value;
 
@@ -24,15 +25,26 @@ pub fn run(arguments: &Show, context: &mut Context) -> CliResult {
     if console.json {
         let value = match arguments.history {
             true => detail.history.iter().map(json::version).collect::<Value>(),
-            false => json::detail(&detail, console.language),
+            false => {
+                let mut value = json::detail(&detail, console.language);
+                let bytes = vault.document_of(detail.row.id)?;
+                value["document"] = bytes.as_ref().map(json::documents::bytes).into();
+                value
+            }
         };
         return console.json(&value);
     }
     let devices = vault.devices()?;
-    match arguments.history {
-        true => history(console, &detail.history, &devices),
-        false => print(console, &detail, &devices),
+    if arguments.history {
+        return history(console, &detail.history, &devices);
     }
+    print(console, &detail, &devices)?;
+    if let Some(bytes) = vault.document_of(detail.row.id)? {
+        let id = detail.row.id.to_string();
+        let line = original_line(&bytes, &id, console.language);
+        field(console, documents::ORIGINAL_LABEL, &line)?;
+    }
+    Ok(())
 }
 
 /// The original bytes, untouched; a terminal only gets the line end it needs.

@@ -117,7 +117,6 @@ super::texts! {
     H_NEW: "Nouveaux", "New";
     H_UNCHANGED: "Déjà là", "Already there";
     H_UPDATED: "Versions", "Updated";
-    H_REJECTED: "Rejetés", "Rejected";
     H_VERSION: "Version", "Version";
     H_UPDATED_AT: "Mise à jour", "Last updated";
     H_DEVICE: "Appareil", "Device";

@@ -1,9 +1,11 @@
 //! Every sentence people read, in both languages, side by side. Code elsewhere names a sentence; it never spells one.
 
 pub mod demo;
+pub mod documents;
 pub mod engine;
 pub mod finding;
 pub mod help;
+pub mod import;
 pub mod message;
 pub mod names;
 pub mod usage;
@@ -26,7 +28,14 @@ mod tests {
 
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
-        for table in [message::ALL, usage::ALL, demo::ALL, finding::ALL] {
+        for table in [
+            message::ALL,
+            usage::ALL,
+            demo::ALL,
+            finding::ALL,
+            import::ALL,
+            documents::ALL,
+        ] {
             all.extend(table.iter().map(|(name, text)| ((*name).to_owned(), *text)));
         }
         for plural in message::PLURALS {

@@ -4,12 +4,14 @@
 pub mod category;
 pub mod change;
 pub mod codes;
+pub mod confidentiality;
 pub mod identity;
 pub mod ids;
 pub mod json;
 pub mod patient;
 pub mod resource;
 pub mod row;
+pub mod series;
 pub mod snapshot;
 pub mod text;
 pub mod time;

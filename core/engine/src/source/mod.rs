@@ -5,15 +5,19 @@
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
 mod bundle;
+pub mod describe;
+pub mod document;
 pub mod fhir;
 mod input;
 mod items;
+pub mod recognise;
 mod release;
 mod scan;
 mod sniff;
 mod tally;
 
 pub use fhir::read_fhir;
+pub use recognise::{Format, recognise};
 
 use crate::record::resource::Resource;
 

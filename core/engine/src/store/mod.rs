@@ -6,6 +6,7 @@
 
 pub mod anchor;
 pub mod attachments;
+mod documents;
 pub mod log;
 pub mod meta;
 pub mod migrate;
@@ -36,6 +37,7 @@ mod testing;
 mod tests;
 
 pub use attachments::{Attachments, Incoming};
+pub use documents::{StoredDocument, documents_of, has_attachment, original_of, place_of_resource};
 pub use open::give_back;
 pub use project::{Known, Projected, Projection, known, project, project_all};
 pub use texts::{each_current_text, text_of};

@@ -6,7 +6,8 @@
 //! relay) with `plan` (what to exchange), `steps` (merging, a quarter of a second at a time), `brake` (deadline and cancel) ·
 //! `relays` (several) · `inbox` (sync in the background) · `watch` · `paths` (what other paths share), `reseal` (for whoever
 //! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
-//! `transfers` (the same by the platform) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
+//! `transfers` (the same by the platform), `documents` (which a
+//! resource leads to) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
 //! people see of it) · `pairing` · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
@@ -15,6 +16,7 @@ mod brake;
 #[cfg(test)]
 mod deadline_tests;
 mod detect;
+mod documents;
 mod door;
 mod duties;
 mod edit;
@@ -67,6 +69,8 @@ mod watch;
 mod write;
 
 pub use carnet_wire::stream::Role;
+pub use documents::{DocumentBytes, DocumentRow};
+pub use import::{Fate, FileReport, ImportReport, Rejection};
 pub use peer::Meeting;
 pub use types::*;
 pub use watch::WatchEvent;

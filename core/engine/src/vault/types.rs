@@ -191,45 +191,6 @@ pub trait Observer: Send + Sync {
     fn progress(&self, progress: Progress) -> bool;
 }
 
-/// What an import did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImportReport {
-    /// One report per file, in order.
-    pub files: Vec<FileReport>,
-}
-
-/// What became of one file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileReport {
-    /// The path as given.
-    pub path: PathBuf,
-    /// `fhir-json`, `fhir-ndjson`, `fhir-ndjson-gz`, … or `unknown`.
-    pub format: &'static str,
-    /// Resources read, accepted or not.
-    pub resources: u64,
-    /// Not in the record before.
-    pub new: u64,
-    /// In the record with the same content.
-    pub unchanged: u64,
-    /// A new version of a resource in the record.
-    pub updated: u64,
-    /// What was refused, and why.
-    pub rejected: Vec<Rejection>,
-    /// What a person should know (kept as a document, other FHIR version, …).
-    pub warnings: Vec<String>,
-    /// Resources read per kind, accepted ones only.
-    pub by_kind: std::collections::BTreeMap<String, u64>,
-}
-
-/// One refused item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// Where in the file: `entry[3]`, `line 12`, `file`.
-    pub location: String,
-    /// Why, in words, without quoting the content.
-    pub reason: &'static str,
-}
-
 /// A device of the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {

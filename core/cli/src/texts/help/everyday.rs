@@ -17,7 +17,7 @@ const ABOUT: &[(&str, Text)] = &[
     ("person", text("Les personnes dont ce coffre tient le dossier", "The persons whose records this vault holds")),
     ("person add", text("Ajoute une personne et son dossier", "Add a person and their record")),
     ("person list", text("Liste les personnes", "List the persons")),
-    ("import", text("Importe des fichiers, ou tous ceux d'un répertoire ; réimporter n'ajoute rien deux fois", "Import files, or every file below a folder; importing again adds nothing twice")),
+    ("import", text("Importe des fichiers, des zips ou tout un répertoire ; réimporter n'ajoute rien deux fois", "Import files, zips or a whole folder; importing again adds nothing twice")),
     ("timeline", text("La chronologie, du plus récent au plus ancien", "The timeline, newest first")),
     ("search", text("Cherche des mots, avec ou sans accents", "Search for words, with or without accents")),
     ("show", text("Un élément en entier : d'où il vient, ses notes, ses corrections", "One item in full: where it comes from, its notes, its corrections")),
@@ -57,8 +57,8 @@ const AFTER: &[(&str, Text)] = &[
         "Example:\n  $ carnet init --vault ~/carnet --person \"Camille Martin\" --birth-date 1984-03")),
     ("person", text("Exemple :\n  $ carnet person add \"Lou Martin\" --birth-date 2019", "Example:\n  $ carnet person add \"Lou Martin\" --birth-date 2019")),
     ("import", text(
-        "Lit FHIR R4 : bundles, ressources seules, NDJSON, NDJSON.gz. Un élément refusé n'arrête pas les autres.\nInterrompu, l'import reprend là où il en était.\n\nExemples :\n  $ carnet import resultats.json\n  $ carnet import telechargements/ --person \"Lou Martin\" --json",
-        "Reads FHIR R4: bundles, single resources, NDJSON, NDJSON.gz. A refused item does not stop the others.\nInterrupted, an import resumes where it was.\n\nExamples:\n  $ carnet import results.json\n  $ carnet import downloads/ --person \"Lou Martin\" --json")),
+        "Reconnaît chaque fichier à son contenu, quel que soit son nom, aussi dans des zips. Lit FHIR R4 (bundles, ressources\nseules, NDJSON, gzip) ; garde le reste comme documents : PDF, images, textes, fichiers inconnus. Rien n'est perdu.\nInterrompu, l'import reprend là où il en était.\n\nExemples :\n  $ carnet import resultats.json\n  $ carnet import telechargements/ --person \"Lou Martin\" --json",
+        "Recognises each file by its content, whatever it is called, also inside zips. Reads FHIR R4 (bundles, single resources,\nNDJSON, gzip); keeps the rest as documents: PDF, images, texts, unknown files. Nothing is lost.\nInterrupted, an import resumes where it was.\n\nExamples:\n  $ carnet import results.json\n  $ carnet import downloads/ --person \"Lou Martin\" --json")),
     ("timeline", text(
         "Catégories : patient-summary (synthèse), prescription (ordonnances), dispensation,\n  imaging (imagerie), laboratory (biologie), discharge (sorties d'hôpital), other (autres),\n  ou celles de Mon espace santé : SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExemples :\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 12/03/2021 --to 04/2021",
         "Categories: patient-summary, prescription, dispensation, imaging, laboratory,\n  discharge, other, or those of Mon espace santé: SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExamples:\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 2021-03-12 --to 2021-04")),
@@ -96,7 +96,7 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("init:device_name", PERSON, DEVICE_NAME),
     ("person add:name", PERSON, text("Son nom, tel qu'il sera affiché", "Their name, as it will be shown")),
     ("person add:birth_date", DATE, BORN),
-    ("import:paths", text("CHEMIN", "PATH"), text("Fichiers ou répertoires", "Files or folders")),
+    ("import:paths", text("CHEMIN", "PATH"), text("Fichiers, zips ou répertoires", "Files, zips or folders")),
     ("import:person", PERSON, WHOSE),
     ("import:strict", FLAG, text("Sort avec le code 8 si un élément est rejeté", "Exit with code 8 if an item is rejected")),
     ("timeline:from", DATE, text("À partir de cette date, entière ou non", "From this date on, whole or not")),

@@ -2,6 +2,7 @@
 //!
 //! Each call here takes the open vault, asks one room, and maps its error: no rule of its own.
 
+mod documents;
 mod exchange;
 mod people;
 mod record;

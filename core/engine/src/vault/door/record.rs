@@ -13,7 +13,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 impl Vault {
-    /// Imports files, or every file below folders, into a person's record. A second import of the same file adds nothing.
+    /// Imports files, zips, or every file below folders, into a person's record. A second import of the same bytes adds nothing.
+    /// What is not understood is kept as a document.
     pub fn import(
         &self,
         record: RecordId,

@@ -1,0 +1,93 @@
+//! The bytes of documents: what opens them, and which document something was read from.
+
+use super::project::Known;
+use super::texts::{Texts, origin_of};
+use crate::error::{Error, Result};
+use crate::record::change::Item;
+use crate::record::ids::{AttachmentId, ContentHash, ResourceId};
+use carnet_wire::{BlobId, RecordId};
+use rusqlite::{Connection, OptionalExtension};
+
+/// A document's sealed bytes and what opens them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredDocument {
+    /// The sealed file.
+    pub blob: BlobId,
+    /// The key that opens it.
+    pub key: [u8; 32],
+    /// Length of the document.
+    pub size: u64,
+    /// Media type.
+    pub media_type: String,
+}
+
+/// Every sealed copy of a document in a record: two phones that import one document seal it twice.
+pub fn documents_of(
+    connection: &Connection,
+    record: RecordId,
+    id: AttachmentId,
+) -> Result<Vec<StoredDocument>> {
+    let mut select = connection.prepare_cached(
+        "SELECT DISTINCT blob, key, size, media_type FROM attachment \
+         WHERE id = ?2 AND log IN (SELECT log FROM log WHERE record = ?1) ORDER BY blob",
+    )?;
+    let found = select.query_map((record.0, id.0), |row| {
+        Ok(StoredDocument {
+            blob: BlobId(row.get(0)?),
+            key: row.get(1)?,
+            size: row.get(2)?,
+            media_type: row.get(3)?,
+        })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whether a record has the bytes of a document, here or on their way.
+pub fn has_attachment(connection: &Connection, record: RecordId, id: AttachmentId) -> Result<bool> {
+    Ok(!documents_of(connection, record, id)?.is_empty())
+}
+
+/// Which of these compartments has a resource, and what is known of it there: the one that has this very content, else the
+/// first.
+pub fn place_of_resource(
+    connection: &Connection,
+    logs: &[i64],
+    id: ResourceId,
+    content: ContentHash,
+) -> Result<Option<(i64, Known)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT r.log, EXISTS(SELECT 1 FROM sighting s WHERE s.row = r.row AND s.content = ?2) \
+         FROM row r WHERE r.id = ?1 ORDER BY 2 DESC, r.log",
+    )?;
+    let mut rows = select.query((id.0, content.0))?;
+    while let Some(row) = rows.next()? {
+        let (log, same) = (row.get(0)?, row.get(1)?);
+        if logs.contains(&log) {
+            return Ok(Some((log, if same { Known::Same } else { Known::Other })));
+        }
+    }
+    Ok(None)
+}
+
+/// Whose record a resource is of, and the hash of the document it was read from, where one was kept.
+pub fn original_of(
+    connection: &Connection,
+    id: ResourceId,
+) -> Result<(RecordId, Option<[u8; 32]>)> {
+    let mut select = connection.prepare_cached(
+        "SELECT l.record, o.change, r.item FROM row r JOIN origin o USING(origin) JOIN log l ON l.log = r.log \
+         WHERE r.id = ?1 ORDER BY r.log LIMIT 1",
+    )?;
+    let place = select.query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (record, change, item): (_, i64, u32) = place
+        .optional()?
+        .ok_or(Error::NotFound("a resource with this id"))?;
+    let mut texts = Texts::new(connection);
+    let change = texts.change(change)?;
+    let origin = change.items.get(item as usize).and_then(|item| match item {
+        Item::Resource { origin, .. } => origin_of(change, *origin),
+        _ => None,
+    });
+    let hash = origin.map(|origin| origin.hash);
+    Ok((RecordId(record), hash.filter(|hash| *hash != [0; 32])))
+}

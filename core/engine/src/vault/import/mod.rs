@@ -1,0 +1,61 @@
+//! Importing: files become drafts and documents, these become changes of bounded size, each durable on its own.
+//!
+//! *Nothing dropped*: each item is understood, or kept as a document with the reason, or rejected with the reason (empty,
+//! protected by a password, a link). *Nothing doubled*: a second import of the same bytes adds nothing (INV-2), whatever they
+//! are called and however they are packed, because every draft is looked up by its deterministic id and content before it is
+//! written. That is also how an import goes on after a kill: run it again. *Everything traceable*: what was read from a
+//! document that is not FHIR carries the document's hash as its origin, and the document's bytes are kept.
+//!
+//! `files` finds what is named, `read` reads one item and descends into `archive`s, `content` is where its bytes lie, `watch`
+//! is progress and cancel, `gather` writes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
+//! transaction's drafts and [`content::MAX_HELD_BYTES`] for what must be held whole.
+
+mod archive;
+mod content;
+mod documents;
+mod files;
+mod gather;
+mod read;
+mod report;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use report::*;
+
+use super::Observer;
+use super::keyring::{self, GENERAL};
+use super::open::Unlocked;
+use crate::error::Result;
+use crate::host::Clock;
+use carnet_wire::RecordId;
+use std::path::PathBuf;
+
+/// Imports files, and every file below folders, in the order of their names.
+pub fn import(
+    open: &Unlocked,
+    clock: &dyn Clock,
+    record: RecordId,
+    paths: &[PathBuf],
+    observer: Option<&dyn Observer>,
+) -> Result<ImportReport> {
+    open.store
+        .read(|conn| keyring::log_number(conn, record, GENERAL))?;
+    let files = files::files_of(paths)?;
+    let lengths = files.iter().filter_map(|file| file.metadata().ok());
+    let watch = watch::Watch::new(observer, lengths.map(|file| file.len()).sum());
+    let mut import = read::Import {
+        target: gather::Target {
+            open,
+            clock,
+            record,
+        },
+        watch: &watch,
+        report: ImportReport::default(),
+    };
+    let bulk = open.store.begin_bulk()?;
+    files.iter().try_for_each(|path| import.file(path))?;
+    drop(bulk);
+    open.store.release_memory()?;
+    Ok(import.report)
+}

@@ -1,0 +1,410 @@
+#![allow(clippy::unwrap_used)]
+use super::super::tests::Phone;
+use super::*;
+use crate::record::row::Category;
+use crate::vault::{Filter, Observer, Progress, VaultError};
+use std::io::{Cursor, Write};
+use std::path::Path;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+const GLUCOSE: &[u8] = br#"{"resourceType":"Observation","id":"g1","status":"final","code":{"text":"glucose"},"effectiveDateTime":"2021-03","valueQuantity":{"value":5.40,"unit":"mmol/L"}}"#;
+const PDF: &[u8] = b"%PDF-1.4\n1 0 obj << /Title (Bilan) /CreationDate (D:20210401) >> endobj\ntrailer << /Info 1 0 R >>\n%%EOF";
+const TEXT: &[u8] = b"Lettre de sortie\nTout va bien.\n";
+const RUBBISH: &[u8] = &[1, 2, 3, 250, 0, 9];
+
+fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        zip.start_file(*name, options).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+struct Desk {
+    phone: Phone,
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            phone: Phone::new(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn import(&self, path: &Path) -> ImportReport {
+        let record = self.phone.vault.persons().unwrap()[0].record;
+        self.phone
+            .vault
+            .import(record, &[path.to_owned()], None)
+            .unwrap()
+    }
+
+    fn import_bytes(&self, bytes: &[u8]) -> ImportReport {
+        self.import(&self.put("given", bytes))
+    }
+
+    /// What the record lists, without where it came from.
+    fn resources(&self) -> Vec<String> {
+        let rows = self.phone.vault.list(&Filter::default()).unwrap();
+        let mut texts: Vec<String> = rows
+            .iter()
+            .map(|row| self.phone.vault.detail(row.id).unwrap().original)
+            .collect();
+        texts.sort();
+        texts
+    }
+
+    fn check(&self) {
+        let report = self.phone.vault.verify(true).unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+    }
+}
+
+fn fates(report: &ImportReport) -> Vec<(Option<&str>, &'static str, &'static str)> {
+    let files = report.files.iter();
+    files
+        .map(|file| (file.inside.as_deref(), file.format, file.fate.name()))
+        .collect()
+}
+
+fn new(report: &ImportReport) -> u64 {
+    report.files.iter().map(|file| file.new).sum()
+}
+
+#[test]
+fn a_folder_of_anything_is_understood_or_kept() {
+    let desk = Desk::new();
+    for (name, bytes) in [
+        ("in/a", GLUCOSE),
+        ("in/b.json", PDF),
+        ("in/c", TEXT),
+        ("in/d.pdf", RUBBISH),
+        ("in/e", b""),
+        ("in/f.json", b"{\"steps\": 12}"),
+    ] {
+        desk.put(name, bytes);
+    }
+    let report = desk.import(&desk.folder.path().join("in"));
+    assert_eq!(
+        fates(&report),
+        [
+            (None, "fhir-json", "understood"),
+            (None, "pdf", "kept"),
+            (None, "text", "kept"),
+            (None, "unknown", "kept"),
+            (None, "empty", "rejected"),
+            (None, "json", "kept"),
+        ]
+    );
+    assert_eq!(new(&report), 5);
+    let rows = desk.phone.vault.list(&Filter::default()).unwrap();
+    let bilan = rows
+        .iter()
+        .find(|row| row.display_fr.as_deref() == Some("Bilan"));
+    assert_eq!(bilan.unwrap().when.as_deref(), Some("2021-04-01"));
+    assert_eq!(new(&desk.import(&desk.folder.path().join("in"))), 0);
+    desk.check();
+}
+
+#[test]
+fn zipped_nested_and_renamed_it_is_the_same_record() {
+    let one_by_one = Desk::new();
+    for bytes in [GLUCOSE, PDF, TEXT, RUBBISH] {
+        one_by_one.import_bytes(bytes);
+    }
+    let inner = zip_of(&[("x\\y", PDF), ("é.dat", RUBBISH)]);
+    let outer = zip_of(&[("1", GLUCOSE), ("deep/2.zip", &inner), ("3.exe", TEXT)]);
+    let zipped = Desk::new();
+    let report = zipped.import_bytes(&outer);
+    assert_eq!(
+        fates(&report),
+        [
+            (Some("1"), "fhir-json", "understood"),
+            (Some("deep/2.zip/x/y"), "pdf", "kept"),
+            (Some("deep/2.zip/é.dat"), "unknown", "kept"),
+            (Some("3.exe"), "text", "kept"),
+        ]
+    );
+    assert_eq!(zipped.resources(), one_by_one.resources());
+    assert_eq!(new(&zipped.import_bytes(TEXT)), 0);
+    zipped.check();
+}
+
+#[test]
+fn gzip_is_looked_into_whatever_it_holds() {
+    let desk = Desk::new();
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let report = desk.import_bytes(&gzip(PDF));
+    assert_eq!(fates(&report), [(Some("given"), "pdf", "kept")]);
+    assert_eq!(new(&desk.import_bytes(PDF)), 0);
+    let report = desk.import_bytes(&gzip(GLUCOSE));
+    assert_eq!(fates(&report), [(None, "fhir-json-gz", "understood")]);
+    let cut = gzip(PDF);
+    let report = desk.import_bytes(&cut[..cut.len() - 12]);
+    assert_eq!(fates(&report), [(None, "gzip", "kept")]);
+}
+
+#[test]
+fn a_file_of_which_a_part_is_refused_is_kept_whole() {
+    let desk = Desk::new();
+    let lines = [GLUCOSE, b"\n{\"resourceType\":\n", GLUCOSE].concat();
+    let report = desk.import_bytes(&lines);
+    let file = &report.files[0];
+    assert_eq!(file.fate, Fate::Understood, "{file:?}");
+    assert!(!file.rejected.is_empty() && file.document.is_some());
+    assert_eq!(desk.phone.vault.stats(None).unwrap().attachments, 1);
+    assert_eq!(new(&desk.import_bytes(&lines)), 0);
+}
+
+#[test]
+fn names_that_lead_out_are_shown_and_nothing_is_written() {
+    let desk = Desk::new();
+    let zip = zip_of(&[
+        ("../../evil.txt", TEXT),
+        ("/etc/x", PDF),
+        ("C:\\y", RUBBISH),
+    ]);
+    let report = desk.import_bytes(&zip);
+    assert_eq!(report.files[0].inside.as_deref(), Some("../../evil.txt"));
+    assert!(report.files.iter().all(|file| file.fate == Fate::Kept));
+    let beside = desk.folder.path().parent().unwrap().parent().unwrap();
+    assert!(!beside.join("evil.txt").exists() && !Path::new("/etc/x").exists());
+}
+
+#[test]
+fn links_and_folders_in_a_zip_are_no_items() {
+    let desk = Desk::new();
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    zip.add_directory("d", options).unwrap();
+    zip.add_symlink("l", "/etc/passwd", options).unwrap();
+    let report = desk.import_bytes(&zip.finish().unwrap().into_inner());
+    assert_eq!(fates(&report), [(Some("l"), "unknown", "rejected")]);
+    assert_eq!(new(&report), 0);
+}
+
+#[test]
+fn a_zip_that_is_cut_gives_what_is_readable_and_is_kept() {
+    let desk = Desk::new();
+    let zip = zip_of(&[("a", GLUCOSE), ("b", PDF), ("c", TEXT)]);
+    let at = zip
+        .windows(4)
+        .position(|window| window == b"PK\x01\x02")
+        .unwrap();
+    let report = desk.import_bytes(&zip[..at - 10]);
+    assert_eq!(
+        fates(&report),
+        [
+            (Some("a"), "fhir-json", "understood"),
+            (Some("b"), "pdf", "kept"),
+            (None, "zip", "kept"),
+        ]
+    );
+    assert_eq!(report.files[2].reason, Some(archive::BROKEN));
+    let report = desk.import_bytes(&zip[..20]);
+    assert_eq!(report.files[0].reason, Some(archive::NOT_AN_ARCHIVE));
+    desk.check();
+}
+
+#[test]
+fn a_damaged_entry_costs_that_entry_only() {
+    let desk = Desk::new();
+    let mut zip = zip_of(&[("a", GLUCOSE), ("b", PDF)]);
+    let data = zip.iter().position(|byte| *byte == b'a').unwrap() + 8;
+    zip[data] ^= 0xff;
+    let report = desk.import_bytes(&zip);
+    assert_eq!(
+        fates(&report),
+        [
+            (Some("a"), "unknown", "rejected"),
+            (Some("b"), "pdf", "kept"),
+            (None, "zip", "kept"),
+        ]
+    );
+    assert_eq!(report.files[2].reason, Some(archive::PARTLY));
+}
+
+/// Changes the two bytes of flags of every header.
+fn with_flag(mut zip: Vec<u8>, flag: u8) -> Vec<u8> {
+    for (mark, offset) in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)] {
+        let found: Vec<usize> = zip
+            .windows(4)
+            .enumerate()
+            .filter(|(_, window)| window == mark)
+            .map(|(at, _)| at + offset)
+            .collect();
+        found.into_iter().for_each(|at| zip[at] |= flag);
+    }
+    zip
+}
+
+#[test]
+fn an_encrypted_entry_is_rejected_and_the_zip_kept() {
+    let desk = Desk::new();
+    let report = desk.import_bytes(&with_flag(zip_of(&[("secret", PDF)]), 1));
+    assert_eq!(
+        fates(&report),
+        [
+            (Some("secret"), "unknown", "rejected"),
+            (None, "zip", "kept")
+        ]
+    );
+    assert!(report.files[0].reason.unwrap().contains("password"));
+}
+
+#[test]
+fn entries_that_share_their_bytes_are_not_opened() {
+    let desk = Desk::new();
+    let mut zip = zip_of(&[("a", PDF), ("b", PDF)]);
+    let central = zip
+        .windows(4)
+        .rposition(|window| window == b"PK\x01\x02")
+        .unwrap();
+    zip[central + 42..central + 46].fill(0);
+    let report = desk.import_bytes(&zip);
+    assert_eq!(fates(&report), [(None, "zip", "kept")]);
+    assert_eq!(report.files[0].reason, Some(archive::OVERLAPS));
+}
+
+#[test]
+fn a_bomb_of_zips_in_zips_ends_soon_and_is_kept() {
+    let desk = Desk::new();
+    let zeros = vec![0; 70 << 20];
+    let mut bomb = zip_of(&[("0", &zeros)]);
+    for _ in 0..4 {
+        let bytes = bomb;
+        let names: Vec<String> = (0..16).map(|at| at.to_string()).collect();
+        let entries: Vec<(&str, &[u8])> = names
+            .iter()
+            .map(|name| (name.as_str(), bytes.as_slice()))
+            .collect();
+        bomb = zip_of(&entries);
+    }
+    let began = std::time::Instant::now();
+    let report = desk.import_bytes(&bomb);
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    let last = report.files.last().unwrap();
+    assert_eq!((last.inside.as_deref(), last.fate), (None, Fate::Kept));
+    assert!(report.files.len() < 100, "{} items", report.files.len());
+    desk.check();
+}
+
+#[test]
+fn zips_too_deep_are_kept_unopened() {
+    let desk = Desk::new();
+    let bottom = zip_of(&[("text", TEXT)]);
+    let deep = (0..10).fold(bottom, |zip, _| zip_of(&[("z", &zip)]));
+    let report = desk.import_bytes(&deep);
+    assert_eq!(report.files.len(), 1);
+    assert_eq!(report.files[0].reason, Some(archive::TOO_DEEP));
+    assert_eq!(report.files[0].fate, Fate::Kept);
+}
+
+#[test]
+fn an_empty_zip_says_so() {
+    let report = Desk::new().import_bytes(&zip_of(&[]));
+    assert_eq!(fates(&report), [(None, "zip", "rejected")]);
+}
+
+#[test]
+fn what_is_labelled_a_secret_goes_into_private_and_stays_where_it_lives() {
+    let desk = Desk::new();
+    let labelled = br#"{"resourceType":"Observation","id":"s1","meta":{"security":[{"code":"R"}]},"status":"final","code":{"text":"secret"}}"#;
+    assert_eq!(new(&desk.import_bytes(labelled)), 1);
+    assert_eq!(new(&desk.import_bytes(GLUCOSE)), 1);
+    // Without its label it is a new version, in the same place.
+    let bare =
+        br#"{"resourceType":"Observation","id":"s1","status":"final","code":{"text":"secret"}}"#;
+    assert_eq!(desk.import_bytes(bare).files[0].updated, 1);
+    let open = desk.phone.vault.unlocked().unwrap();
+    let places: Vec<(String, i64)> = open
+        .store
+        .read(|conn| {
+            let mut select = conn.prepare(
+                "SELECT l.name, count(*) FROM row JOIN log l USING(log) GROUP BY l.name ORDER BY l.name",
+            )?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .unwrap();
+    assert_eq!(
+        places,
+        [("general".to_owned(), 1), ("private".to_owned(), 1)]
+    );
+    desk.check();
+}
+
+/// Cancels when `.0` questions were asked.
+struct Patience(std::sync::atomic::AtomicU32);
+
+impl Observer for Patience {
+    fn progress(&self, progress: Progress) -> bool {
+        assert!(progress.done <= progress.total.unwrap());
+        self.0
+            .fetch_update(
+                std::sync::atomic::Ordering::Relaxed,
+                std::sync::atomic::Ordering::Relaxed,
+                |left| left.checked_sub(1),
+            )
+            .is_ok()
+    }
+}
+
+#[test]
+fn an_import_can_be_cancelled_anywhere_and_goes_on() {
+    let desk = Desk::new();
+    let noise: Vec<u8> = (0..1_u32 << 19)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    let zip = zip_of(&[("a", GLUCOSE), ("b", &noise), ("c", PDF)]);
+    let path = desk.put("z", &zip);
+    let record = desk.phone.vault.persons().unwrap()[0].record;
+    let mut cancelled = 0;
+    for patience in 0..40 {
+        let observer = Patience(patience.into());
+        let done = desk
+            .phone
+            .vault
+            .import(record, std::slice::from_ref(&path), Some(&observer));
+        match done {
+            Err(error) => assert_eq!(error, VaultError::Cancelled),
+            Ok(_) => break,
+        }
+        cancelled += 1;
+    }
+    assert!(cancelled > 3, "{cancelled}");
+    assert_eq!(new(&desk.import(&path)), 0);
+    assert_eq!(desk.resources().len(), 3);
+    desk.check();
+}
+
+#[test]
+fn a_document_without_a_type_is_of_the_category_of_others() {
+    let desk = Desk::new();
+    desk.import_bytes(PDF);
+    let rows = desk.phone.vault.list(&Filter::default()).unwrap();
+    assert_eq!(rows[0].category, Category::Other);
+    assert_eq!(
+        rows[0]
+            .display_en
+            .as_deref()
+            .or(rows[0].display_fr.as_deref()),
+        Some("Bilan")
+    );
+}
