@@ -4,7 +4,7 @@
 //! one word. Fixed words leave only: nothing that the app passes holds one.
 
 use carnet::VaultError;
-use carnet::record::ids::{ContentHash, EntryId, ResourceId};
+use carnet::record::ids::{AttachmentId, ContentHash, EntryId, ResourceId};
 use carnet_wire::{AccountId, ChangeId, DeviceId, RecordId};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -26,7 +26,8 @@ hex_ids!(
     ChangeId,
     ResourceId,
     EntryId,
-    ContentHash
+    ContentHash,
+    AttachmentId
 );
 
 /// The name of an invitation.

@@ -1,7 +1,9 @@
 //! The vault as an app holds it: opening, locking, and how every call gets to the engine. The calls themselves stand by
 //! subject, one line each.
 
+mod documents;
 mod exchange;
+mod file;
 mod meeting;
 mod people;
 mod record;

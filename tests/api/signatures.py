@@ -46,8 +46,7 @@ def whole(lines, index):
     while text.count("(") > text.count(")") and index + 1 < len(lines):
         index += 1
         piece = lines[index].strip()
-        if not piece.startswith(("*", "/*", "//")):
-            text += " " + piece
+        text += " " + piece.split("//")[0]
     text = re.sub(r"(?<=\S) +", " ", text)
     if "typealias" not in text:
         text = re.sub(r" ?(?:\{.*| = (?!nil|null|false).*|=$)$", "", text)
@@ -72,7 +71,7 @@ def signatures(language, lines):
 def main():
     language, path = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+        lines = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL).splitlines()
     print("\n".join(signatures(language, lines)))
 
 

@@ -1,11 +1,12 @@
 //! What a record holds and what lists show.
 
 use crate::ids::{Counts, Word};
-use carnet::record::ids::{ContentHash, EntryId, ResourceId};
+use carnet::record::ids::{AttachmentId, ContentHash, EntryId, ResourceId};
 use carnet::record::row::Category as RecordCategory;
 use carnet::vault::{
-    Conflict, Correction, Detail, ExportFormat, FileReport, Filter, ImportReport, ListRow, NewEdit,
-    Note, OpenWarning, Phase, Progress as CallProgress, Rejection, Related, Stats, Version,
+    Conflict, Correction, Detail, DocumentBytes, DocumentRow, ExportFormat, Fate, FileReport,
+    Filter, ImportReport, ListRow, NewEdit, Note, OpenWarning, Phase, Progress as CallProgress,
+    Rejection, Related, Stats, Version,
 };
 use carnet_wire::{DeviceId, RecordId};
 use std::path::PathBuf;
@@ -170,7 +171,11 @@ pub struct ImportReport {
 #[uniffi::remote(Record)]
 pub struct FileReport {
     pub path: PathBuf,
+    pub inside: Option<String>,
     pub format: Word,
+    pub fate: Fate,
+    pub reason: Option<Word>,
+    pub document: Option<ResourceId>,
     pub resources: u64,
     pub new: u64,
     pub unchanged: u64,
@@ -178,6 +183,30 @@ pub struct FileReport {
     pub rejected: Vec<Rejection>,
     pub warnings: Vec<String>,
     pub by_kind: Counts,
+}
+
+/// What became of one file or one item inside it: in the record, kept as a document, or neither.
+#[uniffi::remote(Enum)]
+pub enum Fate {
+    Understood,
+    Kept,
+    Rejected,
+}
+
+/// A document as lists show it; `bytes` where its bytes are of this record.
+#[uniffi::remote(Record)]
+pub struct DocumentRow {
+    pub row: ListRow,
+    pub bytes: Option<DocumentBytes>,
+}
+
+/// The bytes of a document; a sync fetches those that are not here.
+#[uniffi::remote(Record)]
+pub struct DocumentBytes {
+    pub id: AttachmentId,
+    pub media_type: String,
+    pub size: u64,
+    pub here: bool,
 }
 
 /// One item that was refused.

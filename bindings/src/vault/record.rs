@@ -1,17 +1,15 @@
 //! What a record holds: importing, reading, writing about it, handing it over.
 
 use super::Vault;
+use super::file::write_new;
 use crate::cancel::{Cancel, ProgressObserver};
 use crate::error::Result;
-use carnet::VaultError;
 use carnet::record::ids::{EntryId, ResourceId};
 use carnet::vault::{
     Conflict, Detail, ExportFormat, Filter, ImportReport, ListRow, NewEdit, Stats,
 };
 use carnet_wire::RecordId;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[uniffi::export]
@@ -84,25 +82,7 @@ impl Vault {
         format: ExportFormat,
         path: PathBuf,
     ) -> Result<u64> {
-        self.call(move |vault| export_to(&path, |out| vault.export(record, format, out)))
+        self.call(move |vault| write_new(&path, |out| vault.export(record, format, out)))
             .await
     }
-}
-
-/// A file that exists is not touched; one that could not be finished is taken away again.
-fn export_to(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<u64>) -> Result<u64> {
-    let unwritable = |_| VaultError::HostFailed("the file could not be written");
-    let mut out = BufWriter::new(File::create_new(path).map_err(unwritable)?);
-    let written = write(&mut out).and_then(|count| {
-        out.into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .and_then(|file| file.sync_all())
-            .map_err(unwritable)?;
-        Ok(count)
-    });
-    if written.is_err() {
-        // What is left of it, if it cannot be removed, is as readable as the whole would have been.
-        let _ = std::fs::remove_file(path);
-    }
-    written
 }

@@ -44,6 +44,20 @@ class ScenarioTest {
     }
 
     @Test
+    fun `a document is kept and comes out byte for byte`() = runBlocking {
+        inFolder { folder ->
+            val (vault, record) = newVault(folder)
+            val letter = File(folder, "lettre.pdf").apply { writeBytes("%PDF-1.4\n%lettre\n%%EOF\n".toByteArray()) }
+            assertEquals(Fate.KEPT, vault.importFiles(record, listOf(letter.path), null, null).files.single().fate)
+            val row = vault.documents(everything).single().row
+            assertEquals(letter.length().toULong(), vault.documentOf(row.id)!!.size)
+            val out = File(folder, "out.pdf")
+            vault.documentFile(row.id, out.path)
+            assertContentEquals(letter.readBytes(), out.readBytes())
+        }
+    }
+
+    @Test
     fun `two phones of one person pair and sync both ways`() = runBlocking {
         inFolder { folder ->
             Relay(File(folder, "relay")).use { relay ->
