@@ -12,6 +12,8 @@ mod hostile;
 mod paths;
 #[path = "system/privacy.rs"]
 mod privacy;
+#[path = "system/readers.rs"]
+mod readers;
 #[path = "system/snapshot.rs"]
 mod snapshot;
 #[path = "system/sync.rs"]

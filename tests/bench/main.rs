@@ -2,13 +2,14 @@
 //! it. Judged are CPU seconds and ratios, because machines that build are shared; rates are per CPU second.
 //!
 //! ```text
-//! carnet-bench [import] [queries] [relay] [sync]   measure and print one table (all of them when none is named)
+//! carnet-bench [import] [queries] [relay] [sync] [readers]   measure and print one table (all of them when none is named)
 //! carnet-bench generate FILE [COUNT]               write the generated record
 //! ```
 //! Each subject runs in a process of its own (`carnet-bench child …`), so that memory and CPU are its alone.
 
 mod baseline;
 mod child;
+mod readers;
 mod relay;
 mod subject;
 mod sync;
@@ -18,7 +19,7 @@ use carnet_tests::paths::{scale, scratch};
 use child::{Numbers, run_child};
 use std::path::Path;
 
-const MEASURES: [&str; 4] = ["import", "queries", "relay", "sync"];
+const MEASURES: [&str; 5] = ["import", "queries", "relay", "sync", "readers"];
 
 /// One line of the table.
 struct Line {
@@ -63,6 +64,9 @@ fn measure(chosen: &[&str]) {
     }
     if wanted("sync") {
         lines.extend(sync::lines(scratch.path()));
+    }
+    if wanted("readers") {
+        lines.extend(readers::lines(scratch.path()));
     }
     // A missed target ends the process: the scratch folder lies in memory and would stay.
     drop(scratch);

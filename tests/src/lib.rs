@@ -1,5 +1,6 @@
 //! The laboratory: what tests of whole devices, relays and crashes share. Each module is one instrument.
 
+pub mod apple;
 pub mod canary;
 pub mod chance;
 pub mod commands;

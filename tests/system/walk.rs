@@ -3,6 +3,7 @@
 
 use carnet_tests::commands::Phone;
 use carnet_tests::paths::{corpus, files_below, scratch};
+use carnet_tests::relays::RelayHouse;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -131,4 +132,84 @@ fn what_is_kept_comes_back_byte_for_byte_and_replaces_nothing() {
     assert_eq!(phone.json(["show", id])["document"]["here"], true);
     let told = phone.run(["show", id]).expect_ok("show").stdout;
     assert!(told.contains("carnet attachment"), "{told}");
+}
+
+/// Export, import into an empty vault: the same resources, the same documents, the same provenance, and nothing new from the
+/// original files; both phones of a person agree after a sync.
+#[test]
+fn an_archive_brings_a_record_back_without_a_difference() {
+    let Some(corpus) = corpus("archive") else {
+        return;
+    };
+    let scratch = scratch();
+    let first = Phone::with_vault(scratch.path().join("a"));
+    let folders =
+        ["cda-fr", "fit", "ips", "synthea", "us-core", "va-text"].map(|name| corpus.join(name));
+    let folders: Vec<&Path> = folders.iter().map(|path| path.as_path()).collect();
+    first.import(&folders);
+    let out = scratch.path().join("camille.zip");
+    first
+        .run(["export", "--format", "archive", &out.to_string_lossy()])
+        .expect_ok("export");
+    let second = Phone::with_vault(scratch.path().join("b"));
+    let report = second.import(&[&out]);
+    assert_eq!(total(&report, "rejected"), 0, "{}", report["totals"]);
+    assert!(second.resources() == first.resources(), "the set differs");
+    let sources = |phone: &Phone| -> BTreeMap<String, String> {
+        let documents = phone.json(["documents"]);
+        let documents = documents.as_array().expect("documents").clone();
+        let told = |document: Value| {
+            let bytes = document["bytes"]["size"].to_string();
+            (
+                document["row"]["id"].to_string(),
+                format!("{} {bytes}", document["row"]["source"]),
+            )
+        };
+        documents.into_iter().map(told).collect()
+    };
+    let (one, two) = (sources(&first), sources(&second));
+    assert!(one.len() > 5, "{} documents", one.len());
+    assert_eq!(one, two);
+    assert_eq!(total(&second.import(&[&out]), "new"), 0);
+    assert_eq!(
+        total(&second.import(&folders), "new"),
+        0,
+        "the original files"
+    );
+    second.verify().expect_ok("verify");
+}
+
+#[test]
+fn both_phones_have_the_documents_and_importing_on_the_other_adds_nothing() {
+    let scratch = scratch();
+    let relay = RelayHouse::new(scratch.path());
+    let a = Phone::with_vault(scratch.path().join("a"));
+    let b = Phone::new(scratch.path().join("b"));
+    a.pair(&b, &relay.relay.url());
+    let zip = scratch.path().join("given");
+    let pdf = b"%PDF-1.4 of both".to_vec();
+    zip_files(
+        &zip,
+        &[
+            ("r.pdf".to_owned(), pdf.clone()),
+            ("x".to_owned(), vec![7, 0, 200]),
+        ],
+    );
+    a.import(&[&zip]);
+    for phone in [&a, &b, &a, &b] {
+        phone.run(["sync"]).expect_ok("sync");
+    }
+    assert!(a.resources() == b.resources());
+    assert_eq!(total(&b.import(&[&zip]), "new"), 0);
+    let documents = b.json(["documents"]);
+    let documents = documents.as_array().expect("documents");
+    assert_eq!(documents.len(), 2);
+    let is_pdf = |row: &&Value| row["bytes"]["media_type"] == "application/pdf";
+    let row = documents.iter().find(is_pdf).expect("the PDF");
+    assert_eq!(row["bytes"]["here"], true);
+    let out = scratch.path().join("out");
+    let id = row["row"]["id"].as_str().expect("an id");
+    b.run(["attachment", id, &out.to_string_lossy()])
+        .expect_ok("attachment");
+    assert_eq!(std::fs::read(&out).expect("bytes"), pdf);
 }

@@ -221,6 +221,7 @@ pub struct Rejection {
 pub enum ExportFormat {
     Fhir,
     Ndjson,
+    Archive,
 }
 
 /// What a long call is doing.

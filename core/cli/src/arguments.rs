@@ -1,6 +1,7 @@
 //! What can be typed. Names, shapes and nothing else: the words of `--help` stand in [`crate::texts::help`], in both
 //! languages, and are put in by [`crate::help`] before clap renders anything.
 
+pub mod ble;
 pub mod documents;
 
 use crate::language::Language;
@@ -65,6 +66,7 @@ pub enum Command {
     Log(Whose),
     Verify(Verify),
     Compact(Whose),
+    Ble(ble::BleCommand),
     Demo(Demo),
     Completions(Completions),
     Help(Help),
@@ -190,6 +192,7 @@ pub struct Export {
 pub enum Format {
     Fhir,
     Ndjson,
+    Archive,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! What `--json` prints: stable shapes for programs, the same in every language. Keys are always there; what is not known
 //! is `null`.
 
+pub mod ble;
 pub mod documents;
 
 use crate::format::{display, timestamp};

@@ -44,6 +44,7 @@ fn format(format: Format) -> ExportFormat {
     match format {
         Format::Fhir => ExportFormat::Fhir,
         Format::Ndjson => ExportFormat::Ndjson,
+        Format::Archive => ExportFormat::Archive,
     }
 }
 

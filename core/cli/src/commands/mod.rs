@@ -1,6 +1,7 @@
 //! One file per family of commands. Each reads its arguments, asks the engine once, and shows the answer: as JSON for
 //! programs, else for people in their language.
 
+mod ble;
 mod demo;
 mod device;
 mod documents;
@@ -42,6 +43,7 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),
         Command::Compact(arguments) => upkeep::compact(&arguments, context),
+        Command::Ble(arguments) => ble::run(&arguments.action, &mut context.console),
         Command::Demo(arguments) => demo::run(&arguments, &mut context.console),
         Command::Completions(arguments) => tools::completions(&arguments, &mut context.console),
         Command::Help(arguments) => tools::help(&arguments, &mut context.console),

@@ -1,5 +1,6 @@
 //! Every sentence people read, in both languages, side by side. Code elsewhere names a sentence; it never spells one.
 
+pub mod ble;
 pub mod demo;
 pub mod documents;
 pub mod engine;
@@ -29,6 +30,7 @@ mod tests {
     fn everything() -> Vec<(String, Text)> {
         let mut all: Vec<(String, Text)> = Vec::new();
         for table in [
+            ble::ALL,
             message::ALL,
             usage::ALL,
             demo::ALL,
@@ -44,6 +46,7 @@ mod tests {
         }
         all.extend(help::texts());
         all.extend(names::texts());
+        all.extend(ble::texts());
         all.extend(finding::texts());
         all
     }

@@ -10,6 +10,8 @@ pub enum ExportFormat {
     Fhir,
     /// One resource per line.
     Ndjson,
+    /// A zip of Bundles, the bytes of documents, and a manifest: see [`super::ArchiveWriter`].
+    Archive,
 }
 
 /// Writes resources one after another; nothing is held in memory.
@@ -23,7 +25,7 @@ impl<'a> FhirWriter<'a> {
     /// Begins an export.
     pub fn begin(out: &'a mut dyn Write, format: ExportFormat) -> Result<Self> {
         if format == ExportFormat::Fhir {
-            out.write_all(br#"{"resourceType":"Bundle","type":"collection","entry":["#)?;
+            write_start(out, "")?;
         }
         Ok(Self {
             out,
@@ -35,20 +37,12 @@ impl<'a> FhirWriter<'a> {
     /// Writes one resource with the `fullUrl` it came with, if any.
     pub fn resource(&mut self, text: &str, full_url: Option<&str>) -> Result<()> {
         match self.format {
-            ExportFormat::Fhir => self.entry(text, full_url)?,
             ExportFormat::Ndjson => self.line(text)?,
+            ExportFormat::Fhir | ExportFormat::Archive => {
+                write_entry(self.out, self.count == 0, text, full_url)?;
+            }
         }
         self.count += 1;
-        Ok(())
-    }
-
-    fn entry(&mut self, text: &str, full_url: Option<&str>) -> Result<()> {
-        self.out
-            .write_all(if self.count == 0 { b"\n{" } else { b",\n{" })?;
-        if let Some(url) = full_url {
-            write!(self.out, "\"fullUrl\":{},", serde_json::Value::from(url))?;
-        }
-        write!(self.out, "\"resource\":{text}}}")?;
         Ok(())
     }
 
@@ -64,11 +58,50 @@ impl<'a> FhirWriter<'a> {
     /// Ends the export and returns how many resources it holds.
     pub fn end(self) -> Result<u64> {
         if self.format == ExportFormat::Fhir {
-            self.out.write_all(b"\n]}\n")?;
+            write_end(self.out)?;
         }
         self.out.flush()?;
         Ok(self.count)
     }
+}
+
+/// The beginning of a Bundle. Who issued the ids of its entries stands where the reader of FHIR looks for it.
+pub(super) fn write_start(out: &mut dyn Write, issuer: &str) -> Result<()> {
+    out.write_all(br#"{"resourceType":"Bundle","#)?;
+    match issuer.split_once('|') {
+        _ if issuer.is_empty() => (),
+        Some((system, value)) => {
+            let identifier = serde_json::json!({ "system": system, "value": value });
+            write!(out, "\"identifier\":{identifier},")?;
+        }
+        None => {
+            let meta = serde_json::json!({ "source": issuer });
+            write!(out, "\"meta\":{meta},")?;
+        }
+    }
+    out.write_all(br#""type":"collection","entry":["#)?;
+    Ok(())
+}
+
+/// One entry, its text byte for byte.
+pub(super) fn write_entry(
+    out: &mut dyn Write,
+    first: bool,
+    text: &str,
+    full_url: Option<&str>,
+) -> Result<()> {
+    out.write_all(if first { b"\n{" } else { b",\n{" })?;
+    if let Some(url) = full_url {
+        write!(out, "\"fullUrl\":{},", serde_json::Value::from(url))?;
+    }
+    write!(out, "\"resource\":{text}}}")?;
+    Ok(())
+}
+
+/// The end of a Bundle.
+pub(super) fn write_end(out: &mut dyn Write) -> Result<()> {
+    out.write_all(b"\n]}\n")?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -89,13 +89,45 @@ pub fn parse_instant(text: &str) -> Option<(i64, u32)> {
     ))
 }
 
-/// Howard Hinnant's `days_from_civil`.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+/// Days from 1970-01-01 to a day of the Gregorian calendar (Howard Hinnant's `days_from_civil`).
+pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The day of the Gregorian calendar that lies so many days after 1970-01-01: year, month, day (Hinnant's `civil_from_days`).
+pub fn day_of(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let month = (from_march + 2) % 12 + 1;
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * from_march + 2) / 5 + 1)
+}
+
+/// A FHIR `instant`: milliseconds since 1970 UTC as the clocks show it at an offset of minutes east of UTC.
+pub fn write_instant(at: i64, offset: i16) -> String {
+    let local = at.saturating_add(i64::from(offset) * 60_000);
+    let (year, month, day) = day_of(local.div_euclid(86_400_000));
+    let rest = local.rem_euclid(86_400_000);
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (second, millis) = (rest / 1_000 % 60, rest % 1_000);
+    let fraction = match millis {
+        0 => String::new(),
+        _ => format!(".{millis:03}"),
+    };
+    let sign = if offset < 0 { '-' } else { '+' };
+    let (east, past) = (offset.unsigned_abs() / 60, offset.unsigned_abs() % 60);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}{sign}{east:02}:{past:02}"
+    )
 }
 
 /// The place of a version among the versions of one resource: the greatest is the current one.
@@ -187,6 +219,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn instants_are_written_at_their_offset() {
+        assert_eq!(write_instant(0, 0), "1970-01-01T00:00:00+00:00");
+        assert_eq!(
+            write_instant(951_868_800_500, -90),
+            "2000-02-29T22:30:00.500-01:30"
+        );
+        assert_eq!(write_instant(-1, 60), "1970-01-01T00:59:59.999+01:00");
+    }
+
     fn key(last_updated: Option<&str>, version: Option<&str>, lamport: u64) -> VersionKey {
         VersionKey::new(last_updated, version, lamport, ContentHash([0; 16]))
     }
@@ -205,6 +247,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_written_is_read(at in -62_000_000_000_000_i64..250_000_000_000_000, offset in -1080_i16..=1080) {
+            let read = parse_instant(&write_instant(at, offset)).unwrap();
+            prop_assert_eq!(read.0 * 1000 + i64::from(read.1 / 1_000_000), at);
+        }
+
         #[test]
         fn nothing_panics(text in "\\PC{0,30}", date in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{0,12})?(Z|[+-][0-9]{2}:[0-9]{2})") {
             let _ = (is_date(&text), parse_instant(&text));

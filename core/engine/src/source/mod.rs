@@ -4,15 +4,20 @@
 //! A reader never gives up on a file because of one bad item: what can be read becomes a [`Draft`], what cannot becomes a
 //! [`Refused`] with its place and a constant reason, what is FHIR but not R4 becomes a [`Document`] for the vault to keep.
 
+pub mod apple;
+pub mod ble;
 mod bundle;
 pub mod describe;
 pub mod document;
 pub mod fhir;
+pub mod health_connect;
 mod input;
 mod items;
+pub mod openmhealth;
 pub mod recognise;
 mod release;
 mod scan;
+pub mod series;
 mod sniff;
 mod tally;
 
@@ -119,4 +124,4 @@ pub fn fuzz_one(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod corpus_tests;
+pub(crate) mod corpus_tests;

@@ -1,9 +1,9 @@
 //! The bytes of documents: what opens them, and which document something was read from.
 
 use super::project::Known;
-use super::texts::{Texts, origin_of};
+use super::texts::{Texts, locate, origin_of};
 use crate::error::{Error, Result};
-use crate::record::change::Item;
+use crate::record::change::{Change, Item, Origin};
 use crate::record::ids::{AttachmentId, ContentHash, ResourceId};
 use carnet_wire::{BlobId, RecordId};
 use rusqlite::{Connection, OptionalExtension};
@@ -69,6 +69,71 @@ pub fn place_of_resource(
     Ok(None)
 }
 
+/// A resource as an archive takes it.
+pub struct Current<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Who issued its short ids.
+    pub issuer: &'a str,
+    /// The `fullUrl` it came with.
+    pub full_url: Option<&'a str>,
+    /// The file it came from.
+    pub origin: &'a Origin,
+    /// The compartment it lives in.
+    pub compartment: &'a str,
+}
+
+/// Gives every current resource of a record to `take`, with all that its name and provenance need.
+pub fn each_current(
+    connection: &Connection,
+    record: RecordId,
+    mut take: impl FnMut(Current<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut select = connection.prepare_cached(
+        "SELECT o.change, r.item, l.name FROM row r JOIN origin o USING(origin) JOIN change c USING(change) \
+         JOIN log l ON l.log = r.log WHERE l.record = ?1 ORDER BY c.lamport, c.id, r.item",
+    )?;
+    let mut rows = select.query([record.0])?;
+    let mut texts = Texts::new(connection);
+    while let Some(row) = rows.next()? {
+        let (item, compartment): (u32, String) = (row.get(1)?, row.get(2)?);
+        let change = texts.change(row.get(0)?)?;
+        let located = locate(change, item).ok_or(Error::Corrupt("a row points to no text"))?;
+        let origin = origin_at(change, item).ok_or(Error::Corrupt("a row points to no origin"))?;
+        take(Current {
+            text: located.text,
+            issuer: located.issuer,
+            full_url: located.full_url,
+            origin,
+            compartment: &compartment,
+        })?;
+    }
+    Ok(())
+}
+
+/// The documents of a record and the compartment of each, in order of their names.
+pub fn all_documents(
+    connection: &Connection,
+    record: RecordId,
+) -> Result<Vec<(AttachmentId, String)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT a.id, min(l.name) FROM attachment a JOIN log l ON l.log = a.log WHERE l.record = ?1 \
+         GROUP BY a.id ORDER BY a.id",
+    )?;
+    let found = select.query_map([record.0], |row| {
+        Ok((AttachmentId(row.get(0)?), row.get(1)?))
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The origin of a resource item.
+fn origin_at(change: &Change, item: u32) -> Option<&Origin> {
+    match change.items.get(usize::try_from(item).ok()?)? {
+        Item::Resource { origin, .. } => origin_of(change, *origin),
+        _ => None,
+    }
+}
+
 /// Whose record a resource is of, and the hash of the document it was read from, where one was kept.
 pub fn original_of(
     connection: &Connection,
@@ -84,10 +149,7 @@ pub fn original_of(
         .ok_or(Error::NotFound("a resource with this id"))?;
     let mut texts = Texts::new(connection);
     let change = texts.change(change)?;
-    let origin = change.items.get(item as usize).and_then(|item| match item {
-        Item::Resource { origin, .. } => origin_of(change, *origin),
-        _ => None,
-    });
+    let origin = origin_at(change, item);
     let hash = origin.map(|origin| origin.hash);
     Ok((RecordId(record), hash.filter(|hash| *hash != [0; 32])))
 }

@@ -37,7 +37,10 @@ mod testing;
 mod tests;
 
 pub use attachments::{Attachments, Incoming};
-pub use documents::{StoredDocument, documents_of, has_attachment, original_of, place_of_resource};
+pub use documents::{
+    Current, StoredDocument, all_documents, documents_of, each_current, has_attachment,
+    original_of, place_of_resource,
+};
 pub use open::give_back;
 pub use project::{Known, Projected, Projection, known, project, project_all};
 pub use texts::{each_current_text, text_of};

@@ -11,6 +11,7 @@
 //! people see of it) · `pairing` · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
+mod archive;
 mod attachments;
 mod brake;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod file;
 mod heal;
 #[cfg(test)]
 mod heal_tests;
+mod health_connect;
 mod history;
 mod import;
 mod inbox;
@@ -70,6 +72,7 @@ mod write;
 
 pub use carnet_wire::stream::Role;
 pub use documents::{DocumentBytes, DocumentRow};
+pub use health_connect::{fuzz_health_connect, is_health_connect, read_health_connect};
 pub use import::{Fate, FileReport, ImportReport, Rejection};
 pub use peer::Meeting;
 pub use types::*;

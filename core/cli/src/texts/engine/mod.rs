@@ -4,6 +4,7 @@
 mod everyday;
 mod import;
 mod people;
+mod readers;
 mod series;
 
 use crate::language::Language;
@@ -13,6 +14,7 @@ const FAMILIES: &[&[(&str, &str)]] = &[
     everyday::FRENCH,
     import::FRENCH,
     people::FRENCH,
+    readers::FRENCH,
     series::FRENCH,
 ];
 

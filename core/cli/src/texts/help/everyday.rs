@@ -70,8 +70,8 @@ const AFTER: &[(&str, Text)] = &[
         "Champs : display (nom), when (date), value (valeur), unit (unité), status (statut), ou un chemin FHIR.\n\nExemple :\n  $ carnet correct 3fa4c1 date 12/03/2021",
         "Fields: display, when, value, unit, status, or a FHIR element path.\n\nExample:\n  $ carnet correct 3fa4c1 when 2021-03-12")),
     ("export", text(
-        "Le fichier n'est lisible que par vous (droits 0600) et n'en remplace pas un autre sans --force ; « - » écrit sur la sortie.\n\nExemples :\n  $ carnet export --format fhir camille.json\n  $ carnet export --format ndjson - | wc -l",
-        "Only you may read the file (mode 0600); it replaces no other without --force; \"-\" writes to standard output.\n\nExamples:\n  $ carnet export --format fhir camille.json\n  $ carnet export --format ndjson - | wc -l")),
+        "Le fichier n'est lisible que par vous (droits 0600) et n'en remplace pas un autre sans --force ; « - » écrit sur la sortie.\n\nExemples :\n  $ carnet export --format fhir camille.json\n  $ carnet export --format ndjson - | wc -l\n  $ carnet export --format archive camille.zip",
+        "Only you may read the file (mode 0600); it replaces no other without --force; \"-\" writes to standard output.\n\nExamples:\n  $ carnet export --format fhir camille.json\n  $ carnet export --format ndjson - | wc -l\n  $ carnet export --format archive camille.zip")),
     ("device", text(
         "Exemple :\n  nouveau $ carnet device join --relay https://relais.exemple.fr --vault ~/carnet\n  ancien  $ carnet device pair CODE",
         "Example:\n  new $ carnet device join --relay https://relay.example.org --vault ~/carnet\n  old $ carnet device pair CODE")),
@@ -121,7 +121,7 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("correct:field", text("CHAMP", "FIELD"), text("Le champ à corriger", "The field to correct")),
     ("correct:value", text("VALEUR", "VALUE"), text("Ce qu'il faut afficher", "What to show")),
     ("stats:person", PERSON, OF_ONE),
-    ("export:format", text("fhir|ndjson", "fhir|ndjson"), text("fhir : un Bundle ; ndjson : une ressource par ligne", "fhir: one Bundle; ndjson: one resource per line")),
+    ("export:format", text("fhir|ndjson|archive", "fhir|ndjson|archive"), text("fhir : un Bundle ; ndjson : une ressource par ligne ; archive : un zip avec les documents", "fhir: one Bundle; ndjson: one resource per line; archive: a zip with the documents")),
     ("export:out", text("SORTIE", "OUT"), text("Le fichier à écrire, ou « - »", "The file to write, or \"-\"")),
     ("export:person", PERSON, WHOSE),
     ("export:force", FLAG, text("Remplace un fichier existant", "Replace an existing file")),

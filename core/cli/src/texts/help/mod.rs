@@ -1,6 +1,7 @@
 //! The words of `--help`: one entry per command (its path), per example block, and per argument (`path:id`). One file for
 //! each family of commands.
 
+mod ble;
 mod documents;
 mod everyday;
 mod words;
@@ -17,7 +18,7 @@ pub(super) struct Help {
     arguments: &'static [(&'static str, Text, Text)],
 }
 
-const FAMILIES: &[&Help] = &[&everyday::HELP, &documents::HELP];
+const FAMILIES: &[&Help] = &[&ble::HELP, &documents::HELP, &everyday::HELP];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {
     Text { fr, en }

@@ -6,7 +6,7 @@ use crate::record::ids::{EntryId, ResourceId};
 use crate::store::{self, detail, log, meta, views};
 use crate::vault::{
     Conflict, Detail, ExportFormat, Filter, ImportReport, ListRow, NewEdit, Observer, Stats, Vault,
-    VaultResult, edit, import,
+    VaultResult, archive, edit, import,
 };
 use carnet_wire::RecordId;
 use std::io::Write;
@@ -107,7 +107,8 @@ impl Vault {
         Ok(self.unlocked()?.store.read(meta::writes)?)
     }
 
-    /// Writes a person's current resources, original text byte for byte, and returns how many.
+    /// Writes a person's current resources, original text byte for byte, and returns how many; an archive holds the bytes of
+    /// documents too.
     pub fn export(
         &self,
         record: RecordId,
@@ -115,6 +116,9 @@ impl Vault {
         out: &mut dyn Write,
     ) -> VaultResult<u64> {
         let open = self.unlocked()?;
+        if format == ExportFormat::Archive {
+            return Ok(archive::write(&open, record, out)?);
+        }
         Ok(open.store.read(|conn| {
             let mut writer = FhirWriter::begin(out, format)?;
             store::each_current_text(conn, record, |text, full_url| {

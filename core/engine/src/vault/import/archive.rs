@@ -178,6 +178,14 @@ impl<'w> Archive<'w> {
         }
     }
 
+    /// The bytes of a short entry of this name.
+    pub fn short(&mut self, name: &str, most: u64) -> Option<Vec<u8>> {
+        let entry = self.inner.by_name(name).ok()?;
+        let mut bytes = Vec::new();
+        entry.take(most + 1).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= most).then_some(bytes)
+    }
+
     /// Entry `index`; none for a folder.
     pub fn entry(&mut self, index: usize, budget: &mut Budget) -> Option<Entry> {
         let Ok(entry) = self.inner.by_index_raw(index) else {

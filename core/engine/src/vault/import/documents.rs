@@ -121,6 +121,21 @@ pub fn attach(
     Ok(true)
 }
 
+/// Adds the bytes of a document whose DocumentReference comes from elsewhere.
+pub fn attach_again(
+    gather: &mut Gather<'_>,
+    content: &mut Content<'_, '_>,
+    media_type: &str,
+) -> Result<()> {
+    let Some(seen) = look_at(content)? else {
+        gather.report.fate = Fate::Rejected;
+        gather.report.reason = Some(TOO_LARGE);
+        return Ok(());
+    };
+    gather.report.fate = Fate::Kept;
+    attach(gather, content, &seen, media_type).map(drop)
+}
+
 /// Keeps bytes at hand, such as a document that stood inside another.
 pub fn keep_bytes(gather: &mut Gather<'_>, bytes: &[u8], described: &Described) -> Result<()> {
     let seen = Seen::of(bytes);

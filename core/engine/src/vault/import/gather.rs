@@ -75,6 +75,11 @@ impl<'a> Gather<'a> {
         }
     }
 
+    /// Says of which document everything that follows is: it leads back to the original bytes.
+    pub fn set_original(&mut self, hash: [u8; 32]) {
+        self.origin.hash = hash;
+    }
+
     /// Where it goes.
     pub fn target(&self) -> Target<'a> {
         self.target

@@ -15,6 +15,7 @@ mod content;
 mod documents;
 mod files;
 mod gather;
+mod handed;
 mod read;
 mod report;
 #[cfg(test)]

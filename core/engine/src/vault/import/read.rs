@@ -7,9 +7,11 @@ use super::archive::{self, Archive, Budget, Place};
 use super::content::{Content, DAMAGED, MAX_HELD_BYTES, Seekable};
 use super::documents;
 use super::gather::{Gather, Target};
+use super::handed::{self, Known, Manifest, Part};
 use super::report::{Fate, FileReport, ImportReport};
 use super::watch::{Counted, Watch};
 use crate::error::Result;
+use crate::handover::MANIFEST;
 use crate::source::document::Described;
 use crate::source::{self, Document, Draft, Format, Outcome, recognise};
 use flate2::read::MultiGzDecoder;
@@ -26,6 +28,8 @@ const NOT_UNDERSTOOD: &str = "not FHIR, and no other format that is read: kept a
 const UNKNOWN: &str = "of an unknown format: kept as a document";
 /// What a kept FHIR resource is called.
 const FHIR: &str = "FHIR";
+/// The format of what an archive holds.
+const ARCHIVE: &str = "carnet-archive";
 
 /// An import under way.
 pub struct Import<'a> {
@@ -232,14 +236,18 @@ impl<'a> Import<'a> {
         if archive.len() == 0 && fault.is_none() {
             return Ok(Some(archive::NOTHING_INSIDE));
         }
+        let manifest = archive.short(MANIFEST, handed::MAX_MANIFEST_BYTES);
+        let manifest = manifest.and_then(|bytes| Manifest::read(&bytes));
+        let manifest = manifest.unwrap_or_default();
         for index in 0..archive.len() {
             self.watch.check()?;
             let Some(entry) = archive.entry(index, budget) else {
                 continue;
             };
-            let below = item.below(entry.name);
+            let known = manifest.of(&entry.name);
+            let below = item.below(entry.name.clone());
             let read = match entry.place {
-                Ok(place) => self.entry(&below, &mut archive, place, budget)?,
+                Ok(place) => self.entry(&below, &mut archive, place, &known, budget)?,
                 Err(reason) => Err(reason),
             };
             if let Err(reason) = read {
@@ -261,6 +269,7 @@ impl<'a> Import<'a> {
         item: &Item<'_>,
         archive: &mut Archive<'a>,
         place: Place,
+        known: &Known<'_>,
         budget: &mut Budget,
     ) -> Result<std::result::Result<(), &'static str>> {
         let watch = self.watch;
@@ -270,17 +279,62 @@ impl<'a> Import<'a> {
         };
         let read = if place.is_short() {
             match content.whole(MAX_HELD_BYTES) {
-                Ok(Some(bytes)) => self.item(item, &mut Content::Memory(&bytes), budget),
+                Ok(Some(bytes)) => {
+                    self.known_item(item, &mut Content::Memory(&bytes), known, budget)
+                }
                 Ok(None) => Err(watch.damaged(DAMAGED)),
                 Err(error) => Err(error),
             }
         } else {
-            self.item(item, &mut content, budget)
+            self.known_item(item, &mut content, known, budget)
         };
         match (read, watch.take_fault()) {
             (Err(_), Some(reason)) if watch.check().is_ok() => Ok(Err(reason)),
             (read, _) => read.map(Ok),
         }
+    }
+
+    /// An entry that the manifest of an archive may know.
+    fn known_item(
+        &mut self,
+        item: &Item<'_>,
+        content: &mut Content<'_, 'a>,
+        known: &Known<'_>,
+        budget: &mut Budget,
+    ) -> Result<()> {
+        let mut gather = match known {
+            Known::Nothing => return self.item(item, content, budget),
+            Known::Manifest => return Ok(()),
+            Known::Part(part) => self.gather_part(item, part),
+            Known::Document(kept) => {
+                let mut gather = self.gather(item, Format::Unknown);
+                gather.confidential = kept.confidential;
+                gather
+            }
+        };
+        let read = match known {
+            Known::Document(kept) => {
+                documents::attach_again(&mut gather, content, &kept.media_type)
+            }
+            _ => self.fhir(&mut gather, content, Format::Fhir, &item.name()),
+        };
+        gather.flush()?;
+        read?;
+        gather.report.format = ARCHIVE;
+        self.report.files.push(gather.report);
+        Ok(())
+    }
+
+    fn gather_part(&self, item: &Item<'_>, part: &Part) -> Gather<'a> {
+        let Part {
+            origin,
+            confidential,
+        } = part;
+        let report = item.report(ARCHIVE);
+        let mut gather = Gather::new(self.target, &origin.name, &origin.format, report);
+        gather.set_original(origin.hash);
+        gather.confidential = *confidential;
+        gather
     }
 
     /// An archive without a directory: what its local headers say.

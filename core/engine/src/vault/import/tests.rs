@@ -408,3 +408,16 @@ fn a_document_without_a_type_is_of_the_category_of_others() {
         Some("Bilan")
     );
 }
+
+#[test]
+fn a_zip_changed_anywhere_is_read_or_kept_and_never_fails() {
+    let desk = Desk::new();
+    let zip = zip_of(&[("a", GLUCOSE), ("b/c", PDF), ("d", TEXT)]);
+    for at in (0..zip.len()).step_by(5) {
+        let mut changed = zip.clone();
+        changed[at] ^= 1 << (at % 8);
+        let report = desk.import_bytes(&changed);
+        assert!(!report.files.is_empty(), "byte {at}");
+    }
+    desk.check();
+}

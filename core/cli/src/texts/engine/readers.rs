@@ -1,0 +1,40 @@
+//! Readers of devices and of their exports.
+
+/// English, French.
+#[rustfmt::skip]
+pub const FRENCH: &[(&str, &str)] = &[
+    ("this Bluetooth characteristic is not one of the health profiles Carnet reads: see `carnet ble decode --help`", "cette caractéristique Bluetooth n'est pas d'un profil de santé que Carnet lit : voir `carnet ble decode --help`"),
+    ("a Bluetooth characteristic has at most 512 bytes: give one notification at a time", "une caractéristique Bluetooth a 512 octets au plus : donner une notification à la fois"),
+    ("the measurement has fewer bytes than its flags announce: read the characteristic again", "la mesure a moins d'octets que ses drapeaux n'en annoncent : relire la caractéristique"),
+    ("the measurement has more bytes than its flags announce: read the characteristic again", "la mesure a plus d'octets que ses drapeaux n'en annoncent : relire la caractéristique"),
+    ("a number is beyond what a health device measures (15 digits, 12 places): read the characteristic again", "un nombre dépasse ce que mesure un appareil de santé (15 chiffres, 12 décimales) : relire la caractéristique"),
+    ("the device's date or time does not exist: set the device's clock", "la date ou l'heure de l'appareil n'existe pas : régler l'horloge de l'appareil"),
+    ("a glucose record's size does not fit its fields: read the characteristic again", "la taille d'une mesure de glucose ne correspond pas à ses champs : relire la caractéristique"),
+    ("a glucose record's checksum is wrong: it was damaged on its way, read it again", "la somme de contrôle d'une mesure de glucose est fausse : abîmée en route, la relire"),
+    ("these bytes are no answer to a request for records (they begin with 05 or 06)", "ces octets ne répondent pas à une demande de relevé (la réponse commence par 05 ou 06)"),
+    // files of samples
+    ("no Apple Health export: its XML begins with <HealthData", "pas un export d'Apple Santé : son XML commence par <HealthData"),
+    ("the file ends early: what came before was read, export it again for the rest", "le fichier finit trop tôt : ce qui précède a été lu, l'exporter de nouveau pour le reste"),
+    ("the XML is broken here: what came before was read, export it again for the rest", "le XML est cassé ici : ce qui précède a été lu, l'exporter de nouveau pour le reste"),
+    ("a record without a readable start and end", "un relevé sans début ni fin lisibles"),
+    ("a record whose value is not one of its type", "un relevé dont la valeur n'est pas de son type"),
+    ("a record in a unit that its series does not know", "un relevé dans une unité que sa série ne connaît pas"),
+    ("a measurement at an impossible time: outside 1900 to 2200, ending before it begins, or over 31 days long", "une mesure à un moment impossible : hors de 1900 à 2200, finie avant de commencer, ou longue de plus de 31 jours"),
+    ("the JSON is broken here: what came before was read", "le JSON est cassé ici : ce qui précède a été lu"),
+    ("an Open mHealth file has at most 256 MiB: split it", "un fichier Open mHealth a 256 Mio au plus : le partager"),
+    ("no Open mHealth data point: a header and a body", "pas une mesure Open mHealth : un en-tête et un corps"),
+    ("a data point's header lacks its id, date, schema or modality, or has a wrong one", "l'en-tête d'une mesure n'a pas d'identifiant, de date, de schéma ou de modalité, ou en a un faux"),
+    ("a data point without the value of its measure", "une mesure sans sa valeur"),
+    ("a data point in a unit that its schema does not list", "une mesure dans une unité que son schéma ne connaît pas"),
+    ("a data point with a word that its schema does not list", "une mesure avec un mot que son schéma ne connaît pas"),
+    ("a data point whose time frame is none of its schema's", "une mesure dont le moment n'a pas une forme de son schéma"),
+    ("a data point without the time its schema requires", "une mesure sans le moment que son schéma demande"),
+    ("a measurement without a time", "une mesure sans moment"),
+    ("a statistic over a span, not a measurement", "une statistique sur une durée, pas une mesure"),
+    ("a measurement at a part of a day", "une mesure à une partie d'un jour"),
+    ("a measurement whose end lies before its beginning, or over 31 days after it", "une mesure finie avant de commencer, ou plus de 31 jours après"),
+    ("a measure without a series", "une mesure qui n'a pas de série"),
+    ("the Health Connect database is damaged: export it again on the phone", "la base Health Connect est abîmée : l'exporter de nouveau depuis le téléphone"),
+    ("a Health Connect database has at most 512 MiB", "une base Health Connect a 512 Mio au plus"),
+    ("a table of the Health Connect database cannot be read", "une table de la base Health Connect ne peut pas être lue"),
+];
