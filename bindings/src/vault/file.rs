@@ -26,6 +26,8 @@ pub fn write_new(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<u64>)
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
