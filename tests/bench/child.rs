@@ -1,6 +1,6 @@
 //! Subjects in processes of their own. A child prints `name number` lines; the parent reads them.
 
-use crate::{baseline, readers, relay, subject, sync};
+use crate::{baseline, documents, readers, relay, subject, sync};
 use carnet_tests::measure::{own_cpu, own_peak_kib};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub fn serve(arguments: &[&str]) {
         ["baseline", folder] => baseline::import(Path::new(folder)),
         ["echo", address] => relay::serve_echo(address),
         other => assert!(
-            readers::serve(other) || sync::serve(other),
+            documents::serve(other) || readers::serve(other) || sync::serve(other),
             "no such child: {other:?}"
         ),
     }

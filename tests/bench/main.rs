@@ -2,13 +2,14 @@
 //! it. Judged are CPU seconds and ratios, because machines that build are shared; rates are per CPU second.
 //!
 //! ```text
-//! carnet-bench [import] [queries] [relay] [sync] [readers]   measure and print one table (all of them when none is named)
+//! carnet-bench [import] [queries] [documents] [relay] [sync] [readers]   measure and print one table (all of them when none is named)
 //! carnet-bench generate FILE [COUNT]               write the generated record
 //! ```
 //! Each subject runs in a process of its own (`carnet-bench child …`), so that memory and CPU are its alone.
 
 mod baseline;
 mod child;
+mod documents;
 mod readers;
 mod relay;
 mod subject;
@@ -19,7 +20,7 @@ use carnet_tests::paths::{scale, scratch};
 use child::{Numbers, run_child};
 use std::path::Path;
 
-const MEASURES: [&str; 5] = ["import", "queries", "relay", "sync", "readers"];
+const MEASURES: [&str; 6] = ["import", "queries", "documents", "relay", "sync", "readers"];
 
 /// One line of the table.
 struct Line {
@@ -58,6 +59,9 @@ fn measure(chosen: &[&str]) {
     }
     if wanted("queries") {
         lines.extend(query_lines(scratch.path()));
+    }
+    if wanted("documents") {
+        lines.extend(documents::lines());
     }
     if wanted("relay") {
         lines.extend(relay::lines(scratch.path()));

@@ -3,8 +3,8 @@
 //! again, to the state it would have reached uncut.
 //!
 //! A command counts its writes once; then it is run again from the same start for each of some evenly spread writes, and
-//! dies before, after or in the middle of that write. `CARNET_CRASH_SHARE` is in percent: 100 is what CI runs (some 520 points, 300
-//! of them in push, pull, bootstrap, compaction, retirement); 350 cuts those at more than 1,000.
+//! dies before, after or in the middle of that write. `CARNET_CRASH_SHARE` is in percent: `tests/run` asks for 35 (some 190 points);
+//! 100 is some 520, 300 of them in push, pull, bootstrap, compaction, retirement; 350 cuts those at more than 1,000.
 
 use carnet_tests::commands::{Outcome, PATIENCE, Phone, Running};
 use carnet_tests::faults::{Fault, Watch, spread};

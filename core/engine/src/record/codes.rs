@@ -1,7 +1,9 @@
 //! What people call things: resource types, categories and the few codes whose meaning is certain, in French and English.
 //!
-//! A small table on purpose; a code that is not here shows the source's own words. The names are ours, not copies of a
-//! terminology's.
+//! Small tables on purpose; a code that is not here shows the source's own words. The names are ours, not copies of a
+//! terminology's. LOINC codes stand by family in [`loinc`].
+
+mod loinc;
 
 use super::row::Category;
 
@@ -183,6 +185,7 @@ pub fn kind_names(kind: &str) -> Option<Names> {
         "AdverseEvent" => names("Événement indésirable", "Adverse event"),
         "AllergyIntolerance" => names("Allergie ou intolérance", "Allergy or intolerance"),
         "Appointment" => names("Rendez-vous", "Appointment"),
+        "Basic" => names("Élément d’un document", "Item of a document"),
         "Binary" => names("Fichier", "File"),
         "BodyStructure" => names("Zone du corps", "Body structure"),
         "CarePlan" => names("Plan de soins", "Care plan"),
@@ -311,228 +314,16 @@ pub fn code_names(system: &str, code: &str) -> Option<Names> {
     if system != LOINC && system != "urn:oid:2.16.840.1.113883.6.1" {
         return None;
     }
-    let at = LOINC_NAMES
-        .binary_search_by(|(other, _)| other.cmp(&code))
-        .ok()?;
-    LOINC_NAMES.get(at).map(|(_, names)| *names)
+    loinc::loinc_names(code)
 }
-
-/// Sorted by code as text.
-const LOINC_NAMES: [(&str, Names); 87] = [
-    (
-        "11369-6",
-        names("Carnet de vaccination", "Immunization record"),
-    ),
-    (
-        "11488-4",
-        names("Compte rendu de consultation", "Consultation report"),
-    ),
-    (
-        "11502-2",
-        names("Compte rendu de biologie", "Laboratory report"),
-    ),
-    (
-        "11504-8",
-        names("Compte rendu opératoire", "Surgical report"),
-    ),
-    (
-        "13457-7",
-        names("Cholestérol LDL (calculé)", "LDL cholesterol (calculated)"),
-    ),
-    ("14647-2", names("Cholestérol total", "Total cholesterol")),
-    ("14682-9", names("Créatinine", "Creatinine")),
-    (
-        "14743-9",
-        names("Glycémie capillaire", "Capillary blood glucose"),
-    ),
-    ("15074-8", names("Glycémie", "Glucose")),
-    ("1742-6", names("ALAT (TGP)", "ALT")),
-    ("1751-7", names("Albumine", "Albumin")),
-    ("17861-6", names("Calcium", "Calcium")),
-    ("18262-6", names("Cholestérol LDL", "LDL cholesterol")),
-    (
-        "18748-4",
-        names("Compte rendu d’imagerie", "Imaging report"),
-    ),
-    (
-        "18842-5",
-        names("Compte rendu de sortie", "Discharge report"),
-    ),
-    ("1920-8", names("ASAT (TGO)", "AST")),
-    ("1975-2", names("Bilirubine totale", "Total bilirubin")),
-    (
-        "1988-5",
-        names("Protéine C réactive (CRP)", "C-reactive protein (CRP)"),
-    ),
-    ("2028-9", names("CO₂ total", "Total CO₂")),
-    ("20565-8", names("CO₂ total", "Total CO₂")),
-    ("20570-8", names("Hématocrite", "Haematocrit")),
-    ("2069-3", names("Chlorure", "Chloride")),
-    ("2075-0", names("Chlorure", "Chloride")),
-    ("2085-9", names("Cholestérol HDL", "HDL cholesterol")),
-    ("2093-3", names("Cholestérol total", "Total cholesterol")),
-    ("2160-0", names("Créatinine", "Creatinine")),
-    ("2276-4", names("Ferritine", "Ferritin")),
-    ("2339-0", names("Glycémie", "Glucose")),
-    ("2345-7", names("Glycémie", "Glucose")),
-    ("2571-8", names("Triglycérides", "Triglycerides")),
-    (
-        "2708-6",
-        names(
-            "Saturation en oxygène (sang artériel)",
-            "Oxygen saturation (arterial blood)",
-        ),
-    ),
-    ("2823-3", names("Potassium", "Potassium")),
-    ("2885-2", names("Protéines totales", "Total protein")),
-    ("29463-7", names("Poids", "Body weight")),
-    ("2947-0", names("Sodium", "Sodium")),
-    ("2951-2", names("Sodium", "Sodium")),
-    ("3016-3", names("TSH", "TSH")),
-    (
-        "3094-0",
-        names("Urée (azote uréique)", "Urea nitrogen (BUN)"),
-    ),
-    ("3141-9", names("Poids", "Body weight")),
-    (
-        "32016-8",
-        names("Glycémie capillaire", "Capillary blood glucose"),
-    ),
-    (
-        "33914-3",
-        names(
-            "Débit de filtration glomérulaire estimé",
-            "Estimated glomerular filtration rate",
-        ),
-    ),
-    (
-        "34105-7",
-        names(
-            "Compte rendu d’hospitalisation",
-            "Hospital discharge report",
-        ),
-    ),
-    ("34133-9", names("Synthèse médicale", "Medical summary")),
-    (
-        "39156-5",
-        names("Indice de masse corporelle (IMC)", "Body mass index (BMI)"),
-    ),
-    ("40193-5", names("Glycémie", "Glucose")),
-    (
-        "41653-7",
-        names("Glycémie capillaire", "Capillary blood glucose"),
-    ),
-    ("41950-7", names("Pas par jour", "Steps per day")),
-    ("41982-0", names("Masse grasse", "Body fat")),
-    (
-        "42348-3",
-        names("Directives anticipées", "Advance directives"),
-    ),
-    ("4544-3", names("Hématocrite", "Haematocrit")),
-    (
-        "4548-4",
-        names("Hémoglobine glyquée (HbA1c)", "Haemoglobin A1c (HbA1c)"),
-    ),
-    ("53049-3", names("Glycémie", "Glucose")),
-    ("55284-4", names("Pression artérielle", "Blood pressure")),
-    ("55423-8", names("Nombre de pas", "Step count")),
-    (
-        "57833-6",
-        names("Prescription de médicaments", "Medicine prescription"),
-    ),
-    (
-        "59408-5",
-        names("Saturation en oxygène", "Oxygen saturation"),
-    ),
-    ("59576-9", names("IMC (percentile)", "BMI percentile")),
-    (
-        "60591-5",
-        names("Synthèse médicale (patient summary)", "Patient summary"),
-    ),
-    (
-        "60593-1",
-        names("Dispensation de médicaments", "Medicine dispensation"),
-    ),
-    ("6298-4", names("Potassium", "Potassium")),
-    ("6690-2", names("Leucocytes", "White blood cells")),
-    (
-        "6768-6",
-        names("Phosphatases alcalines", "Alkaline phosphatase"),
-    ),
-    ("718-7", names("Hémoglobine", "Haemoglobin")),
-    ("72166-2", names("Tabagisme", "Smoking status")),
-    ("72514-3", names("Intensité de la douleur", "Pain severity")),
-    (
-        "74207-2",
-        names("Dossier de liaison d’urgence", "Emergency transfer record"),
-    ),
-    (
-        "77606-2",
-        names(
-            "Rapport poids/taille (percentile)",
-            "Weight-for-length percentile",
-        ),
-    ),
-    ("777-3", names("Plaquettes", "Platelets")),
-    ("785-6", names("TCMH", "Mean corpuscular haemoglobin (MCH)")),
-    (
-        "786-4",
-        names("CCMH", "Mean corpuscular haemoglobin concentration (MCHC)"),
-    ),
-    (
-        "787-2",
-        names(
-            "Volume globulaire moyen (VGM)",
-            "Mean corpuscular volume (MCV)",
-        ),
-    ),
-    ("789-8", names("Globules rouges", "Red blood cells")),
-    ("80404-7", names("Intervalle RR", "RR interval")),
-    ("8280-0", names("Tour de taille", "Waist circumference")),
-    ("8287-5", names("Périmètre crânien", "Head circumference")),
-    ("8302-2", names("Taille", "Body height")),
-    ("8306-3", names("Taille (couché)", "Body length")),
-    (
-        "8310-5",
-        names("Température corporelle", "Body temperature"),
-    ),
-    (
-        "8462-4",
-        names(
-            "Pression artérielle diastolique",
-            "Diastolic blood pressure",
-        ),
-    ),
-    (
-        "8478-0",
-        names("Pression artérielle moyenne", "Mean blood pressure"),
-    ),
-    (
-        "8480-6",
-        names("Pression artérielle systolique", "Systolic blood pressure"),
-    ),
-    ("85354-9", names("Pression artérielle", "Blood pressure")),
-    ("87273-9", names("Note de vaccination", "Immunization note")),
-    ("8867-4", names("Fréquence cardiaque", "Heart rate")),
-    (
-        "9279-1",
-        names("Fréquence respiratoire", "Respiratory rate"),
-    ),
-    ("9843-4", names("Périmètre crânien", "Head circumference")),
-    (
-        "99504-3",
-        names("Glucose interstitiel", "Interstitial glucose"),
-    ),
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_sorted_and_without_doubles() {
+    fn kinds_are_sorted_and_without_doubles() {
         assert!(R4_KINDS.is_sorted_by(|left, right| left < right));
-        assert!(LOINC_NAMES.is_sorted_by(|left, right| left.0 < right.0));
     }
 
     #[test]
@@ -563,7 +354,7 @@ mod tests {
     #[test]
     fn every_named_kind_is_an_r4_kind() {
         let named = R4_KINDS.iter().filter(|kind| kind_names(kind).is_some());
-        assert_eq!(named.count(), 61);
+        assert_eq!(named.count(), 62);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 
 pub mod category;
 pub mod change;
+pub mod check_digits;
 pub mod codes;
 pub mod confidentiality;
 pub mod identity;
 pub mod ids;
 pub mod json;
+pub mod measured;
 pub mod patient;
 pub mod resource;
 pub mod row;

@@ -15,6 +15,11 @@ pub const MAX_REFERENCES: usize = 4_096;
 /// Longest id, URL, version or reference of a resource, in bytes.
 pub const MAX_NAME: usize = 2_048;
 
+/// The extension that says where in a document a resource comes from. Nobody searches for its words.
+pub const CDA_SOURCE: &str = "urn:carnet:cda-source";
+/// The extension that keeps what was in a statement of a document and has no place in the resource, as XML.
+pub const CDA_REMAINDER: &str = "urn:carnet:cda-remainder";
+
 /// The object has no `resourceType`.
 pub const NO_KIND: Refusal = Refusal("no resourceType: not a FHIR resource");
 /// The `resourceType` is not one of FHIR R4.
@@ -181,6 +186,14 @@ impl<'a> Walk<'a> {
     }
 
     fn object(&mut self, object: &'a Object<'_>) {
+        match object.str("url") {
+            Some(CDA_SOURCE) => return,
+            Some(CDA_REMAINDER) => {
+                let xml = object.str("valueString").unwrap_or_default();
+                return self.words.push_markup(xml);
+            }
+            _ => (),
+        }
         for (name, value) in object.members() {
             if is_silent(name) {
                 continue;

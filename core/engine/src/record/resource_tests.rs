@@ -9,6 +9,19 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn where_a_resource_stands_is_not_searched_and_what_was_kept_of_it_is() {
+    let text = format!(
+        r#"{{"resourceType":"Basic","extension":[{{"url":"{CDA_SOURCE}","extension":[{{"url":"path","valueString":"structuredBody"}}]}},{{"url":"{CDA_REMAINDER}","valueString":"<specimenRole><name>moelle</name></specimenRole>"}}]}}"#
+    );
+    let words = read(&text, "", None).unwrap().words;
+    assert!(words.contains("moelle"), "{words}");
+    assert!(
+        !words.contains("structuredbody") && !words.contains("specimenrole"),
+        "{words}"
+    );
+}
+
+#[test]
 fn refuses_what_is_not_a_resource_of_a_record() {
     let refusal = |text: &str| read(text, "", None).unwrap_err();
     assert_eq!(refusal("{}"), NO_KIND);

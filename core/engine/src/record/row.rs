@@ -3,7 +3,7 @@
 use super::category::place_of;
 use super::ids::ResourceId;
 use super::json::{Object, Value};
-use super::time::is_date;
+use super::time::{LOCAL_TIME, is_date};
 use super::value::{
     Concept, Shown, concept_text, read_concept, read_observation, read_quantity, shorten,
 };
@@ -355,10 +355,22 @@ const OTHER_WHEN_PATHS: &[&str] = &[
 ];
 
 fn find_when<'a>(kind: &str, resource: &'a Object<'_>) -> Option<&'a str> {
-    let dates = when_paths(kind)
-        .iter()
-        .filter_map(|path| resource.at(path)?.as_str());
-    dates.into_iter().find(|text| is_date(text))
+    when_paths(kind).iter().find_map(|path| {
+        let written = resource.at(path)?.as_str().filter(|text| is_date(text))?;
+        Some(find_local_time(resource, path).unwrap_or(written))
+    })
+}
+
+/// The time of day that stands beside a date, when the source wrote it without an offset.
+fn find_local_time<'a>(resource: &'a Object<'_>, path: &str) -> Option<&'a str> {
+    let (parent, name) = match path.rsplit_once('.') {
+        Some((parent, name)) => (resource.at(parent)?.as_object()?, name),
+        None => (resource, path),
+    };
+    let beside = parent.object(&format!("_{name}"))?;
+    let mut extensions = beside.objects("extension");
+    let local = extensions.find(|extension| extension.str("url") == Some(LOCAL_TIME))?;
+    local.str("valueString").filter(|text| is_date(text))
 }
 
 fn find_value(kind: &str, resource: &Object<'_>) -> Shown {

@@ -15,6 +15,27 @@ fn text(value: &Option<String>) -> &str {
 }
 
 #[test]
+fn a_time_of_day_without_offset_is_shown_beside_its_day() {
+    let when = |member: &str, beside: &str| {
+        let text = format!(
+            r#"{{"resourceType":"Observation","{member}":"2024-01-04","_{member}":{{"extension":[{{"url":"{beside}","valueString":"2024-01-04T16:05"}}]}}}}"#
+        );
+        row(&text).when.unwrap()
+    };
+    assert_eq!(when("effectiveDateTime", LOCAL_TIME), "2024-01-04T16:05");
+    assert_eq!(when("effectiveDateTime", "http://other"), "2024-01-04");
+    let period = format!(
+        r#"{{"resourceType":"Encounter","period":{{"start":"2024","_start":{{"extension":[{{"url":"{LOCAL_TIME}","valueString":"2024-01-04T16"}}]}}}}}}"#
+    );
+    let row = row(&period);
+    assert_eq!(
+        row.when.as_deref(),
+        Some("2024"),
+        "what is no date is not shown"
+    );
+}
+
+#[test]
 fn a_measurement_is_one_flat_row() {
     let row = of(
         "Observation",

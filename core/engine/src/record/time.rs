@@ -5,6 +5,10 @@
 
 use super::ids::ContentHash;
 
+/// The extension that keeps a day and time of day without an offset, beside the day alone: FHIR wants an offset with every
+/// time of day, and a source that wrote none leaves none to guess.
+pub const LOCAL_TIME: &str = "urn:carnet:local-time";
+
 /// Whether a text is a FHIR `date`, `dateTime` or `instant`. A time without a zone is accepted: many sources write one, and
 /// what it means is shown, not guessed.
 pub fn is_date(text: &str) -> bool {

@@ -7,6 +7,7 @@
 pub mod apple;
 pub mod ble;
 mod bundle;
+pub mod cda;
 pub mod describe;
 pub mod document;
 pub mod fhir;

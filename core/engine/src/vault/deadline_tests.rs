@@ -481,6 +481,15 @@ mod watching {
         }
     }
 
+    /// Says stop when a test ends, also by a failed assertion: the scope would wait for the watcher for ever.
+    struct AtLast<'a>(&'a Stop);
+
+    impl Drop for AtLast<'_> {
+        fn drop(&mut self) {
+            self.0.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     #[test]
     fn news_from_either_side_are_exchanged_and_stop_ends_it_at_once() {
         let (relay, old, new) = two_phones();
@@ -492,6 +501,7 @@ mod watching {
         let stop = Stop::default();
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
+            let _at_last = AtLast(&stop);
             let watching =
                 scope.spawn(|| watcher.watch(None, &stop, &mut |event| tell.send(event).unwrap()));
             let next = || match told.recv_timeout(Duration::from_secs(20)).unwrap() {
@@ -536,6 +546,7 @@ mod watching {
         let stop = Stop::default();
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
+            let _at_last = AtLast(&stop);
             let watching =
                 scope.spawn(|| watcher.watch(None, &stop, &mut |event| tell.send(event).unwrap()));
             told.recv_timeout(Duration::from_secs(20)).unwrap();
@@ -550,6 +561,7 @@ mod watching {
         relay.cry_wolf();
         let (stop, syncs) = (Stop::default(), AtomicUsize::new(0));
         std::thread::scope(|scope| {
+            let _at_last = AtLast(&stop);
             let watching = scope.spawn(|| {
                 new.vault.watch(None, &stop, &mut |_| {
                     syncs.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,7 @@
 //!
 //! An epoch is minted for those who are entitled now, with the read secrets of the epochs before sealed inside, so newcomers
 //! read what was written before them. Who comes later, or whose account's log had not arrived, gets a part of the same epoch
-//! afterwards ([`complete`]).
+//! afterwards ([`missing_parts`]).
 //!
 //! Anybody who may write to a compartment may mint for it; for the `roster` itself only owners may. A caregiver's device that
 //! mints therefore knows what retires envelopes until an owner's device mints the next one: it could have a relay forget what

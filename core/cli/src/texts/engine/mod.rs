@@ -1,6 +1,7 @@
 //! French for the constant texts of the engine's errors, rejections and notices. The engine speaks English constants;
 //! apps translate. A text that is not here is shown as it is.
 
+mod documents;
 mod everyday;
 mod import;
 mod people;
@@ -11,6 +12,7 @@ use crate::language::Language;
 
 /// English, French: one table for each family of texts.
 const FAMILIES: &[&[(&str, &str)]] = &[
+    documents::FRENCH,
     everyday::FRENCH,
     import::FRENCH,
     people::FRENCH,

@@ -96,9 +96,9 @@ pub fn batches(
     }
     let placed = reception.place(measurement);
     let offset = measurement.zone_minutes.unwrap_or(reception.offset);
-    let make = |(at, reading): (usize, Reading)| Sample {
-        start: placed.at,
-        end: placed.at,
+    let make = |at: usize, earlier: i64, reading: Reading| Sample {
+        start: placed.at - earlier,
+        end: placed.at - earlier,
         offset: Some(offset),
         reading,
         quality: quality(measurement, placed.unsure),
@@ -108,12 +108,12 @@ pub fn batches(
     let series = readings(characteristic, measurement)
         .into_iter()
         .enumerate();
-    let batches = series.filter_map(|(at, (key, unit, reading))| {
+    let batches = series.filter_map(|(at, (key, unit, reading, earlier))| {
         Some(SampleBatch {
             metric: Metric::from_key(key)?,
             unit: Unit::from_text(unit)?,
             source: source.clone(),
-            samples: vec![make((at, reading))],
+            samples: vec![make(at, earlier, reading)],
         })
     });
     let fit = batches.filter(|batch| batch.check().is_ok());
@@ -126,9 +126,9 @@ pub fn is_nobodys(measurement: &Measurement) -> bool {
     words.any(|word| NOBODY.contains(word))
 }
 
-type Read = (&'static str, &'static str, Reading);
+/// Series, unit, reading, and milliseconds before the instant of the measurement.
+type Read = (&'static str, &'static str, Reading, i64);
 
-/// Beats follow one another: each RR interval is a sample at the instant of the notification, told apart by its place.
 fn readings(characteristic: Characteristic, measurement: &Measurement) -> Vec<Read> {
     if characteristic == Characteristic::BloodPressure {
         return pressure(measurement).into_iter().collect();
@@ -138,15 +138,35 @@ fn readings(characteristic: Characteristic, measurement: &Measurement) -> Vec<Re
     }
     let tissue = characteristic == Characteristic::ContinuousGlucose
         || measurement.says("specimen", "interstitial-fluid");
-    let found = measurement.values.iter().filter_map(|quantity| {
-        let (_, key) = SERIES.iter().find(|(what, _)| *what == quantity.what)?;
-        let key = match *key {
-            "blood-glucose" if tissue => "tissue-glucose",
-            key => key,
-        };
-        Some((key, quantity.unit, reading(quantity)))
-    });
+    let found = measurement
+        .values
+        .iter()
+        .enumerate()
+        .filter_map(|(at, quantity)| {
+            let (_, key) = SERIES.iter().find(|(what, _)| *what == quantity.what)?;
+            let key = match *key {
+                "blood-glucose" if tissue => "tissue-glucose",
+                key => key,
+            };
+            let earlier = beats_behind(measurement, at);
+            Some((key, quantity.unit, reading(quantity), earlier))
+        });
     found.collect()
+}
+
+/// How long a beat lies before the notification it came in: as long as the intervals behind it in the list last. So two equal
+/// intervals of one notification are two beats.
+fn beats_behind(measurement: &Measurement, at: usize) -> i64 {
+    const BEAT: &str = "rr-interval";
+    let is_beat = |quantity: &&Quantity| quantity.what == BEAT;
+    if !measurement.values.get(at).as_ref().is_some_and(is_beat) {
+        return 0;
+    }
+    let later = measurement.values.iter().skip(at + 1).filter(is_beat);
+    let whole = later
+        .filter_map(|quantity| quantity.value.exact())
+        .map(|value| value.mantissa() / 10_i64.pow(value.places().into()));
+    whole.sum()
 }
 
 /// Systolic, diastolic, mean and pulse are one sample; where neither pressure is a number the first reason stands for all.
@@ -159,7 +179,7 @@ fn pressure(measurement: &Measurement) -> Option<Read> {
         ([None, None, None, None], [Some(Number::Absent(reason)), ..]) => Reading::Absent(reason),
         _ => Reading::Components(exact.to_vec()),
     };
-    Some(("blood-pressure", unit, reading))
+    Some(("blood-pressure", unit, reading, 0))
 }
 
 fn reading(quantity: &Quantity) -> Reading {
@@ -240,6 +260,17 @@ mod tests {
         let texts: Vec<_> = parts.iter().map(|part| part.unwrap().to_string()).collect();
         assert_eq!(texts, ["18.9", "11", "15.9", "60"]);
         assert_eq!(batch.unit.ucum(), "mm[Hg]");
+    }
+
+    #[test]
+    fn beats_of_one_notification_follow_one_another() {
+        // heart rate 60, three intervals of 1 s, 1 s and 0.5 s
+        let all = read("2A37", "103C000400040002");
+        let beats: Vec<i64> = (all.iter())
+            .filter(|batch| batch.metric.key() == "rr-interval")
+            .map(|batch| batch.samples[0].start - reception().received)
+            .collect();
+        assert_eq!(beats, [-1_500, -500, 0]);
     }
 
     #[test]
