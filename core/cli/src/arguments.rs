@@ -114,6 +114,8 @@ pub struct Import {
     #[arg(long)]
     pub person: Option<String>,
     #[arg(long)]
+    pub anyway: bool,
+    #[arg(long)]
     pub strict: bool,
 }
 

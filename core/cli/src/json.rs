@@ -9,7 +9,7 @@ use crate::language::Language;
 use carnet::vault::{
     Chain, CompactReport, Conflict, Correction, Detail, Device, FileReport, Finding, History,
     ImportReport, ListRow, LogHistory, Note, Person, Related, Severity, Stats, SyncReport,
-    VerifyReport, Version,
+    VerifyReport, Version, WrongPerson,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -64,6 +64,14 @@ pub fn import(report: &ImportReport) -> Value {
     })
 }
 
+fn question(question: &WrongPerson) -> Value {
+    json!({
+        "name": question.name,
+        "birth_date": question.birth_date,
+        "differs": question.differs,
+    })
+}
+
 fn by_result(report: &ImportReport) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     for file in &report.files {
@@ -85,6 +93,7 @@ fn file(report: &FileReport) -> Value {
         "result": report.fate.name(),
         "reason": report.reason,
         "document": report.document.map(|id| id.to_string()),
+        "question": report.question.as_ref().map(question),
         "resources": report.resources,
         "new": report.new,
         "unchanged": report.unchanged,
@@ -373,7 +382,7 @@ pub mod tests {
         let report = ImportReport {
             files: vec![one, two],
         };
-        let expected = r#"{"files":[{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[]},{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[]}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_result":{"understood":2},"by_kind":{"Observation":2,"Patient":2}}}"#;
+        let expected = r#"{"files":[{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[]},{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[]}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_result":{"understood":2},"by_kind":{"Observation":2,"Patient":2}}}"#;
         assert_eq!(import(&report).to_string(), expected);
     }
 

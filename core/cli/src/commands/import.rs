@@ -4,13 +4,14 @@ use crate::arguments::Import;
 use crate::console::Console;
 use crate::context::{self, Context};
 use crate::error::{CliError, CliResult, Exit};
-use crate::format::{clean, integer};
+use crate::format::{clean, integer, when};
 use crate::json;
 use crate::language::Language;
 use crate::progress::{Unit, Watch};
 use crate::table::{self, Column};
 use crate::texts::{engine, import, message};
-use carnet::vault::{Fate, FileReport, ImportReport};
+use carnet::vault::{Fate, FileReport, ImportOptions, ImportReport, WrongPerson};
+use std::io::IsTerminal;
 use std::path::Path;
 
 /// Rejections printed one by one; programs get all.
@@ -26,15 +27,29 @@ pub fn run(arguments: &Import, context: &mut Context) -> CliResult {
         .try_for_each(|path| must_exist(path))?;
     let vault = context.open()?;
     let person = context::person(vault.persons()?, arguments.person.as_deref())?;
-    let watch = Watch::start(&context.console, message::IMPORTING, Unit::Bytes);
-    let report = vault.import(person.record, &arguments.paths, Some(&watch));
-    watch.finish();
-    let report = report?;
-    match context.console.json {
-        true => context.console.json(&json::import(&report))?,
-        false => print(&mut context.console, &report)?,
+    let mut options = ImportOptions {
+        anyway: arguments.anyway,
+        ..ImportOptions::default()
+    };
+    let read = |console: &mut Console, options: &ImportOptions| -> CliResult<ImportReport> {
+        let watch = Watch::start(console, message::IMPORTING, Unit::Bytes);
+        let report = vault.import_with(person.record, &arguments.paths, options, Some(&watch));
+        watch.finish();
+        let report = report?;
+        match console.json {
+            true => console.json(&json::import(&report))?,
+            false => print(console, &report)?,
+        }
+        Ok(report)
+    };
+    let mut report = read(&mut context.console, &options)?;
+    options.accepted = ask(&mut context.console, &report)?;
+    if !options.accepted.is_empty() {
+        report = read(&mut context.console, &options)?;
     }
-    let lost = |file: &FileReport| !file.rejected.is_empty() || file.fate == Fate::Rejected;
+    let lost = |file: &FileReport| {
+        !file.rejected.is_empty() || matches!(file.fate, Fate::Rejected | Fate::Held)
+    };
     let rejected = report.files.iter().any(lost);
     if arguments.strict && rejected {
         return Err(CliError::said(
@@ -44,6 +59,48 @@ pub fn run(arguments: &Import, context: &mut Context) -> CliResult {
         ));
     }
     Ok(())
+}
+
+/// Asks about each document that is held back; the answer is the hashes of those that are wanted. Programs, and people
+/// without a keyboard, are told how to say it beforehand.
+fn ask(console: &mut Console, report: &ImportReport) -> CliResult<Vec<[u8; 32]>> {
+    let held = report.files.iter();
+    let held = held.filter_map(|file| Some((file, file.question.as_ref()?)));
+    let mut accepted = Vec::new();
+    if console.json {
+        return Ok(accepted);
+    }
+    let can_answer = console.terminal && std::io::stdin().is_terminal();
+    for (file, question) in held {
+        console.line(&about(file, question, console.language))?;
+        match can_answer {
+            true if says_yes(console)? => accepted.push(question.hash),
+            true => (),
+            false => console.say(import::HOW, &[])?,
+        }
+    }
+    Ok(accepted)
+}
+
+fn about(file: &FileReport, question: &WrongPerson, language: Language) -> String {
+    let somebody = import::SOMEBODY.pick(language);
+    let name = clean(question.name.as_deref().unwrap_or(somebody));
+    let born = question.birth_date.as_deref();
+    let who = born.map_or(name.clone(), |date| {
+        import::BORN.fill(language, &[&name, &when(&clean(date), language)])
+    });
+    let differs = engine::translate(question.differs, language);
+    import::ABOUT.fill(language, &[&place(file), &who, differs])
+}
+
+fn says_yes(console: &mut Console) -> CliResult<bool> {
+    let question = import::ASK.pick(console.language);
+    console.bytes(question.as_bytes())?;
+    console.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    let first = answer.trim().chars().next().map(|c| c.to_ascii_lowercase());
+    Ok(matches!(first, Some('y' | 'o')))
 }
 
 /// A path that is not there is a mistake of the line, told before the passphrase is asked.

@@ -17,5 +17,6 @@ pub mod series;
 pub mod snapshot;
 pub mod text;
 pub mod time;
+pub mod traits;
 pub mod value;
 pub mod view;

@@ -73,7 +73,7 @@ mod write;
 pub use carnet_wire::stream::Role;
 pub use documents::{DocumentBytes, DocumentRow};
 pub use health_connect::{fuzz_health_connect, is_health_connect, read_health_connect};
-pub use import::{Fate, FileReport, ImportReport, Rejection};
+pub use import::{Fate, FileReport, ImportOptions, ImportReport, Rejection, WrongPerson};
 pub use peer::Meeting;
 pub use types::*;
 pub use watch::WatchEvent;

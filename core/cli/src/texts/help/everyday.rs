@@ -57,8 +57,8 @@ const AFTER: &[(&str, Text)] = &[
         "Example:\n  $ carnet init --vault ~/carnet --person \"Camille Martin\" --birth-date 1984-03")),
     ("person", text("Exemple :\n  $ carnet person add \"Lou Martin\" --birth-date 2019", "Example:\n  $ carnet person add \"Lou Martin\" --birth-date 2019")),
     ("import", text(
-        "Reconnaît chaque fichier à son contenu, quel que soit son nom, aussi dans des zips. Lit FHIR R4 (bundles, ressources\nseules, NDJSON, gzip) ; garde le reste comme documents : PDF, images, textes, fichiers inconnus. Rien n'est perdu.\nInterrompu, l'import reprend là où il en était.\n\nExemples :\n  $ carnet import resultats.json\n  $ carnet import telechargements/ --person \"Lou Martin\" --json",
-        "Recognises each file by its content, whatever it is called, also inside zips. Reads FHIR R4 (bundles, single resources,\nNDJSON, gzip); keeps the rest as documents: PDF, images, texts, unknown files. Nothing is lost.\nInterrupted, an import resumes where it was.\n\nExamples:\n  $ carnet import results.json\n  $ carnet import downloads/ --person \"Lou Martin\" --json")),
+        "Reconnaît chaque fichier à son contenu, quel que soit son nom, aussi dans des zips. Lit FHIR R4 (bundles, ressources\nseules, NDJSON, gzip) et les documents CDA (laboratoire, hôpital, Mon espace santé) ; un document d'une autre\npersonne attend une réponse. Garde le reste comme documents : PDF, images, textes, fichiers inconnus. Rien n'est perdu.\nInterrompu, l'import reprend là où il en était.\n\nExemples :\n  $ carnet import resultats.json\n  $ carnet import telechargements/ --person \"Lou Martin\" --json",
+        "Recognises each file by its content, whatever it is called, also inside zips. Reads FHIR R4 (bundles, single resources,\nNDJSON, gzip) and CDA documents (laboratories, hospitals, Mon espace santé); a document about somebody else waits for an\nanswer. Keeps the rest as documents: PDF, images, texts, unknown files. Nothing is lost.\nInterrupted, an import resumes where it was.\n\nExamples:\n  $ carnet import results.json\n  $ carnet import downloads/ --person \"Lou Martin\" --json")),
     ("timeline", text(
         "Catégories : patient-summary (synthèse), prescription (ordonnances), dispensation,\n  imaging (imagerie), laboratory (biologie), discharge (sorties d'hôpital), other (autres),\n  ou celles de Mon espace santé : SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExemples :\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 12/03/2021 --to 04/2021",
         "Categories: patient-summary, prescription, dispensation, imaging, laboratory,\n  discharge, other, or those of Mon espace santé: SYNTHESE, ORD_SOIN, RADIO_SC, BIOLOGIE…\n\nExamples:\n  $ carnet timeline --from 2021 --category laboratory\n  $ carnet timeline --from 2021-03-12 --to 2021-04")),
@@ -98,6 +98,7 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("person add:birth_date", DATE, BORN),
     ("import:paths", text("CHEMIN", "PATH"), text("Fichiers, zips ou répertoires", "Files, zips or folders")),
     ("import:person", PERSON, WHOSE),
+    ("import:anyway", FLAG, text("Importe aussi les documents qui semblent être d'une autre personne", "Import documents that seem to be about somebody else too")),
     ("import:strict", FLAG, text("Sort avec le code 8 si un élément est rejeté", "Exit with code 8 if an item is rejected")),
     ("timeline:from", DATE, text("À partir de cette date, entière ou non", "From this date on, whole or not")),
     ("timeline:to", DATE, text("Jusqu'à cette date comprise, entière ou non", "Up to and including this date, whole or not")),

@@ -5,8 +5,8 @@ use crate::handover::FhirWriter;
 use crate::record::ids::{EntryId, ResourceId};
 use crate::store::{self, detail, log, meta, views};
 use crate::vault::{
-    Conflict, Detail, ExportFormat, Filter, ImportReport, ListRow, NewEdit, Observer, Stats, Vault,
-    VaultResult, archive, edit, import,
+    Conflict, Detail, ExportFormat, Filter, ImportOptions, ImportReport, ListRow, NewEdit,
+    Observer, Stats, Vault, VaultResult, archive, edit, import,
 };
 use carnet_wire::RecordId;
 use std::io::Write;
@@ -14,11 +14,22 @@ use std::path::PathBuf;
 
 impl Vault {
     /// Imports files, zips, or every file below folders, into a person's record. A second import of the same bytes adds nothing.
-    /// What is not understood is kept as a document.
+    /// What is not understood is kept as a document; a document about somebody else is held back with a question.
     pub fn import(
         &self,
         record: RecordId,
         paths: &[PathBuf],
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<ImportReport> {
+        self.import_with(record, paths, &ImportOptions::default(), observer)
+    }
+
+    /// Imports files, told beforehand what to do with documents about somebody else.
+    pub fn import_with(
+        &self,
+        record: RecordId,
+        paths: &[PathBuf],
+        options: &ImportOptions,
         observer: Option<&dyn Observer>,
     ) -> VaultResult<ImportReport> {
         Ok(import::import(
@@ -26,6 +37,7 @@ impl Vault {
             &*self.host.clock,
             record,
             paths,
+            options,
             observer,
         )?)
     }

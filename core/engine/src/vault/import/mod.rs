@@ -11,6 +11,7 @@
 //! transaction's drafts and [`content::MAX_HELD_BYTES`] for what must be held whole.
 
 mod archive;
+mod cda;
 mod content;
 mod documents;
 mod files;
@@ -27,7 +28,8 @@ pub use report::*;
 use super::Observer;
 use super::keyring::{self, GENERAL};
 use super::open::Unlocked;
-use crate::error::Result;
+use super::persons;
+use crate::error::{Error, Result};
 use crate::host::Clock;
 use carnet_wire::RecordId;
 use std::path::PathBuf;
@@ -38,10 +40,15 @@ pub fn import(
     clock: &dyn Clock,
     record: RecordId,
     paths: &[PathBuf],
+    options: &ImportOptions,
     observer: Option<&dyn Observer>,
 ) -> Result<ImportReport> {
-    open.store
-        .read(|conn| keyring::log_number(conn, record, GENERAL))?;
+    let persons = open.store.read(|conn| {
+        keyring::log_number(conn, record, GENERAL)?;
+        persons::persons(conn)
+    })?;
+    let person = persons.into_iter().find(|person| person.record == record);
+    let person = person.ok_or(Error::NotFound("this record"))?;
     let files = files::files_of(paths)?;
     let lengths = files.iter().filter_map(|file| file.metadata().ok());
     let watch = watch::Watch::new(observer, lengths.map(|file| file.len()).sum());
@@ -51,6 +58,8 @@ pub fn import(
             clock,
             record,
         },
+        options,
+        person: &person,
         watch: &watch,
         report: ImportReport::default(),
     };

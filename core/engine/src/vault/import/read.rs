@@ -3,12 +3,14 @@
 //! **Where a reader plugs in**: [`Import::read`] has one arm for each format that is understood. A reader that finds nothing
 //! to its liking loses nothing: the item is then kept as a document with the reader's reason.
 
+use super::super::Person;
 use super::archive::{self, Archive, Budget, Place};
+use super::cda;
 use super::content::{Content, DAMAGED, MAX_HELD_BYTES, Seekable};
 use super::documents;
 use super::gather::{Gather, Target};
 use super::handed::{self, Known, Manifest, Part};
-use super::report::{Fate, FileReport, ImportReport};
+use super::report::{Fate, FileReport, ImportOptions, ImportReport};
 use super::watch::{Counted, Watch};
 use crate::error::Result;
 use crate::handover::MANIFEST;
@@ -35,6 +37,10 @@ const ARCHIVE: &str = "carnet-archive";
 pub struct Import<'a> {
     /// Where everything goes.
     pub target: Target<'a>,
+    /// What to do with what should be asked about.
+    pub options: &'a ImportOptions,
+    /// Whose record it is.
+    pub person: &'a Person,
     /// How far it is.
     pub watch: &'a Watch<'a>,
     /// What is said of it.
@@ -143,6 +149,8 @@ impl<'a> Import<'a> {
             Format::Fhir | Format::Json | Format::OpenMHealth | Format::Gzip => {
                 return self.fhir(gather, content, format, name);
             }
+            // A style sheet may stand in front: the reader looks at the whole.
+            Format::Cda | Format::Xml => return cda::read(self, gather, content, format),
             Format::Unknown => return documents::keep_item(gather, content, format, Some(UNKNOWN)),
             _ => return documents::keep_item(gather, content, format, None),
         }
@@ -456,7 +464,7 @@ fn take(gather: &mut Gather<'_>, outcome: Outcome) -> Result<()> {
 }
 
 /// Keeps what is FHIR but cannot be a resource of the record.
-fn keep_resource(gather: &mut Gather<'_>, document: &Document) -> Result<()> {
+pub(super) fn keep_resource(gather: &mut Gather<'_>, document: &Document) -> Result<()> {
     gather.warn(format!("{}: {}", document.location, document.reason));
     let described = Described {
         kind: Some(FHIR),

@@ -4,6 +4,15 @@ use crate::record::ids::ResourceId;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// How an import treats what it should ask about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Documents about somebody else are imported too, without a question.
+    pub anyway: bool,
+    /// Documents the person was asked about and wants: the hashes of their [`WrongPerson`].
+    pub accepted: Vec<[u8; 32]>,
+}
+
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
@@ -21,6 +30,8 @@ pub enum Fate {
     Kept,
     /// Nothing of it is in the record.
     Rejected,
+    /// It is about somebody else: nothing of it is in the record until the person says so.
+    Held,
 }
 
 impl Fate {
@@ -30,6 +41,7 @@ impl Fate {
             Self::Understood => "understood",
             Self::Kept => "kept",
             Self::Rejected => "rejected",
+            Self::Held => "held",
         }
     }
 }
@@ -49,6 +61,8 @@ pub struct FileReport {
     pub reason: Option<&'static str>,
     /// The DocumentReference under which its bytes are kept.
     pub document: Option<ResourceId>,
+    /// What to ask the person, when it is held.
+    pub question: Option<WrongPerson>,
     /// Resources read, accepted or not.
     pub resources: u64,
     /// Not in the record before.
@@ -72,4 +86,17 @@ pub struct Rejection {
     pub location: String,
     /// Why, in words, without quoting the content.
     pub reason: &'static str,
+}
+
+/// A question: the document names a patient who does not look like the chosen person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongPerson {
+    /// BLAKE3 of the document: what [`ImportOptions::accepted`] takes.
+    pub hash: [u8; 32],
+    /// The patient's name as the document has it.
+    pub name: Option<String>,
+    /// The patient's birth date as the document has it.
+    pub birth_date: Option<String>,
+    /// What does not fit.
+    pub differs: &'static str,
 }

@@ -421,3 +421,89 @@ fn a_zip_changed_anywhere_is_read_or_kept_and_never_fails() {
     }
     desk.check();
 }
+
+/// A document of a patient with a label of confidentiality.
+fn cda(given: &str, born: &str, label: &str) -> Vec<u8> {
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<ClinicalDocument xmlns="urn:hl7-org:v3">
+  <id root="1.2.250.1.999.77" extension="{given}{born}{label}"/>
+  <code code="11502-2" codeSystem="2.16.840.1.113883.6.1" displayName="CR de biologie"/>
+  <title>Bilan</title>
+  <effectiveTime value="20210401"/>
+  <confidentialityCode code="{label}" codeSystem="2.16.840.1.113883.5.25"/>
+  <recordTarget><patientRole><id root="1.2.250.1.999.78" extension="1"/>
+    <patient><name><given>{given}</given><family>EXEMPLE</family></name><birthTime value="{born}"/></patient>
+  </patientRole></recordTarget>
+  <component><structuredBody><component><section>
+    <code code="30954-2" codeSystem="2.16.840.1.113883.6.1"/><title>Biologie</title><text>CRP 4 mg/L</text>
+    <entry><observation classCode="OBS" moodCode="EVN">
+      <code code="1988-5" codeSystem="2.16.840.1.113883.6.1" displayName="CRP"/>
+      <effectiveTime value="20210401"/><value xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="PQ" value="4" unit="mg/L"/>
+    </observation></entry>
+  </section></component></structuredBody></component>
+</ClinicalDocument>"#
+    )
+    .into_bytes()
+}
+
+impl Desk {
+    fn compartments(&self) -> Vec<String> {
+        let open = self.phone.vault.unlocked().unwrap();
+        let read = open.store.read(|conn| {
+            let mut select = conn
+                .prepare("SELECT DISTINCT l.name FROM row JOIN log l USING(log) ORDER BY l.name")?;
+            let names = select.query_map([], |row| row.get(0))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
+        });
+        read.unwrap()
+    }
+}
+
+#[test]
+fn what_was_read_from_a_document_leads_back_to_its_bytes() {
+    let desk = Desk::new();
+    let document = cda("Camille", "19840512", "N");
+    let report = desk.import_bytes(&document);
+    assert_eq!(fates(&report), [(None, "cda", "understood")], "{report:#?}");
+    assert!(report.files[0].document.is_some());
+    let rows = desk.phone.vault.list(&Filter::default()).unwrap();
+    let crp = rows.iter().find(|row| row.kind == "Observation").unwrap();
+    let mut bytes = Vec::new();
+    desk.phone.vault.write_document(crp.id, &mut bytes).unwrap();
+    assert!(bytes == document);
+    assert_eq!(new(&desk.import_bytes(&zip_of(&[("x", &document)]))), 0);
+    assert_eq!(desk.compartments(), ["general"]);
+    desk.check();
+}
+
+#[test]
+fn a_document_about_somebody_else_is_asked_about_and_leaves_nothing() {
+    let desk = Desk::new();
+    let path = desk.put("lou", &cda("Lou", "20190203", "N"));
+    let report = desk.import(&path);
+    assert_eq!(fates(&report), [(None, "cda", "held")]);
+    let question = report.files[0].question.clone().unwrap();
+    assert_eq!(question.birth_date.as_deref(), Some("2019-02-03"));
+    assert_eq!(desk.resources(), Vec::<String>::new());
+    assert_eq!(desk.phone.vault.stats(None).unwrap().attachments, 0);
+    let options = ImportOptions {
+        accepted: vec![question.hash],
+        ..ImportOptions::default()
+    };
+    let record = desk.phone.vault.persons().unwrap()[0].record;
+    let import = desk
+        .phone
+        .vault
+        .import_with(record, &[path], &options, None);
+    assert!(new(&import.unwrap()) > 2);
+}
+
+#[test]
+fn a_confidential_document_goes_into_private_whole() {
+    let desk = Desk::new();
+    assert!(new(&desk.import_bytes(&cda("Camille", "19840512", "R"))) > 2);
+    assert_eq!(desk.compartments(), ["private"]);
+    assert_eq!(new(&desk.import_bytes(&cda("Camille", "19840512", "R"))), 0);
+    desk.check();
+}

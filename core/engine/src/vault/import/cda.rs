@@ -1,0 +1,119 @@
+//! CDA in the importer: its resources, the files in it, and its own bytes, all or, while there is a question, nothing.
+
+use super::content::{Content, MAX_HELD_BYTES};
+use super::documents::{self, Seen};
+use super::gather::Gather;
+use super::read::{Import, keep_resource};
+use super::report::{Fate, WrongPerson};
+use crate::error::Result;
+use crate::record::traits::{self, Patient};
+use crate::source::cda::{self, PatientTraits};
+use crate::source::{Document, Draft, Format, document};
+
+const TOO_LARGE: &str = "a document of more than 64 MB: kept, its content is not read";
+const TOO_LARGE_PART: &str = "too large to travel in one piece: kept as a document";
+const ASKED: &str = "about somebody else, it seems: nothing of it was imported";
+/// The format that reports show.
+const CDA: &str = "cda";
+
+/// Reads a CDA, or keeps what is none.
+pub fn read(
+    import: &Import<'_>,
+    gather: &mut Gather<'_>,
+    content: &mut Content<'_, '_>,
+    format: Format,
+) -> Result<()> {
+    let Some(bytes) = content.whole(MAX_HELD_BYTES)? else {
+        return documents::keep_item(gather, content, format, Some(TOO_LARGE));
+    };
+    if !cda::sniff(&bytes) {
+        return documents::keep_item(gather, content, format, None);
+    }
+    let read = match cda::read_cda(&bytes) {
+        Ok(read) => read,
+        Err(refused) => {
+            return documents::keep_item(gather, content, format, Some(refused.reason));
+        }
+    };
+    gather.report.format = CDA;
+    let hash = document::hash_of(&bytes);
+    if let Some(question) = question(import, &read.patient, hash) {
+        gather.report.fate = Fate::Held;
+        gather.report.reason = Some(ASKED);
+        gather.report.question = Some(question);
+        return Ok(());
+    }
+    gather.confidential = read.confidentiality.iter().any(cda::Label::is_restricted);
+    gather.set_original(hash);
+    if !keep_files(gather, &bytes, &read)? {
+        return Ok(());
+    }
+    let named = document::url_of(&hash);
+    for draft in read.drafts {
+        if draft.resource.kind == "DocumentReference" && draft.text.contains(&named) {
+            gather.report.document = Some(draft.resource.id);
+        }
+        take(gather, draft)?;
+    }
+    for warning in read.warnings {
+        gather.warn(warning.to_owned());
+    }
+    Ok(())
+}
+
+/// The bytes of the document and of the files in it, whose DocumentReferences are among the drafts; whether they may be kept.
+fn keep_files(gather: &mut Gather<'_>, bytes: &[u8], read: &cda::Read) -> Result<bool> {
+    let own = (bytes, Format::Cda.media_type());
+    let inside = read.embedded.iter();
+    let inside = inside.map(|file| (file.bytes.as_slice(), file.media_type.as_str()));
+    for (bytes, media_type) in std::iter::once(own).chain(inside) {
+        let seen = Seen::of(bytes);
+        if !documents::attach(gather, &mut Content::Memory(bytes), &seen, media_type)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn take(gather: &mut Gather<'_>, draft: Draft) -> Result<()> {
+    match gather.draft(draft)? {
+        Some(Draft { location, text, .. }) => keep_resource(
+            gather,
+            &Document {
+                location,
+                reason: TOO_LARGE_PART,
+                text,
+            },
+        ),
+        None => Ok(()),
+    }
+}
+
+/// What to ask about the patient, unless the person has answered already.
+fn question(import: &Import<'_>, patient: &PatientTraits, hash: [u8; 32]) -> Option<WrongPerson> {
+    if import.options.anyway || import.options.accepted.contains(&hash) {
+        return None;
+    }
+    let names = [&patient.birth_name, &patient.used_name];
+    let family: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    let theirs = Patient {
+        given: &patient.given,
+        family: &family,
+        birth_date: patient.birth_date.as_deref(),
+    };
+    let person = &import.person;
+    let differs = traits::differs(&person.name, person.birth_date.as_deref(), &theirs)?;
+    let name = patient
+        .given
+        .iter()
+        .take(1)
+        .map(String::as_str)
+        .chain(family.first().copied());
+    let name = name.collect::<Vec<_>>().join(" ");
+    Some(WrongPerson {
+        hash,
+        name: (!name.is_empty()).then_some(name),
+        birth_date: patient.birth_date.clone(),
+        differs,
+    })
+}
