@@ -30,12 +30,12 @@ hex_ids!(
     AttachmentId
 );
 
-/// The name of an invitation.
-pub type InvitationId = [u8; 32];
-uniffi::custom_type!(InvitationId, String, {
+/// The name of an invitation, or the hash of a document: 64 hexadecimal digits.
+pub type Hex32 = [u8; 32];
+uniffi::custom_type!(Hex32, String, {
     remote,
     lower: |id| RecordId(id).to_string(),
-    try_lift: |text| Ok(RecordId::from_hex(&text).ok_or(VaultError::InvalidInput("not an invitation"))?.0),
+    try_lift: |text| Ok(RecordId::from_hex(&text).ok_or(VaultError::InvalidInput("not an id"))?.0),
 });
 
 uniffi::custom_type!(PathBuf, String, {

@@ -1,6 +1,6 @@
 //! Persons, devices, members.
 
-use crate::ids::{InvitationId, Word};
+use crate::ids::{Hex32, Word};
 use carnet::vault::{
     Access, Beyond, Device, Invitation, InvitationStage, InvitationWords, Member, MemberDevice,
     MemberRole, Person, Removal,
@@ -80,7 +80,7 @@ pub struct Beyond {
 /// An invitation under way; `host` says whether this vault invited.
 #[uniffi::remote(Record)]
 pub struct Invitation {
-    pub id: InvitationId,
+    pub id: Hex32,
     pub host: bool,
     pub record: Option<RecordId>,
     pub name: Option<String>,

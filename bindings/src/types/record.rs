@@ -1,12 +1,12 @@
 //! What a record holds and what lists show.
 
-use crate::ids::{Counts, Word};
+use crate::ids::{Counts, Hex32, Word};
 use carnet::record::ids::{AttachmentId, ContentHash, EntryId, ResourceId};
 use carnet::record::row::Category as RecordCategory;
 use carnet::vault::{
     Conflict, Correction, Detail, DocumentBytes, DocumentRow, ExportFormat, Fate, FileReport,
-    Filter, ImportReport, ListRow, NewEdit, Note, OpenWarning, Phase, Progress as CallProgress,
-    Rejection, Related, Stats, Version,
+    Filter, ImportOptions, ImportReport, ListRow, NewEdit, Note, OpenWarning, Phase,
+    Progress as CallProgress, Rejection, Related, Stats, Version, WrongPerson,
 };
 use carnet_wire::{DeviceId, RecordId};
 use std::path::PathBuf;
@@ -176,6 +176,7 @@ pub struct FileReport {
     pub fate: Fate,
     pub reason: Option<Word>,
     pub document: Option<ResourceId>,
+    pub question: Option<WrongPerson>,
     pub resources: u64,
     pub new: u64,
     pub unchanged: u64,
@@ -185,12 +186,30 @@ pub struct FileReport {
     pub by_kind: Counts,
 }
 
-/// What became of one file or one item inside it: in the record, kept as a document, or neither.
+/// What became of one file or one item inside it: in the record, kept as a document, neither, or held back with
+/// a question.
 #[uniffi::remote(Enum)]
 pub enum Fate {
     Understood,
     Kept,
     Rejected,
+    Held,
+}
+
+/// A document about somebody else, it seems: ask the person, and import it again with `hash` accepted.
+#[uniffi::remote(Record)]
+pub struct WrongPerson {
+    pub hash: Hex32,
+    pub name: Option<String>,
+    pub birth_date: Option<String>,
+    pub differs: Word,
+}
+
+/// How an import treats what it should ask about: import all of it, or what was accepted.
+#[uniffi::remote(Record)]
+pub struct ImportOptions {
+    pub anyway: bool,
+    pub accepted: Vec<Hex32>,
 }
 
 /// A document as lists show it; `bytes` where its bytes are of this record.

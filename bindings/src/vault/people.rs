@@ -3,7 +3,7 @@
 use super::Vault;
 use crate::cancel::{Cancel, ProgressObserver};
 use crate::error::Result;
-use crate::ids::InvitationId;
+use crate::ids::Hex32;
 use carnet::vault::{Access, Beyond, Device, Invitation, Member, Removal};
 use carnet_wire::{AccountId, DeviceId, RecordId};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Vault {
         name: String,
         cancel: Option<Arc<Cancel>>,
         observer: Option<Arc<dyn ProgressObserver>>,
-    ) -> Result<InvitationId> {
+    ) -> Result<Hex32> {
         self.long(cancel, observer, move |vault, watcher| {
             vault.accept_invitation(&link, &name, Some(watcher))
         })
@@ -67,7 +67,7 @@ impl Vault {
     }
 
     /// Forgets an invitation. Nobody is removed by that.
-    pub async fn dismiss_invitation(&self, id: InvitationId) -> Result<()> {
+    pub async fn dismiss_invitation(&self, id: Hex32) -> Result<()> {
         self.call(move |vault| vault.dismiss_invitation(&id)).await
     }
 

@@ -6,7 +6,7 @@ use crate::cancel::{Cancel, ProgressObserver};
 use crate::error::Result;
 use carnet::record::ids::{EntryId, ResourceId};
 use carnet::vault::{
-    Conflict, Detail, ExportFormat, Filter, ImportReport, ListRow, NewEdit, Stats,
+    Conflict, Detail, ExportFormat, Filter, ImportOptions, ImportReport, ListRow, NewEdit, Stats,
 };
 use carnet_wire::RecordId;
 use std::path::PathBuf;
@@ -24,6 +24,21 @@ impl Vault {
     ) -> Result<ImportReport> {
         self.long(cancel, observer, move |vault, watcher| {
             vault.import(record, &paths, Some(watcher))
+        })
+        .await
+    }
+
+    /// Imports files as `import_files` does, told beforehand what to do with documents about somebody else.
+    pub async fn import_with(
+        &self,
+        record: RecordId,
+        paths: Vec<PathBuf>,
+        options: ImportOptions,
+        cancel: Option<Arc<Cancel>>,
+        observer: Option<Arc<dyn ProgressObserver>>,
+    ) -> Result<ImportReport> {
+        self.long(cancel, observer, move |vault, watcher| {
+            vault.import_with(record, &paths, &options, Some(watcher))
         })
         .await
     }
