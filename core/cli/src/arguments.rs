@@ -3,6 +3,7 @@
 
 pub mod ble;
 pub mod documents;
+pub mod safety;
 
 use crate::language::Language;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -62,6 +63,10 @@ pub enum Command {
     Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
+    Recovery(safety::RecoveryCommand),
+    Guardians(safety::GuardiansCommand),
+    Emergency(safety::EmergencyCommand),
+    HandoverOwnership(safety::OwnershipCommand),
     Sync(Sync),
     Log(Whose),
     Verify(Verify),
@@ -209,6 +214,8 @@ pub enum DeviceAction {
     Join(Join),
     Pair(Pair),
     Rename(Rename),
+    #[command(alias = "lost")]
+    Remove(safety::Remove),
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 
 pub mod ble;
 pub mod documents;
+pub mod safety;
 
 use crate::format::{display, timestamp};
 use crate::language::Language;
@@ -224,6 +225,7 @@ pub fn device(device: &Device) -> Value {
         "id": device.id.to_string(),
         "name": device.name,
         "this": device.this,
+        "state": "live",
     })
 }
 

@@ -6,11 +6,15 @@ mod demo;
 mod device;
 mod documents;
 mod edit;
+mod emergency;
 mod export;
+mod guardians;
 mod import;
 mod init;
 mod log;
+mod ownership;
 mod person;
+mod recovery;
 mod show;
 mod sync;
 mod tools;
@@ -39,6 +43,10 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Attachment(arguments) => documents::attachment(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Device(arguments) => device::run(&arguments.action, context),
+        Command::Recovery(arguments) => recovery::run(&arguments.action, context),
+        Command::Guardians(arguments) => guardians::run(&arguments.action, context),
+        Command::Emergency(arguments) => emergency::run(&arguments.action, context),
+        Command::HandoverOwnership(arguments) => ownership::run(&arguments.action, context),
         Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Verify(arguments) => upkeep::verify(&arguments, context),

@@ -9,6 +9,7 @@ pub mod help;
 pub mod import;
 pub mod message;
 pub mod names;
+pub mod safety;
 pub mod usage;
 
 /// Declares sentences: `NAME: "en français", "in English";`, and `ALL`, so that a test sees each of them.
@@ -35,6 +36,7 @@ mod tests {
             usage::ALL,
             demo::ALL,
             finding::ALL,
+            safety::ALL,
             import::ALL,
             documents::ALL,
         ] {

@@ -6,6 +6,7 @@ mod everyday;
 mod import;
 mod people;
 mod readers;
+mod safety;
 mod series;
 
 use crate::language::Language;
@@ -17,6 +18,7 @@ const FAMILIES: &[&[(&str, &str)]] = &[
     import::FRENCH,
     people::FRENCH,
     readers::FRENCH,
+    safety::FRENCH,
     series::FRENCH,
 ];
 

@@ -4,6 +4,7 @@
 mod ble;
 mod documents;
 mod everyday;
+mod safety;
 mod words;
 
 use crate::language::Text;
@@ -18,7 +19,7 @@ pub(super) struct Help {
     arguments: &'static [(&'static str, Text, Text)],
 }
 
-const FAMILIES: &[&Help] = &[&ble::HELP, &documents::HELP, &everyday::HELP];
+const FAMILIES: &[&Help] = &[&ble::HELP, &documents::HELP, &everyday::HELP, &safety::HELP];
 
 const fn text(fr: &'static str, en: &'static str) -> Text {
     Text { fr, en }
