@@ -3,6 +3,7 @@
 
 pub mod ble;
 pub mod documents;
+pub mod safety;
 mod sources;
 
 pub use sources::*;
@@ -65,6 +66,10 @@ pub enum Command {
     Attachment(documents::Attachment),
     Export(Export),
     Device(DeviceCommand),
+    Recovery(safety::RecoveryCommand),
+    Guardians(safety::GuardiansCommand),
+    Emergency(safety::EmergencyCommand),
+    HandoverOwnership(safety::OwnershipCommand),
     Sync(Sync),
     Log(Whose),
     Source(SourceCommand),
@@ -214,6 +219,8 @@ pub enum DeviceAction {
     Join(Join),
     Pair(Pair),
     Rename(Rename),
+    #[command(alias = "lost")]
+    Remove(safety::Remove),
 }
 
 #[derive(Debug, clap::Args)]

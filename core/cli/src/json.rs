@@ -3,6 +3,7 @@
 
 pub mod ble;
 pub mod documents;
+pub mod safety;
 pub mod sources;
 
 use crate::format::{display, timestamp};
@@ -225,6 +226,7 @@ pub fn device(device: &Device) -> Value {
         "id": device.id.to_string(),
         "name": device.name,
         "this": device.this,
+        "state": "live",
     })
 }
 

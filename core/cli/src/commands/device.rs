@@ -2,6 +2,7 @@
 
 use super::init::device_name;
 use super::person::short;
+use crate::arguments::safety::Remove;
 use crate::arguments::{DeviceAction, Join, Pair, Rename};
 use crate::console::Console;
 use crate::context::Context;
@@ -11,9 +12,9 @@ use crate::json;
 use crate::network::https;
 use crate::qr;
 use crate::table::{self, Column};
-use crate::texts::{finding as texts, message};
+use crate::texts::{finding as texts, message, safety};
 use carnet::Vault;
-use carnet::vault::Device;
+use carnet::vault::{Device, LostDevice};
 use serde_json::{Value, json};
 
 /// Fewest digits by which a device may be named.
@@ -26,42 +27,83 @@ pub fn run(action: &DeviceAction, context: &mut Context) -> CliResult {
         DeviceAction::Join(arguments) => join(arguments, context),
         DeviceAction::Pair(arguments) => pair(arguments, context),
         DeviceAction::Rename(arguments) => rename(arguments, context),
+        DeviceAction::Remove(arguments) => remove(arguments, context),
     }
 }
 
 fn list(context: &mut Context) -> CliResult {
-    let devices = context.open()?.devices()?;
+    let vault = context.open()?;
+    let (devices, lost) = (vault.devices()?, vault.lost_devices()?);
     match context.console.json {
-        true => context
-            .console
-            .json(&devices.iter().map(json::device).collect::<Value>()),
-        false => print(&mut context.console, &devices),
+        true => {
+            let live = devices.iter().map(json::device);
+            let lost = lost.iter().map(json::safety::lost);
+            context.console.json(&live.chain(lost).collect::<Value>())
+        }
+        false => print(&mut context.console, &devices, &lost),
     }
 }
 
-fn print(console: &mut Console, devices: &[Device]) -> CliResult {
+fn print(console: &mut Console, devices: &[Device], lost: &[LostDevice]) -> CliResult {
     let language = console.language;
-    let rows: Vec<Vec<String>> = devices
-        .iter()
-        .map(|device| {
-            let this = if device.this {
-                message::THIS_DEVICE.pick(language)
-            } else {
-                ""
-            };
-            vec![
-                clean(&device.name),
-                this.to_owned(),
-                short(&device.id.to_string()),
-            ]
-        })
-        .collect();
+    let row = |name: &str, mark: &str, id: String| vec![clean(name), mark.to_owned(), short(&id)];
+    let live = devices.iter().map(|device| {
+        let this = match device.this {
+            true => message::THIS_DEVICE.pick(language),
+            false => "",
+        };
+        row(&device.name, this, device.id.to_string())
+    });
+    let gone = lost.iter().map(|lost| {
+        let state = match lost.is_done() {
+            true => safety::S_REMOVED,
+            false => safety::S_PENDING,
+        };
+        row(&lost.name, state.pick(language), lost.id.to_string())
+    });
+    let rows: Vec<Vec<String>> = live.chain(gone).collect();
     let columns = [
         Column::new(message::H_NAME),
         Column::new(message::H_MARKS),
         Column::new(message::H_ID),
     ];
     table::print(console, &columns, &rows)
+}
+
+/// Removes a device, or a kit, and tells it to the relay at once.
+fn remove(arguments: &Remove, context: &mut Context) -> CliResult {
+    let vault = context.open_online(&arguments.tls)?;
+    let mut known = vault.devices()?;
+    known.extend(vault.kits()?.into_iter().map(|kit| Device {
+        id: kit.id,
+        name: kit.name,
+        this: false,
+    }));
+    let id = named(&known, &arguments.device)?.id;
+    vault.remove_device(id)?;
+    if vault.relay()?.is_some() && vault.sync_relays(&[], None, None).is_err() {
+        context.console.warn(safety::NOT_TOLD, &[]);
+    }
+    let lost = vault.lost_devices()?;
+    let lost = lost.iter().find(|lost| lost.id == id);
+    match (context.console.json, lost) {
+        (true, Some(lost)) => context.console.json(&json::safety::lost(lost)),
+        (false, Some(lost)) => {
+            tell_lost(&mut context.console, lost)?;
+            context.console.say(safety::WHAT_WAS_READ, &[])
+        }
+        (_, None) => Ok(()),
+    }
+}
+
+/// How far the removal of a device is known.
+pub fn tell_lost(console: &mut Console, lost: &LostDevice) -> CliResult {
+    let text = match (lost.is_done(), lost.sent) {
+        (true, _) => safety::REMOVED,
+        (false, true) => safety::PENDING_SENT,
+        (false, false) => safety::PENDING,
+    };
+    console.say(text, &[&clean(&lost.name)])
 }
 
 fn join(arguments: &Join, context: &mut Context) -> CliResult {
@@ -109,7 +151,7 @@ fn show_code(console: &mut Console, code: &str, with_qr: bool) -> CliResult {
 }
 
 /// Only for people at a terminal that is wide enough.
-fn show_qr(console: &mut Console, code: &str) -> CliResult {
+pub fn show_qr(console: &mut Console, code: &str) -> CliResult {
     let width = console.terminal.then(table::terminal_width).flatten();
     let Some(lines) = width.and_then(|width| qr::lines(code, width, console.style)) else {
         return Ok(());
@@ -138,7 +180,7 @@ fn rename(arguments: &Rename, context: &mut Context) -> CliResult {
 }
 
 /// The device meant: by its name, or by the beginning of its id.
-fn named<'a>(devices: &'a [Device], typed: &str) -> CliResult<&'a Device> {
+pub fn named<'a>(devices: &'a [Device], typed: &str) -> CliResult<&'a Device> {
     let typed = typed.trim();
     let id = typed.to_lowercase();
     let matches: [&dyn Fn(&Device) -> bool; 3] = [
@@ -215,14 +257,23 @@ mod tests {
     }
 
     #[test]
-    fn this_device_is_marked() {
+    fn this_device_is_marked_and_removed_ones_are_told_apart() {
         let (mut console, printed) = console(Language::Fr);
         let device = |n, this| Device {
             id: samples::device(n),
             name: format!("téléphone {n}"),
             this,
         };
-        print(&mut console, &[device(1, true), device(2, false)]).unwrap();
+        let lost = |n, known_by: Vec<carnet_wire::DeviceId>| LostDevice {
+            id: samples::device(n),
+            name: format!("téléphone {n}"),
+            kit: false,
+            sent: true,
+            known_by,
+            alone: false,
+        };
+        let gone = [lost(3, vec![]), lost(4, vec![samples::device(2)])];
+        print(&mut console, &[device(1, true), device(2, false)], &gone).unwrap();
         let text = printed.text();
         let line = |name: &str| {
             text.lines()
@@ -232,5 +283,7 @@ mod tests {
         };
         assert!(line("téléphone 1").contains("cet appareil"));
         assert!(!line("téléphone 2").contains("cet appareil"));
+        assert!(line("téléphone 3").contains("retrait en attente"));
+        assert!(line("téléphone 4").contains("retiré"));
     }
 }

@@ -7,12 +7,16 @@ mod demo;
 mod device;
 mod documents;
 mod edit;
+mod emergency;
 mod export;
+mod guardians;
 mod import;
 mod init;
 mod log;
+mod ownership;
 mod person;
 mod pull;
+mod recovery;
 mod show;
 mod source;
 mod sync;
@@ -42,6 +46,10 @@ pub fn run(command: Command, context: &mut Context) -> CliResult {
         Command::Attachment(arguments) => documents::attachment(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Device(arguments) => device::run(&arguments.action, context),
+        Command::Recovery(arguments) => recovery::run(&arguments.action, context),
+        Command::Guardians(arguments) => guardians::run(&arguments.action, context),
+        Command::Emergency(arguments) => emergency::run(&arguments.action, context),
+        Command::HandoverOwnership(arguments) => ownership::run(&arguments.action, context),
         Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Source(arguments) => source::run(&arguments.action, context),

@@ -9,6 +9,7 @@ pub mod help;
 pub mod import;
 pub mod message;
 pub mod names;
+pub mod safety;
 pub mod sources;
 pub mod usage;
 
@@ -36,6 +37,7 @@ mod tests {
             usage::ALL,
             demo::ALL,
             finding::ALL,
+            safety::ALL,
             sources::ALL,
             import::ALL,
             documents::ALL,

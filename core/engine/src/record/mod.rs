@@ -6,6 +6,7 @@ pub mod change;
 pub mod check_digits;
 pub mod codes;
 pub mod confidentiality;
+pub mod emergency;
 pub mod identity;
 pub mod ids;
 pub mod json;

@@ -16,7 +16,7 @@ use super::access::Chain;
 use super::facts::reach;
 use super::operation::{DEVICES, KEYRING, Operation};
 use super::order::{Graph, History, Past, Place};
-use super::state::{AccountKey, KnownAccount, KnownDevice, mint};
+use super::state::{AccountKey, GuardedShare, KnownAccount, KnownDevice, mint};
 use super::{Refusal, SignedOperations};
 use crate::seal::{DeviceCard, DeviceKind};
 use carnet_wire::{AccountId, CompartmentId, DeviceId, EpochId};
@@ -188,7 +188,9 @@ impl<'a> AccountJudge<'a> {
                 }
                 Ok(())
             }
-            Operation::RotateAccount { .. } => require_place(change, DEVICES),
+            Operation::RotateAccount { .. } | Operation::Guard { .. } => {
+                require_place(change, DEVICES)
+            }
             Operation::KnowRecord { .. } => require_place(change, KEYRING),
             Operation::MintEpoch {
                 compartment, name, ..
@@ -327,6 +329,15 @@ impl<'a> AccountJudge<'a> {
                 }
             }
             Operation::MintEpoch { .. } => mint(&mut known.epochs, change.id, operation),
+            Operation::Guard {
+                guardian,
+                kit,
+                sealed,
+            } => known.shares.push(GuardedShare {
+                guardian: *guardian,
+                kit: *kit,
+                sealed: sealed.clone(),
+            }),
             _ => {}
         }
     }

@@ -23,10 +23,11 @@
 //!    remover can read (merged tips, quarantine excluded), the removal, and new epochs of `roster` and of every compartment the
 //!    member reached. Show "removed" when the relay and another device have it, "removal pending" before. Leaving: an
 //!    owner's device mints as soon as it hears of it.
-//! 5. *A lost phone* ([`Operation::RemoveDevice`] in `devices`, [`Operation::RotateAccount`], new epochs of `devices` and `keyring`
-//!    minted in `devices`), then in each record: RemoveDevice with that record's chains, [`Operation::ShowDevices`], and what an owner
-//!    adds: new epochs. A member who is no owner cannot mint for `roster`: owners' devices do when they see the RemoveDevice.
-//!    Then retire the old mailboxes. When one epoch per mailbox is told to forget, its session tokens end with it.
+//! 5. *A lost phone.* One change in `devices`: [`Operation::RemoveDevice`], [`Operation::RotateAccount`], new epochs of `devices` and
+//!    `keyring`; both logs once more under them. Then in each record: RemoveDevice with that record's chains, new epochs where
+//!    the member may mint, and only then, under a key the lost phone has not, [`Operation::ShowDevices`]. Whoever wrapped to the
+//!    old account key without knowing is found by [`Roster::is_outdated`]; an account whose key is outdated itself
+//!    ([`Roster::is_account_outdated`]) draws another before its devices mint anything.
 //! 6. *Joining.* [`crate::seal::invitation`] brings the guest's [`Acceptance`]; its key is `InvitationKey::derive` of the link's secret. The
 //!    inviter's device opens the guest's `devices` log with the grant in it, folds it, and admits only if that log vouches for the
 //!    device and the key (the fold refuses otherwise as soon as the log is there), the link has not expired, and no
@@ -38,9 +39,10 @@
 //!    fold them with the record. Read them from refused and waiting changes too: without the log they stay waiting.
 //! 8. *Keys of an account.* Keep every generation ([`Operation::open_account`], then `AccountKeys::open_previous` back to 0) and try
 //!    them from the newest when opening a wrap.
-//! 9. *The kit.* AddDevice with its card, its mailbox's grant kept in the keyring, a letter whenever `devices` or `keyring` get an
-//!    epoch or the account a key. On the blank phone: words, mailbox, letter, then AddDevice of the new phone signed by
-//!    `RecoveryKit::device` under a fresh incarnation, and from there on as a paired phone.
+//! 9. *The kit.* AddDevice with its card, its mailbox's grant kept in the keyring as a [`Operation::KnowRecord`] of the kit's own
+//!    record, a letter whenever `devices` or `keyring` get an epoch or the account a key. On the blank phone: words, mailbox,
+//!    letters, then AddDevice of the new phone signed by `RecoveryKit::device` under a fresh incarnation, and from there on as a
+//!    paired phone. *Guardians* share a kit of their own; each share lies in `devices` as an [`Operation::Guard`].
 //! 10. *End dates* are acted on by owners' devices (Remove or ChangeAccess on that day). *Offers* of the founder's rank cannot be taken
 //!     back: show them as open until accepted, and `contested` to everybody.
 //! 11. *Access log.* Each of the above writes an [`AccessEvent`] into the record by its device, `verify_access_log` before showing it.
@@ -55,6 +57,7 @@ mod keys;
 mod operation;
 mod order;
 mod record;
+mod renewal;
 mod state;
 mod verdict;
 
@@ -68,8 +71,8 @@ pub use operation::{
     Operations, ROSTER,
 };
 pub use state::{
-    AccountKey, Epochs, Invitation, KnownAccount, KnownDevice, KnownRecord, Member, MintedEpoch,
-    Refusal, Roster,
+    AccountKey, Epochs, GuardedShare, Invitation, KnownAccount, KnownDevice, KnownRecord, Member,
+    MintedEpoch, Refusal, Roster,
 };
 pub use verdict::{Verdict, Written};
 

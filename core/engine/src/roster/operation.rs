@@ -20,6 +20,7 @@
 //!           | [15, [EpochGrant]]                                                        ShowDevices
 //!           | [16, [[change: bstr32]]]                                                  Adopt
 //!           | [17, [name: tstr]]                                                        Introduce
+//!           | [18, [guardian: bstr32, kit: bstr32, sealed: bstr]]                       Guard
 //! Wrap      = [account: bstr32, sealed: bstr]              DeviceWrap = [device: bstr32, sealed: bstr]
 //! AccountId = BLAKE3 derive_key("carnet/1 account-id", canonical FoundAccount)
 //! RecordId  = BLAKE3 derive_key("carnet/1 record-id", canonical FoundRecord)
@@ -28,7 +29,8 @@
 //!             of the account's stored keys; `previous` of RotateAccount: the generation before, sealed under the new one
 //! ```
 //! `previous` is left out when there is none. An account is a record too, `RecordId(account)`, with two compartments: `devices`
-//! (FoundAccount, AddDevice, RenameDevice, RemoveDevice, RotateAccount and the epochs of both; co-members read it to check devices)
+//! (FoundAccount, AddDevice, RenameDevice, RemoveDevice, RotateAccount, Guard and the epochs of both; co-members read it to check
+//! devices and find the shares they guard)
 //! and `keyring` (KnowRecord; only the account's own devices read it). A record's operations lie in its compartment `roster`.
 //! RemoveDevice stands in both: in `devices` it removes, in a `roster` it says how far the device's chains there were known, so that
 //! no record learns of the chains of another.
@@ -71,7 +73,9 @@ pub const MAX_DEVICE_WRAPS: usize = 200;
 /// Most changes one operation adopts.
 pub const MAX_ADOPTED: usize = 1_000;
 /// The number of the last operation this build knows.
-const LAST_OPERATION: u32 = 17;
+const LAST_OPERATION: u32 = 18;
+/// Longest sealed share of a guardian: five commitments, a few keys, and what wrapping adds.
+const MAX_SHARE_BYTES: usize = WRAP_OVERHEAD_BYTES + 512;
 
 /// One sentence about an account or a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -273,6 +277,20 @@ pub enum Operation {
         #[n(0)]
         name: String,
     },
+    /// A guardian gets their share of a kit. Only they open it; the kit counts as long as it is a device of the account.
+    #[n(18)]
+    Guard {
+        /// Whose account keeps it.
+        #[n(0)]
+        guardian: AccountId,
+        /// The kit it is a share of.
+        #[n(1)]
+        kit: DeviceId,
+        /// The share, sealed to the guardian's account.
+        #[n(2)]
+        #[cbor(with = "minicbor::bytes")]
+        sealed: Vec<u8>,
+    },
 }
 
 impl Operation {
@@ -318,6 +336,10 @@ impl Operation {
             Self::Transfer { .. } | Self::AcceptTransfer { .. } | Self::Verify { .. } => Ok(()),
             Self::ShowDevices { devices } => check_shown(devices),
             Self::Adopt { changes } => check_sorted(changes, MAX_ADOPTED),
+            Self::Guard { sealed, .. } if sealed.len() > MAX_SHARE_BYTES => {
+                Err(WireError::TooLarge.into())
+            }
+            Self::Guard { .. } => Ok(()),
             Self::MintEpoch {
                 name,
                 parents,

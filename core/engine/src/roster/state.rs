@@ -72,6 +72,19 @@ pub struct KnownAccount {
     pub records: BTreeMap<RecordId, Vec<EpochGrant>>,
     /// The epochs of its own compartments that were minted later than its founding.
     pub epochs: Epochs,
+    /// Shares of its kits, for its guardians.
+    pub shares: Vec<GuardedShare>,
+}
+
+/// A share of a kit that a guardian keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardedShare {
+    /// Whose account opens it.
+    pub guardian: AccountId,
+    /// The kit; a share of one that was removed is worth nothing.
+    pub kit: DeviceId,
+    /// Sealed to the guardian's account.
+    pub sealed: Vec<u8>,
 }
 
 impl KnownAccount {
@@ -88,6 +101,7 @@ impl KnownAccount {
             removed: BTreeMap::new(),
             records: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            shares: Vec::new(),
         }
     }
 
@@ -159,8 +173,8 @@ pub struct MintedEpoch {
     pub parents: Vec<EpochId>,
     /// The changes that minted it or wrapped it again.
     pub changes: Vec<ChangeId>,
-    /// The accounts it was wrapped to.
-    pub recipients: BTreeSet<AccountId>,
+    /// The accounts it was wrapped to, each with the change that first did.
+    pub recipients: BTreeMap<AccountId, ChangeId>,
 }
 
 /// Adds an epoch, or other recipients to one that is there.
@@ -176,7 +190,7 @@ pub(super) fn mint(epochs: &mut Epochs, change: ChangeId, operation: &Operation)
     else {
         return;
     };
-    let recipients = wraps.iter().map(|wrap| wrap.account);
+    let recipients = wraps.iter().map(|wrap| (wrap.account, change));
     let same = epochs
         .entry(*compartment)
         .or_default()
@@ -184,7 +198,9 @@ pub(super) fn mint(epochs: &mut Epochs, change: ChangeId, operation: &Operation)
         .or_default();
     if let Some(minted) = same.iter_mut().find(|minted| minted.parents == *parents) {
         minted.changes.push(change);
-        minted.recipients.extend(recipients);
+        for (account, change) in recipients {
+            minted.recipients.entry(account).or_insert(change);
+        }
         return;
     }
     same.push(MintedEpoch {
@@ -289,32 +305,6 @@ impl Roster {
         }
     }
 
-    /// Whether somebody has the secrets of an epoch of a record who is not entitled to them any more.
-    pub fn is_outdated(
-        &self,
-        record: RecordId,
-        compartment: CompartmentId,
-        epoch: EpochId,
-    ) -> bool {
-        let Some(known) = self.record(record) else {
-            return false;
-        };
-        let minted = known
-            .epochs
-            .get(&compartment)
-            .and_then(|epochs| epochs.get(&epoch));
-        let Some(minted) = minted else {
-            return false;
-        };
-        minted.iter().any(|minted| {
-            let entitled: BTreeSet<AccountId> = known
-                .entitled(&minted.name)
-                .map(|member| member.account)
-                .collect();
-            !minted.recipients.is_subset(&entitled)
-        })
-    }
-
     /// Who is entitled to an epoch and whose account vouches for their key, and has no part in it yet.
     pub fn without_part(&self, record: RecordId, name: &str, epoch: EpochId) -> Vec<Recipient> {
         let compartment = CompartmentId::derive(record, name);
@@ -325,26 +315,11 @@ impl Roster {
             let minted = minted.into_iter().flatten();
             minted
                 .clone()
-                .any(|minted| minted.recipients.contains(&account))
+                .any(|minted| minted.recipients.contains_key(&account))
         };
         let mut recipients = self.recipients(record, name);
         recipients.retain(|recipient| !has_part(recipient.account));
         recipients
-    }
-
-    /// Whom to wrap an epoch of a compartment to. Only keys that the account's own log vouches for are here: a member
-    /// whose log has not come gets their part later.
-    pub fn recipients(&self, record: RecordId, name: &str) -> Vec<Recipient> {
-        let members = self.record(record).into_iter();
-        let members = members.flat_map(|known| known.entitled(name));
-        let vouched = members.filter_map(|member| {
-            Some(Recipient {
-                account: member.account,
-                kem: self.account(member.account)?.kem.clone(),
-                role: member.role,
-            })
-        });
-        vouched.collect()
     }
 
     fn epochs(
@@ -428,6 +403,16 @@ impl KnownRecord {
     pub fn is_cut(&self, account: AccountId, device: DeviceId) -> bool {
         let mut cuts = self.facts.cuts.iter();
         cuts.any(|cut| cut.account == account && cut.device == device)
+    }
+
+    /// The devices an account cut here, and where.
+    pub(super) fn cuts_of(&self, account: AccountId) -> impl Iterator<Item = (DeviceId, Place)> {
+        let own = self
+            .facts
+            .cuts
+            .iter()
+            .filter(move |cut| cut.account == account);
+        own.map(|cut| (cut.device, cut.place))
     }
 
     /// The name of a compartment that was ever minted.

@@ -17,6 +17,8 @@
 //! draws biased coefficients (RUSTSEC-2024-0398), its fork is young, `vsss-rs` brings big integers and curves for what is sixty
 //! lines over bytes.
 
+pub mod request;
+
 use super::kit::RecoveryKit;
 use super::{AccountKeys, DeviceCard, DeviceKeys, encode_secret, make_random, wrap};
 use crate::error::{Error, Result};

@@ -25,7 +25,9 @@ pub use words::{KIT_WORDS, WordLanguage};
 
 use super::code::{read_code, read_relay, relay_bytes, write_code};
 use super::pairing::{Welcome, open_letter, seal_letter};
-use super::{DeviceCard, DeviceKeys, DeviceKind, Epoch, EpochSecrets, derive_key, make_random};
+use super::{
+    DeviceCard, DeviceKeys, DeviceKind, Epoch, EpochGrant, EpochSecrets, derive_key, make_random,
+};
 use crate::error::{Error, Result};
 use carnet_wire::{CompartmentId, DeviceId, RecordId};
 use core::fmt;
@@ -122,10 +124,8 @@ impl RecoveryKit {
             write: Some(derive("carnet/1 recovery write")?),
             retire: Some(derive("carnet/1 recovery retire")?),
         };
-        let id = self.device()?.id();
-        let record = RecordId(blake3::derive_key("carnet/1 recovery-record", id.as_ref()));
-        let compartment = CompartmentId::derive(record, "recovery");
-        Epoch::derive(record, compartment, Vec::new(), secrets)
+        let record = derive_kit_record(self.device()?.id());
+        Epoch::derive(record, kit_compartment(record), Vec::new(), secrets)
     }
 
     /// Opens a letter from the mailbox.
@@ -141,6 +141,21 @@ impl fmt::Debug for RecoveryKit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("RecoveryKit(…)")
     }
+}
+
+/// What a kit's mailbox is of, and what phones keep it under.
+pub fn derive_kit_record(kit: DeviceId) -> RecordId {
+    RecordId(blake3::derive_key("carnet/1 recovery-record", kit.as_ref()))
+}
+
+fn kit_compartment(record: RecordId) -> CompartmentId {
+    CompartmentId::derive(record, "recovery")
+}
+
+/// The mailbox of a kit as a phone keeps it.
+pub fn kit_mailbox(kit: DeviceId, grant: &EpochGrant) -> Result<Epoch> {
+    let record = derive_kit_record(kit);
+    Epoch::from_grant(record, kit_compartment(record), grant)
 }
 
 /// Seals the account for a kit known by its card, for its mailbox: what a phone does whenever the account's epochs change.

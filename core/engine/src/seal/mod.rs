@@ -44,7 +44,7 @@ pub use envelope::{Opened, Signed, open, seal, sign_header};
 pub use epoch::{Epoch, EpochGrant, EpochSecrets, MAX_PARENT_EPOCHS};
 pub use keys::{AccountKeys, DeviceCard, DeviceKeys, DeviceKind, InvitationKey};
 pub(crate) use keys::{check_device_name, verify};
-pub use kit::{KIT_WORDS, RecoveryKit, WordLanguage, write_letter};
+pub use kit::{KIT_WORDS, RecoveryKit, WordLanguage, derive_kit_record, kit_mailbox, write_letter};
 pub use passphrase::{Cost, unwrap_with_passphrase, wrap_with_passphrase};
 pub(crate) use secret::{open_bytes, seal_bytes};
 pub use secret::{open_secret, seal_secret};

@@ -12,7 +12,7 @@ use crate::record::ids::ResourceId;
 use crate::record::view::{Filter, ListRow, Stats};
 use carnet_wire::RecordId;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Params, params, params_from_iter};
 
 pub use super::detail::{conflicts, detail, history, notes};
 
@@ -77,6 +77,12 @@ pub fn find_prefix(connection: &Connection, prefix: &str) -> Result<ResourceId> 
         [id] => Ok(ResourceId(*id)),
         _ => Err(Error::Ambiguous("several ids begin so: give more digits")),
     }
+}
+
+/// Whether a resource lies in a compartment.
+pub fn lies_in(connection: &Connection, id: ResourceId, log: i64) -> Result<bool> {
+    let mut query = connection.prepare_cached("SELECT 1 FROM row WHERE id = ?1 AND log = ?2")?;
+    Ok(query.exists(params![id.0, log])?)
 }
 
 /// Counts of one record or all. What waits for the relay is the log's business: `unsent` and `quarantined` stay 0 here,

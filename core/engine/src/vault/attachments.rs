@@ -84,17 +84,42 @@ impl Exchange<'_> {
         }
         match held {
             Some(_) => self.upload(&address, brake),
-            None => self.download(&address, brake),
+            None => self.fetch(&address, named.log, brake),
         }
     }
 
-    /// Where a document lies at this relay; none without a session.
+    /// A document lies in the mailbox of the epoch it was sent under, which may be an earlier one: those are asked, too, the
+    /// current one first.
+    fn fetch(&mut self, address: &BlobAddress, log: i64, brake: &Brake<'_>) -> Result<Moved> {
+        let keyring = self.open.keyring()?;
+        let epochs = keyring.epochs.iter().filter(|(of, _)| *of == log);
+        let earlier = epochs
+            .map(|(_, epoch)| epoch.mailbox)
+            .filter(|mailbox| *mailbox != address.mailbox);
+        for mailbox in std::iter::once(address.mailbox).chain(earlier) {
+            let address = BlobAddress {
+                mailbox,
+                ..address.clone()
+            };
+            match self.download(&address, brake)? {
+                Moved::Missing => {}
+                moved => return Ok(moved),
+            }
+        }
+        Ok(Moved::Missing)
+    }
+
+    /// Where a document lies at this relay; none without a session, or while the compartment waits for a new key.
     pub(super) fn address(
         &self,
         named: &NamedBlob,
         held: Option<u64>,
     ) -> Result<Option<BlobAddress>> {
-        let mailbox = self.open.keyring()?.current_epoch(named.log)?.mailbox;
+        let keyring = self.open.keyring()?;
+        let Ok(epoch) = keyring.current_epoch(named.log) else {
+            return Ok(None);
+        };
+        let mailbox = epoch.mailbox;
         Ok(self.relay()?.token.map(|token| BlobAddress {
             relay: self.url.clone(),
             token,
@@ -151,8 +176,9 @@ impl Exchange<'_> {
             let Some(response) = self.send(address.next(incoming.size()), brake)? else {
                 return Ok(Moved::Stopped);
             };
-            if response.status == 404 {
-                // Its author has pushed the change but not yet the bytes: the next sync finds them.
+            if matches!(response.status, 403 | 404) {
+                // Its author has pushed the change but not yet the bytes: the next sync finds them. Or this relay never had
+                // the mailbox of an earlier epoch.
                 return Ok(Moved::Missing);
             }
             match address.part(incoming.size(), response) {

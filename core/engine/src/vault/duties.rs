@@ -2,15 +2,18 @@
 //! keys, whoever came gets theirs, keys that are 90 days old are replaced, and what changed about one's own devices is told to
 //! every record. Each duty is found in what is known and done again until it shows there, so a kill between two costs nothing.
 //!
+//! The account goes first: what is wrapped to it afterwards is wrapped to its newest key.
+//!
 //! Only owners' devices act on others. That two do so at once does no harm: the rosters merge, and the next writer draws one key
 //! for all.
 
 use super::introductions;
 use super::keyring::Keyring;
+use super::lost;
 use super::members;
 use super::open::Unlocked;
 use super::rotation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::time;
 use crate::store::log;
 use carnet_wire::{AccountId, RecordId};
@@ -25,7 +28,7 @@ const SINCE: &str = "key of ";
 pub fn discharge(open: &Unlocked) -> Result<bool> {
     let now = open.clock.now();
     let keyring = open.keyring()?;
-    let mut wrote = false;
+    let mut wrote = lost::tend_account(open)?;
     for record in keyring.records().collect::<Vec<_>>() {
         if !open
             .store
@@ -33,15 +36,25 @@ pub fn discharge(open: &Unlocked) -> Result<bool> {
         {
             continue;
         }
-        wrote |= open.write(|tx| {
-            let keyring = open.keyring_in(tx)?;
-            let mut wrote = introductions::introduce(tx, &keyring, record, None)?;
-            let keyring = keyring.refold(tx)?;
-            if keyring.owns_any(record) {
-                wrote |= discharge_owner(tx, &keyring, record, now)?;
-            }
-            Ok(wrote)
-        })?;
+        match open.write(|tx| tend(tx, &*open.keyring_in(tx)?, record, now)) {
+            Ok(more) => wrote |= more,
+            // A key that is needed for it has not come yet: the next sync does it.
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(wrote)
+}
+
+/// What is due in one record: what this person says of themselves, as an owner what concerns others, and then what could not
+/// be said under the old keys.
+pub fn tend(tx: &Transaction<'_>, keyring: &Keyring, record: RecordId, now: i64) -> Result<bool> {
+    let mut wrote = introductions::introduce(tx, keyring, record, None)?;
+    let keyring = keyring.refold(tx)?;
+    if keyring.owns_any(record) && discharge_owner(tx, &keyring, record, now)? {
+        wrote = true;
+        let keyring = keyring.refold(tx)?;
+        introductions::introduce(tx, &keyring.refold(tx)?, record, None)?;
     }
     Ok(wrote)
 }

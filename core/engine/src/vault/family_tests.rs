@@ -14,7 +14,7 @@ use carnet_wire::AccountId;
 use carnet_wire::RecordId;
 
 /// The person who keeps the record, with a recovery kit.
-fn patient(relay: &Arc<FakeRelay>) -> Phone {
+pub(super) fn patient(relay: &Arc<FakeRelay>) -> Phone {
     let phone = Phone::found_by(relay, "Camille");
     let open = phone.vault.unlocked().unwrap();
     let card = RecoveryKit::make().unwrap().card("Paper").unwrap();
@@ -29,15 +29,15 @@ fn patient(relay: &Arc<FakeRelay>) -> Phone {
     phone
 }
 
-fn record(phone: &Phone) -> RecordId {
+pub(super) fn record(phone: &Phone) -> RecordId {
     phone.vault.persons().unwrap()[0].record
 }
 
-fn account(phone: &Phone) -> AccountId {
+pub(super) fn account(phone: &Phone) -> AccountId {
     phone.vault.unlocked().unwrap().keyring().unwrap().account
 }
 
-fn sync_all(phones: &[&Phone], rounds: usize) {
+pub(super) fn sync_all(phones: &[&Phone], rounds: usize) {
     for _ in 0..rounds {
         for phone in phones {
             let report = phone.sync().unwrap();
@@ -47,7 +47,7 @@ fn sync_all(phones: &[&Phone], rounds: usize) {
 }
 
 /// Lets a guest into the host's record.
-fn join(host: &Phone, guest: &Phone, access: &Access) {
+pub(super) fn join(host: &Phone, guest: &Phone, access: &Access) {
     let link = host
         .vault
         .invite(record(host), access, "Camille", Some(URL))

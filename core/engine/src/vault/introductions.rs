@@ -1,11 +1,16 @@
 //! What every member says of themselves in a record's roster, whatever their role: what opens their `devices` log, which phones of
 //! theirs are lost, and how they are called.
+//!
+//! What opens the `devices` log is never said under a key that a lost phone, or somebody who left, has: they would go on reading
+//! who has which phones. It waits until the roster has a new one, which an owner's device gives it.
 
 use super::keyring::{self, Keyring};
+use super::lost;
 use super::members;
 use crate::error::Result;
-use crate::roster::{DEVICES, Operation};
+use crate::roster::{DEVICES, Operation, ROSTER};
 use crate::seal::DeviceKind;
+use crate::store::log;
 use carnet_wire::{DeviceId, RecordId};
 use rusqlite::{Connection, Transaction};
 
@@ -45,23 +50,63 @@ fn missing(conn: &Connection, keyring: &Keyring, record: RecordId) -> Result<Vec
     let Some(member) = known.member(keyring.account) else {
         return Ok(Vec::new());
     };
-    let mut operations = Vec::new();
-    // Whoever is alone has nobody to show their devices to.
-    if known.members.len() > 1 {
-        let show = show_devices(conn, keyring)?;
-        let is_shown =
-            |grant: &&_| matches!(&show, Operation::ShowDevices { devices } if devices == *grant);
-        if !member.devices.iter().any(|grant| is_shown(&grant)) {
-            operations.push(show);
-        }
-    }
+    let mut cuts = Vec::new();
     for device in lost_phones(keyring) {
         if !known.is_cut(keyring.account, device) {
             let chains = members::chains(conn, record, &[device].into())?;
-            operations.push(Operation::RemoveDevice { device, chains });
+            cuts.push(Operation::RemoveDevice { device, chains });
         }
     }
-    Ok(operations)
+    let roster = keyring::log_number(conn, record, ROSTER)?;
+    let devices = keyring::log_number(conn, keyring.account_record(), DEVICES)?;
+    if keyring.newest_epochs(roster).is_empty() {
+        // Its newest key has not come yet: nothing can be said there.
+        return Ok(Vec::new());
+    }
+    let clean = |log| keyring.current_epoch(log).is_ok();
+    if !cuts.is_empty() || !clean(roster) || !clean(devices) {
+        return Ok(cuts);
+    }
+    let show = show_devices(conn, keyring)?;
+    let is_shown =
+        |grant: &&_| matches!(&show, Operation::ShowDevices { devices } if devices == *grant);
+    // Whoever is alone has nobody to show their devices to.
+    let alone = known.members.len() < 2;
+    if !alone && !member.devices.iter().any(|grant| is_shown(&grant)) {
+        return Ok(vec![show]);
+    }
+    let name = member.name.clone();
+    let unsaid = has_not_shown(conn, keyring, record)?;
+    Ok(unsaid
+        .then_some(Operation::Introduce { name })
+        .into_iter()
+        .collect())
+}
+
+/// Whether somebody was removed, or lost a phone, and this device has written nothing since that shows that it knows. It says
+/// its person's name again: a removal counts as done when another device has said a word.
+fn has_not_shown(conn: &Connection, keyring: &Keyring, record: RecordId) -> Result<bool> {
+    let number = keyring::log_number(conn, record, ROSTER)?;
+    let own = keyring.author.device;
+    for log in log::logs(conn)?.iter().filter(|log| log.number == number) {
+        for change in keyring::read_operations(conn, log)? {
+            let counts = members::refusal(keyring, record, change.id).is_none();
+            if change.author == own || !counts || !change.operations.iter().any(takes_keys) {
+                continue;
+            }
+            if !lost::knowing(conn, keyring, record, &[change.id])?.contains(&own) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn takes_keys(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Remove { .. } | Operation::RemoveDevice { .. }
+    )
 }
 
 fn show_devices(conn: &Connection, keyring: &Keyring) -> Result<Operation> {

@@ -12,7 +12,7 @@ use crate::roster::{
     self, Access, DEVICES, KEYRING, KnownAccount, ROSTER, Roster, SignedOperations, Verdict,
     Written,
 };
-use crate::seal::{self, AccountKeys, DeviceKeys, Epoch, EpochSecrets, Opened};
+use crate::seal::{self, AccountKeys, DeviceKeys, DeviceKind, Epoch, EpochSecrets, Opened};
 use crate::store::log::{self, Log, StoredChange};
 use carnet_wire::{
     AccountId, Author, Canonical, ChangeId, CompartmentId, DeviceId, EpochId, Header, Incarnation,
@@ -177,12 +177,14 @@ impl Keyring {
     /// What this person may do in a record; none where they are no member (any more).
     pub fn access(&self, record: RecordId) -> Option<Access> {
         let known = self.roster(record)?.record(record)?;
-        let active = self
-            .own_account()?
-            .devices
-            .contains_key(&self.author.device);
-        let member = known.member(self.account).filter(|_| active)?;
+        let member = known.member(self.account).filter(|_| self.is_live())?;
         Some(member.access())
+    }
+
+    /// Whether this device is one of its account's, and was not removed.
+    pub fn is_live(&self) -> bool {
+        self.own_account()
+            .is_some_and(|account| account.devices.contains_key(&self.author.device))
     }
 
     /// Whether this device may write to a compartment, as far as it knows.
@@ -275,8 +277,11 @@ impl Keyring {
     }
 
     fn is_clean(&self, epoch: &Epoch) -> bool {
-        let roster = self.roster(epoch.record);
-        roster.is_none_or(|roster| !roster.is_outdated(epoch.record, epoch.compartment, epoch.id))
+        let Some(roster) = self.roster(epoch.record) else {
+            return true;
+        };
+        !roster.is_outdated(epoch.record, epoch.compartment, epoch.id)
+            && !roster.is_account_epoch_outdated(AccountId(epoch.record.0), epoch.id)
     }
 
     /// The secrets this device has of an epoch.
@@ -304,17 +309,15 @@ impl Keyring {
         self.rosters.get(&record)
     }
 
-    /// The person's devices, this one marked.
+    /// The person's phones, this one marked.
     pub fn devices(&self) -> Vec<Device> {
-        let devices = self
-            .own_account()
-            .into_iter()
-            .flat_map(|account| account.devices.iter());
-        devices
-            .map(|(id, known)| Device {
-                id: *id,
-                name: known.card.name.clone(),
-                this: *id == self.author.device,
+        let account = self.own_account().into_iter();
+        let phones = account.flat_map(|account| account.live(DeviceKind::Phone));
+        phones
+            .map(|card| Device {
+                id: card.id,
+                name: card.name.clone(),
+                this: card.id == self.author.device,
             })
             .collect()
     }

@@ -81,7 +81,8 @@ pub fn say(
     }
 }
 
-fn refusal(keyring: &Keyring, record: RecordId, change: ChangeId) -> Option<Refusal> {
+/// Why a change of an account or record counts for nothing, if so.
+pub fn refusal(keyring: &Keyring, record: RecordId, change: ChangeId) -> Option<Refusal> {
     let refused = keyring.roster(record)?.refused();
     refused
         .iter()

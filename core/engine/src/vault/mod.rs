@@ -8,12 +8,14 @@
 //! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
 //! `transfers` (the same by the platform), `documents` (which a
 //! resource leads to) · `detect` (what is missing or wrong), `heal` (sending it again), `history` (what
-//! people see of it) · `pairing` · `pull` (sources) · `types`. What can be asked of an open vault stands by subject in `door`.
+//! people see of it) · `pairing` · `pull` (sources) · `lost` (a phone is gone), `recovery` (24 words), `guardians`, `emergency` (cards),
+//! `coming_of_age` · `types`. What can be asked of an open vault stands by subject in `door`.
 
 mod absorb;
 mod archive;
 mod attachments;
 mod brake;
+mod coming_of_age;
 #[cfg(test)]
 mod deadline_tests;
 mod detect;
@@ -23,9 +25,15 @@ mod duties;
 mod edit;
 #[cfg(test)]
 mod edit_tests;
+mod emergency;
+#[cfg(test)]
+mod emergency_tests;
 #[cfg(test)]
 mod family_tests;
 mod file;
+mod guardians;
+#[cfg(test)]
+mod guardians_tests;
 mod heal;
 #[cfg(test)]
 mod heal_tests;
@@ -37,6 +45,9 @@ mod introductions;
 mod invitations;
 mod keyring;
 mod landmark;
+mod lost;
+#[cfg(test)]
+mod lost_tests;
 mod meet;
 mod members;
 mod merge;
@@ -52,6 +63,9 @@ mod persons;
 mod plan;
 mod pull;
 mod recheck;
+mod recovery;
+#[cfg(test)]
+mod recovery_tests;
 mod relays;
 mod rendezvous;
 mod reseal;
@@ -85,7 +99,7 @@ pub use watch::WatchEvent;
 
 use crate::error::{Error, Result, VaultError};
 use crate::host::{Clock, KeyStore, Transport};
-use crate::seal::DeviceKeys;
+use crate::seal::{DeviceKeys, RecoveryKit};
 use open::Unlocked;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -153,6 +167,47 @@ impl Vault {
         })?;
         joining.acknowledge()?;
         pairing::wait_until_added(&open, &*transport, relay)?;
+        marker.end()?;
+        Ok(Self::opened(folder, host, open, Vec::new()))
+    }
+
+    /// Creates the vault of a blank phone from the 24 words of a recovery kit, or the text of its QR. The words do not say which
+    /// relay to ask; a QR does. When it returns, the phone is one of the account's and has the records.
+    pub fn recover(
+        folder: &Path,
+        host: Host,
+        device_name: &str,
+        kit: &str,
+        relay: Option<&str>,
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<Self> {
+        let (kit, relay) = recovery::read_with_relay(kit, relay)?;
+        Self::recover_with(folder, host, device_name, (&kit, &relay), observer)
+    }
+
+    /// Refuses what cannot become a vault before anybody is asked for anything.
+    fn check_new(folder: &Path, device_name: &str) -> Result<()> {
+        persons::check_name(device_name)?;
+        open::check_vacant(folder)
+    }
+
+    fn recover_with(
+        folder: &Path,
+        host: Host,
+        device_name: &str,
+        (kit, relay): (&RecoveryKit, &str),
+        observer: Option<&dyn Observer>,
+    ) -> VaultResult<Self> {
+        Self::check_new(folder, device_name)?;
+        let transport = host.transport.clone();
+        let letters = recovery::fetch_letters(&*transport, relay, kit)?;
+        let device = DeviceKeys::make()?;
+        let marker = open::begin_joining(folder)?;
+        let open = Unlocked::create(folder, &host, |tx, key| {
+            recovery::adopt(tx, key, &device, &letters, relay)
+        })?;
+        let brake = brake::Brake::new(None, observer);
+        recovery::add_itself(&open, &*transport, relay, kit, device_name, &brake)?;
         marker.end()?;
         Ok(Self::opened(folder, host, open, Vec::new()))
     }

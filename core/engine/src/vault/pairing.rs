@@ -111,6 +111,11 @@ pub fn adopt(
     for (name, epoch) in welcome.open_epochs()? {
         keyring::keep_epoch(tx, &epoch, &name)?;
     }
+    keep_floor(tx, welcome)
+}
+
+/// Keeps how far the other side had merged everything.
+pub fn keep_floor(tx: &Transaction<'_>, welcome: &Welcome) -> Result<()> {
     for chain in &welcome.floor {
         let floor = Floor {
             record: chain.record,
@@ -181,7 +186,8 @@ pub fn introduce(open: &Unlocked, transport: &dyn Transport, code: &str) -> Resu
     Ok(device)
 }
 
-fn make_welcome(open: &Unlocked) -> Result<Welcome> {
+/// The account as it is handed to a new phone, or left for a recovery kit.
+pub fn make_welcome(open: &Unlocked) -> Result<Welcome> {
     open.store.read(|conn| {
         let keyring = open.keyring_in(conn)?;
         let given = [DEVICES, KEYRING].map(|name| give_epoch(conn, &keyring, name));

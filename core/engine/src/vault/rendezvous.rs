@@ -5,8 +5,9 @@ use crate::error::{Error, Result};
 use crate::host::Transport;
 use crate::seal::Epoch;
 use crate::store::log::Outgoing;
-use crate::sync::session::{Action, Plan, Session};
-use carnet_wire::relay::{Pull, Pushed, code};
+use crate::sync::session::{Action, Plan, Session, post, problem};
+use carnet_wire::relay::{Delete, Pull, Pushed, Retire, code};
+use carnet_wire::{Canonical, EnvelopeId};
 use std::time::{Duration, Instant};
 
 /// How often each side looks for the other's message.
@@ -98,6 +99,36 @@ impl<'a> Rendezvous<'a> {
                 }
                 Action::Done => return Ok(()),
             }
+        }
+    }
+
+    /// Has the relay let go of messages. Only after an exchange, and only for whoever holds the retire key.
+    pub fn retire(&self, ids: Vec<EnvelopeId>) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let retire = Retire {
+            mailbox: self.epoch.mailbox,
+            ids,
+            blobs: Vec::new(),
+        };
+        self.request("/v1/retire", retire.to_canonical())
+    }
+
+    /// Has the relay delete the mailbox. Only after an exchange, and only for whoever holds the retire key.
+    pub fn delete(&self) -> Result<()> {
+        let delete = Delete {
+            mailbox: self.epoch.mailbox,
+        };
+        self.request("/v1/delete", delete.to_canonical())
+    }
+
+    fn request(&self, path: &str, body: Vec<u8>) -> Result<()> {
+        let request = post(&self.url, path, self.token.as_ref(), body);
+        let response = self.transport.send(request)?;
+        match response.status {
+            200 => Ok(()),
+            _ => Err(problem(&response)),
         }
     }
 

@@ -40,8 +40,13 @@ pub fn renewed(tx: &Transaction<'_>, keyring: &Keyring, log: i64) -> Result<Opti
     Ok(Some(current.refold(tx)?))
 }
 
-/// Whether this device may mint for a compartment.
+/// Whether this device may mint for a compartment. Not while a lost phone has the newest key of its own account, to which it
+/// would wrap: that is drawn first, at the end of every sync.
 pub fn may_mint(keyring: &Keyring, record: RecordId, name: &str) -> bool {
+    let own = keyring.roster(keyring.account_record());
+    if own.is_some_and(|roster| roster.is_account_outdated(keyring.account)) {
+        return false;
+    }
     match name {
         ROSTER => keyring.owns_any(record),
         _ => keyring.may_write(record, name),

@@ -3,12 +3,14 @@
 
 use super::brake::{Brake, Sent};
 use super::duties;
+use super::emergency;
 use super::heal::{self, Healing};
 use super::inbox;
 use super::invitations;
 use super::landmark::Landmarks;
 use super::open::Unlocked;
 use super::plan::covered;
+use super::recovery;
 use super::snapshot::Upkeep;
 use super::steps::{self, Pace, Retry};
 use super::{Phase, SyncReport};
@@ -27,6 +29,9 @@ pub const RELAY: &str = "relay";
 
 /// Exchanges in one sync for the sake of members: a guest is let in with their log, their keys, and what is due then.
 const MAX_MEMBER_ROUNDS: usize = 4;
+
+const NO_LETTER_LEFT: &str = "the relay did not take what a recovery kit needs";
+const NO_CARD_LEFT: &str = "the relay did not take what an emergency card says";
 
 /// One sync of one vault with one relay.
 pub struct Exchange<'a> {
@@ -142,13 +147,28 @@ impl<'a> Exchange<'a> {
         for _ in 0..MAX_MEMBER_ROUNDS {
             let stepped = invitations::advance(self.open, self.transport, &self.url)?;
             if !duties::discharge(self.open)? && !stepped {
-                return Ok(());
+                return self.leave_pages();
             }
             self.drained.clear();
             self.exchange(brake)?;
             if !self.report.complete {
                 return Ok(());
             }
+        }
+        Ok(())
+    }
+
+    /// Leaves what recovery kits and emergency cards need. A relay that does not take it is no reason to lose what was
+    /// exchanged: the next sync tries again.
+    fn leave_pages(&mut self) -> Result<()> {
+        let (open, transport, url) = (self.open, self.transport, self.url.clone());
+        match recovery::leave_letters(open, transport, &url) {
+            Err(Error::Relay { .. }) => self.notice(NO_LETTER_LEFT),
+            outcome => outcome?,
+        }
+        match emergency::renew_cards(open, transport, &url) {
+            Err(Error::Relay { .. }) => self.notice(NO_CARD_LEFT),
+            outcome => outcome?,
         }
         Ok(())
     }

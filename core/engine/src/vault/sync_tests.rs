@@ -7,8 +7,8 @@ use super::tests::{GLUCOSE, TestKeys, Ticking};
 use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::{
-    Challenge, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem, Pulled, Pushed,
-    Retire, Retired, Session, Wait, Waited, code,
+    Challenge, Delete, Deleted, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem,
+    Pulled, Pushed, Retire, Retired, Session, Wait, Waited, code,
 };
 use carnet_wire::{Canonical, Envelope, EnvelopeId, MailboxId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -209,6 +209,7 @@ impl Inner {
             "/v1/exchange" => self.exchange(&request.body),
             "/v1/wait" => self.wait(&request.body),
             "/v1/retire" => self.retire(&request.body),
+            "/v1/delete" => self.delete(&request.body),
             _ => self.blob(request, path),
         }
     }
@@ -235,6 +236,13 @@ impl Inner {
             refused: Vec::new(),
         }
         .to_canonical())
+    }
+
+    fn delete(&mut self, body: &[u8]) -> HttpResponse {
+        let asked = Delete::from_canonical(body).unwrap();
+        self.boxes.remove(&asked.mailbox);
+        self.registered.remove(&asked.mailbox);
+        ok(Deleted {}.to_canonical())
     }
 
     fn retire(&mut self, body: &[u8]) -> HttpResponse {

@@ -1,6 +1,7 @@
 //! What crosses the vault's door: plain values, flat enough for a phone's bindings.
 
 pub use crate::handover::ExportFormat;
+pub use crate::record::emergency::{Card, Line, LineKind};
 pub use crate::roster::{Access, Role as MemberRole};
 pub use crate::seal::WordLanguage;
 pub use crate::store::log::{FindingKind, Severity};
@@ -8,6 +9,7 @@ pub use crate::store::log::{FindingKind, Severity};
 use crate::record::ids::ResourceId;
 use carnet_wire::{AccountId, ChangeId, DeviceId, RecordId};
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 pub use crate::record::view::{
     Conflict, Correction, Detail, Filter, ListRow, Note, Related, Stats, Version,
@@ -67,6 +69,125 @@ impl Removal {
     /// Whether the removal may be shown as done: before, somebody who has not heard may still write for the removed to read.
     pub fn is_done(&self) -> bool {
         self.sent && !self.known_by.is_empty()
+    }
+}
+
+/// A device of this person that was removed, because it was lost or given away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostDevice {
+    /// Which.
+    pub id: DeviceId,
+    /// What it was called.
+    pub name: String,
+    /// Whether it is a recovery kit.
+    pub kit: bool,
+    /// Whether a relay has the removal.
+    pub sent: bool,
+    /// Devices that have shown that they know, other than the one that removed it.
+    pub known_by: Vec<DeviceId>,
+    /// Whether there is no other device that could know.
+    pub alone: bool,
+}
+
+impl LostDevice {
+    /// Whether the removal may be shown as done: before, somebody who has not heard may still write for the lost device to read.
+    pub fn is_done(&self) -> bool {
+        self.sent && (self.alone || !self.known_by.is_empty())
+    }
+}
+
+/// A recovery kit of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kit {
+    /// Its name as a device.
+    pub id: DeviceId,
+    /// What it is called.
+    pub name: String,
+    /// Whether this phone has left a letter for the account's newest keys at a relay: before, the kit opens nothing.
+    pub ready: bool,
+}
+
+/// What is to be printed of a new recovery kit, and kept nowhere else: whoever reads it has the account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecoverySheet {
+    /// The kit.
+    pub kit: DeviceId,
+    /// The 24 words in French.
+    pub french: Zeroizing<String>,
+    /// The same in English.
+    pub english: Zeroizing<String>,
+    /// The text of its QR, which names the relay too.
+    pub code: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for RecoverySheet {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "RecoverySheet({}, …)", self.kit)
+    }
+}
+
+/// Somebody who guards, or is guarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ward {
+    /// Whose account.
+    pub account: AccountId,
+    /// How they call themselves in a record both are members of; empty where there is none.
+    pub name: String,
+}
+
+/// Guardians who together bring the account back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardianSet {
+    /// The kit they share: removing it as a device ends what they can do.
+    pub kit: DeviceId,
+    /// How many of them it takes.
+    pub needed: u64,
+    /// Who they are.
+    pub guardians: Vec<Ward>,
+}
+
+/// What a person chose to have read in an emergency.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CardChoice {
+    /// Everything current of these kinds in the compartment `general`, as it changes.
+    pub kinds: Vec<LineKind>,
+    /// Items named one by one, wherever they lie.
+    pub items: Vec<ResourceId>,
+    /// Items that are not to be on it.
+    pub left_out: Vec<ResourceId>,
+    /// Whom to call, as it is to be read.
+    pub contacts: Vec<String>,
+}
+
+/// How a card stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardState {
+    /// The relay does not have it yet: sync.
+    Pending,
+    /// The relay has it as it is now.
+    Current,
+    /// What was chosen has changed since: the next sync renews it.
+    Outdated,
+    /// It was revoked here, and the relay does not know yet: sync.
+    Revoking,
+}
+
+/// An emergency card of this phone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EmergencyPage {
+    /// Whose.
+    pub record: RecordId,
+    /// Whether the relay has it.
+    pub state: CardState,
+    /// The text of its QR: whoever has it reads the card.
+    pub code: Zeroizing<String>,
+    /// What it says now.
+    pub card: Card,
+}
+
+impl std::fmt::Debug for EmergencyPage {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "EmergencyPage({}, {:?}, …)", self.record, self.state)
     }
 }
 

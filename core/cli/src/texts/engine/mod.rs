@@ -6,6 +6,7 @@ mod everyday;
 mod import;
 mod people;
 mod readers;
+mod safety;
 mod series;
 mod sources;
 
@@ -18,6 +19,7 @@ const FAMILIES: &[&[(&str, &str)]] = &[
     import::FRENCH,
     people::FRENCH,
     readers::FRENCH,
+    safety::FRENCH,
     series::FRENCH,
     sources::FRENCH,
 ];

@@ -4,6 +4,7 @@
 mod ble;
 mod documents;
 mod everyday;
+mod safety;
 mod sources;
 mod words;
 
@@ -23,6 +24,7 @@ const FAMILIES: &[&Help] = &[
     &ble::HELP,
     &documents::HELP,
     &everyday::HELP,
+    &safety::HELP,
     &sources::HELP,
 ];
 

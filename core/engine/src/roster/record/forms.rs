@@ -103,7 +103,8 @@ impl RecordJudge<'_> {
             | Operation::AddDevice { .. }
             | Operation::RenameDevice { .. }
             | Operation::RotateAccount { .. }
-            | Operation::KnowRecord { .. } => Err(Refusal::Misplaced),
+            | Operation::KnowRecord { .. }
+            | Operation::Guard { .. } => Err(Refusal::Misplaced),
             _ => Ok(()),
         }
     }

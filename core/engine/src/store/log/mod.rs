@@ -69,6 +69,15 @@ pub fn remove_meta(conn: &Connection, key: &str) -> Result<()> {
     Ok(())
 }
 
+/// Every setting whose key begins with `prefix`, sorted.
+pub fn meta_of(conn: &Connection, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT key, value FROM meta WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",
+    )?;
+    let rows = query.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Reads a sealed private key.
 pub fn secret(conn: &Connection, slot: &str) -> Result<Option<Vec<u8>>> {
     let mut query = conn.prepare_cached("SELECT sealed FROM secret WHERE slot = ?1")?;

@@ -6,6 +6,7 @@ mod documents;
 mod exchange;
 mod people;
 mod record;
+mod safety;
 mod sources;
 mod upkeep;
 

@@ -134,7 +134,7 @@ impl Vault {
     }
 
     /// Says something about members, whole or not at all.
-    fn say(
+    pub(super) fn say(
         &self,
         work: impl FnOnce(&Transaction<'_>, &keyring::Keyring) -> Result<keyring::Keyring>,
     ) -> VaultResult<()> {
