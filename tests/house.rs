@@ -272,7 +272,7 @@ fn the_relay_cannot_read_a_record() {
 
 #[test]
 fn no_unsafe_code_anywhere() {
-    for folder in ["core", "tests"] {
+    for folder in ["core", "bindings", "tests"] {
         for file in rust_files(folder) {
             let unsafe_code = tokens(&read(&file))
                 .iter()
@@ -285,10 +285,12 @@ fn no_unsafe_code_anywhere() {
 #[test]
 fn only_programs_print() {
     let printing = ["println", "eprintln", "print", "eprint", "dbg"];
-    for file in rust_files("core") {
+    let of_packages = rust_files("core").into_iter().chain(rust_files("bindings"));
+    for file in of_packages {
         let path = file.to_string_lossy().into_owned();
         if path.contains("core/cli/")
             || path.ends_with("/main.rs")
+            || path.ends_with("/build.rs")
             || path.contains("/bin/")
             || is_test_file(&file)
         {
@@ -305,7 +307,7 @@ fn only_programs_print() {
 
 #[test]
 fn every_module_says_what_it_is() {
-    for folder in ["core", "tests"] {
+    for folder in ["core", "bindings", "tests"] {
         // A file of unit tests stands beside the module it tests, which says what both are.
         let modules = rust_files(folder).into_iter();
         for file in modules.filter(|file| folder == "tests" || !is_test_file(file)) {
@@ -330,6 +332,7 @@ fn versions_stand_in_one_table() {
         "core/engine",
         "core/relay",
         "core/cli",
+        "bindings",
         "tests",
     ];
     for folder in manifests {
@@ -370,9 +373,45 @@ fn every_member_is_linted() {
         "core/engine",
         "core/relay",
         "core/cli",
+        "bindings",
         "tests",
     ] {
         let manifest = read(&repository().join(folder).join("Cargo.toml"));
         assert!(manifest.contains("[lints"), "{folder} takes no lints");
+    }
+}
+
+/// The program that writes Kotlin and Swift is a workspace of its own, with a second place for the pin.
+#[test]
+fn the_bindings_are_written_by_the_uniffi_they_are_built_with() {
+    let pin = |manifest: &str| {
+        let text = read(&repository().join(manifest));
+        let line = text.lines().find(|line| line.starts_with("uniffi = "));
+        let line = line.unwrap_or_else(|| panic!("{manifest} names no uniffi"));
+        let version = line.split('"').nth(1);
+        version.expect("a version").to_owned()
+    };
+    assert_eq!(pin("Cargo.toml"), pin("bindings/bindgen/Cargo.toml"));
+    assert!(pin("Cargo.toml").starts_with('='));
+}
+
+/// What the README shows of Kotlin and Swift is a file that the tests of phones compile and run.
+#[test]
+fn the_examples_of_the_readme_are_compiled_files() {
+    let readme = read(&repository().join("README.md"));
+    let examples = [
+        ("kotlin", "tests/kotlin/scenario/src/test/kotlin/Example.kt"),
+        ("swift", "tests/swift/Sources/scenario/Example.swift"),
+    ];
+    for (language, file) in examples {
+        let (_, after) = readme
+            .split_once(&format!("```{language}\n"))
+            .unwrap_or_else(|| panic!("the README shows no {language}"));
+        let (example, _) = after.split_once("```").expect("its end");
+        let compiled = read(&repository().join(file));
+        assert!(
+            example.lines().count() > 5 && compiled.contains(example),
+            "the README's {language} is not in {file}"
+        );
     }
 }

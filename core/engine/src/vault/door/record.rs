@@ -3,7 +3,7 @@
 use super::read_relay;
 use crate::handover::FhirWriter;
 use crate::record::ids::{EntryId, ResourceId};
-use crate::store::{self, detail, log, views};
+use crate::store::{self, detail, log, meta, views};
 use crate::vault::{
     Conflict, Detail, ExportFormat, Filter, ImportOptions, ImportReport, ListRow, NewEdit,
     Observer, Stats, Vault, VaultResult, archive, edit, import,
@@ -112,6 +112,11 @@ impl Vault {
         })?;
         stats.bytes_on_disk = open.store.bytes_on_disk()?;
         Ok(stats)
+    }
+
+    /// How often this vault was written, by any process: when it has grown, what is shown may be out of date.
+    pub fn writes(&self) -> VaultResult<u64> {
+        Ok(self.unlocked()?.store.read(meta::writes)?)
     }
 
     /// Writes a person's current resources, original text byte for byte, and returns how many; an archive holds the bytes of
