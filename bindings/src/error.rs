@@ -27,6 +27,8 @@ pub enum VaultError {
     RelayFull,
     /// What answered is no relay: check the address, or log in to the network.
     RelayGarbled,
+    /// A provider or cloud refused, or cannot be used: what came from it stays.
+    Source,
     /// Start pairing again with a new code.
     Pairing,
     /// Ask the person to free some space.
