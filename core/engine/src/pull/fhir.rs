@@ -519,7 +519,7 @@ fn bring(answer: Answer) -> Brought {
     }
 }
 
-fn fetched(file: crate::source::answer::File, response: &HttpResponse) -> Brought {
+fn fetched(file: crate::source::answer::LinkedFile, response: &HttpResponse) -> Brought {
     let said = response
         .header("content-type")
         .map(|value| value.split(';').next().unwrap_or_default().trim());

@@ -29,7 +29,7 @@ pub mod withings;
 
 pub use session::{Session, Step};
 
-use crate::source::answer::File;
+use crate::source::answer::LinkedFile;
 use crate::source::{Document, Draft, Refused};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ pub struct Brought {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// Which.
-    pub file: File,
+    pub file: LinkedFile,
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// The media type.
@@ -103,7 +103,7 @@ pub enum Wanted {
     /// A resource outside the patient's compartment, as `Type/id`.
     Beside(String),
     /// A file.
-    File(File),
+    File(LinkedFile),
     /// A resource that did not come, as `Type/id`: is it still there?
     Missing(String),
 }

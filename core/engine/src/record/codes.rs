@@ -1,7 +1,7 @@
 //! What people call things: resource types, categories and the few codes whose meaning is certain, in French and English.
 //!
 //! Small tables on purpose; a code that is not here shows the source's own words. The names are ours, not copies of a
-//! terminology's. LOINC codes stand by family in [`loinc`].
+//! terminology's. LOINC codes stand by family in `loinc`.
 
 mod loinc;
 

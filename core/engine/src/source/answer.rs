@@ -61,14 +61,14 @@ pub struct Answer {
     /// Resources these refer to, as `Type/id`.
     pub beside: BTreeSet<String>,
     /// Files these consist of.
-    pub files: Vec<File>,
+    pub files: Vec<LinkedFile>,
     /// Files that lie at another server: their address stays in the resource.
     pub elsewhere: u64,
 }
 
 /// A file of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
+pub struct LinkedFile {
     /// The resource, as `Type/id`.
     pub of: String,
     /// Where, below the base, as written.
@@ -210,7 +210,7 @@ impl Answer {
                 continue; // its bytes are in the resource, or it has none
             };
             match below(url, base) {
-                Some(_) => self.files.push(File {
+                Some(_) => self.files.push(LinkedFile {
                     of: of.to_owned(),
                     url: url.to_owned(),
                     media_type: attachment.str("contentType").map(str::to_owned),

@@ -31,7 +31,7 @@ pub struct Code {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum When {
     /// Milliseconds since 1970.
-    Instant(i64),
+    At(i64),
     /// From, to.
     Period(i64, i64),
     /// `YYYY-MM-DD`, where the person was.
@@ -110,7 +110,7 @@ impl Measure {
             json!({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/timezone", "valueCode": zone}]})
         });
         match self.when {
-            When::Instant(at) => {
+            When::At(at) => {
                 put("effectiveDateTime", json!(write_utc(at).ok_or(NO_TIME)?));
                 zone.map(|zone| put("_effectiveDateTime", zone));
             }
@@ -226,7 +226,7 @@ mod tests {
             url: "https://cloud.example/measure/1/1".to_owned(),
             code: code.clone(),
             category: "vital-signs",
-            when: When::Instant(1_693_651_151_000),
+            when: When::At(1_693_651_151_000),
             values: vec![(
                 code,
                 Quantity {
@@ -275,7 +275,7 @@ mod tests {
         odd.values[0].1.value = "1e".to_owned();
         assert!(odd.draft(String::new()).is_err());
         let late = Measure {
-            when: When::Instant(i64::MAX),
+            when: When::At(i64::MAX),
             ..measure()
         };
         assert!(late.draft(String::new()).is_err());

@@ -87,7 +87,7 @@ impl Entries {
                 .collect(),
             code,
             category: "laboratory",
-            when: When::Instant(at),
+            when: When::At(at),
             device: entry.device.filter(|device| device.len() <= 200),
             zone: None,
             method: None,

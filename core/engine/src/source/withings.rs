@@ -135,7 +135,7 @@ impl WithingsAnswer {
             url: format!("{NAMES}/measure/{}/{name}", group.grpid),
             code,
             category: "vital-signs",
-            when: When::Instant(group.date.saturating_mul(1_000)),
+            when: When::At(group.date.saturating_mul(1_000)),
             values,
             device: group.model.clone(),
             zone: zone.map(str::to_owned),

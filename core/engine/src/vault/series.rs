@@ -2,8 +2,8 @@
 //!
 //! **Ingesting** is one transaction: samples, deletions, what waits of the feed, and the platform's token, all or nothing. It needs the
 //! vault key and no network, loads no document of the patient layer, and may be repeated: what the record has is not written
-//! again. A caller that was killed asks [`feed_token`](Vault::feed_token) where to go on. What could not be read is remembered
-//! ([`Vault::note_unread`]) until a read covers it, so that a locked phone, a quota or an expired token loses nothing.
+//! again. A caller that was killed asks `feed_token` where to go on. What could not be read is remembered
+//! (`Vault::note_unread`) until a read covers it, so that a locked phone, a quota or an expired token loses nothing.
 //!
 //! A token stays on the device that got it. Samples travel in the compartment `series`.
 

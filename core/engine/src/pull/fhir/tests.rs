@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::source::answer::File;
+use crate::source::answer::LinkedFile;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -460,7 +460,7 @@ proptest! {
 
 #[test]
 fn a_file_elsewhere_is_not_wanted_even_if_somebody_asks() {
-    let file = File {
+    let file = LinkedFile {
         of: "Media/1".to_owned(),
         url: "https://evil.example/x".to_owned(),
         media_type: None,

@@ -1,9 +1,9 @@
 //! What people call the LOINC codes that matter, by family. Each table is sorted by code as text.
 //!
 //! The names are ours, in words patients use: not LOINC's long names, nor any terminology's translations. The codes are
-//! LOINC's, which asks for this notice: "This material contains content from LOINC (http://loinc.org). LOINC is copyright ©
+//! LOINC's, which asks for this notice: "This material contains content from LOINC (<http://loinc.org>). LOINC is copyright ©
 //! Regenstrief Institute, Inc. and the LOINC Committee and is available at no cost under the license at
-//! http://loinc.org/license."
+//! <http://loinc.org/license>."
 
 use super::{Names, names};
 

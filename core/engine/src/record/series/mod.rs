@@ -7,7 +7,7 @@
 //!   measurement over a span (steps, sleep) has an end too; it belongs to the moment it starts.
 //! * **Values** are decimals exactly as written, in the unit they came in: nothing is converted to be stored. Every metric has one
 //!   unit in which answers are given; a unit that cannot be converted to it exactly, by a ratio of whole numbers, is refused at
-//!   the door ([`unit`]). So a correction of a factor never needs the source again.
+//!   the door (`unit`). So a correction of a factor never needs the source again.
 //! * **Identity**: the source's own id where it has one (as a hash, [`SampleId`]); otherwise what the sample says is what it is.
 //!   The same reading from two phones is one. Of several versions of one id in a day the newest counts.
 //! * **Deletions** name ids. What was deleted stays deleted, whichever comes first, the sample or its deletion.

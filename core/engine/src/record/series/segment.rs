@@ -15,7 +15,7 @@
 //! version = column of the differences between neighbours, the first from 0, sign folded
 //! ```
 //! `step` is the greatest common divisor of its column's numbers (1 for a column of zeros): whole seconds cost what seconds cost.
-//! Columns and their planes are described in [`super::column`]. A state is a number without places.
+//! Columns and their planes are described in `super::column`. A state is a number without places.
 //!
 //! What is equal on two devices is the *content*: samples in canonical order. The compressed bytes may differ between versions of
 //! zstd, so nothing is ever compared or named by them.

@@ -3,17 +3,17 @@
 //! The rules, each from real exports:
 //! * The file is known by its `<HealthData` element: its name is in the language of the phone. Everything before it is
 //!   skipped unread, because some versions of iOS write a DTD that is not well-formed.
-//! * `Record` is a sample, with the series its type stands for in [`types`]; a type without one is counted. `Workout` is a span
+//! * `Record` is a sample, with the series its type stands for in `types`; a type without one is counted. `Workout` is a span
 //!   of the series *activity*; its totals are in records of their own.
 //! * The parts of a `Correlation` stand in the file a second time at its top. Both are read, and being the same sample they are one.
-//!   Systolic and diastolic pressures of one source and time are one sample ([`pressure`]).
+//!   Systolic and diastolic pressures of one source and time are one sample (`pressure`).
 //! * There is no id in the file: a sample is what it says. Two equal records are one.
 //! * The offset of every date is that of the phone at the export. The instant is right, the offset kept as written.
-//! * A device's text holds an address that changes: a source is its name, maker, model and hardware ([`device`]).
+//! * A device's text holds an address that changes: a source is its name, maker, model and hardware (`device`).
 //! * What iOS derives itself (`ActivitySummary`) is counted, not read. A `ClinicalRecord` names a FHIR file of the same zip,
 //!   which is an item of its own there.
 //!
-//! A number has up to 17 digits here, the print of a double; beyond 15 they are rounded ([`super::series::number`]).
+//! A number has up to 17 digits here, the print of a double; beyond 15 they are rounded (`super::series::number`).
 //!
 //! Reading goes on behind a [`Checkpoint`] after a kill. A false one costs time or reads nothing, it cannot harm: what is read
 //! is the same samples, and a reading without it is always right.

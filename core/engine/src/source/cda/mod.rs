@@ -9,7 +9,7 @@
 //!   ([`extensions::REMAINDER`]), and the narrative stays in the Composition. [`Accounting`] counts it.
 //! * **Nothing is guessed.** Dates keep their precision and their offset, or their lack of one; decimals keep their text;
 //!   what the source denies is never shown as found; codes keep the source's own words beside the others.
-//! * **The same bytes give the same drafts** on every phone. Names of resources come from [`identity`], never from chance and
+//! * **The same bytes give the same drafts** on every phone. Names of resources come from `identity`, never from chance and
 //!   never from the ids inside a document alone.
 //!
 //! Threats: a document from anyone may be imported. It cannot reach outside itself (no DTD, no entity, no address is ever

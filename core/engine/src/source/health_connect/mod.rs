@@ -6,7 +6,7 @@
 //! * A record's `uuid` is its identity, `last_modified_time` its version.
 //! * Times are milliseconds UTC, offsets **seconds**. An instant has `time`, a span `start_time` and `end_time`, a series has
 //!   rows of its own with `epoch_millis`, which belong to a record by `parent_key`.
-//! * Units ([`tables`]): masses in grams, energy in small calories, a metabolic rate in watts, glucose in mmol/L, shares in
+//! * Units (`tables`): masses in grams, energy in small calories, a metabolic rate in watts, glucose in mmol/L, shares in
 //!   percent.
 //! * A source is an app and the device it names: the same scale through two apps is two sources, and a priority decides.
 //! * Numbers are doubles; what a float could not hold (`1.4e-45`) is zero to 12 places.

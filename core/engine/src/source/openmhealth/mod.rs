@@ -4,7 +4,7 @@
 //! * A data point is a header and a body. The header's `schema_id` says which measure in which version the body is; a body
 //!   alone is told by its own members and read by the rules of the newest version.
 //! * A unit is one the schema lists, spelled as it spells it: `beats/min`, not `beat/min`. So are the words of an enumeration.
-//! * A measure needs a time from the version on that [`measures`] gives; one that accumulates needs an interval.
+//! * A measure needs a time from the version on that `measures` gives; one that accumulates needs an interval.
 //! * Right but no sample ([`Summary::kept`]): what has no time or only a part of a day, a statistic over a span (an average is
 //!   not something measured), an interval that ends before it begins. The document stays, the series does not get a point that
 //!   nobody measured.
