@@ -38,7 +38,7 @@ let cancelTests: [Test] = [
             try expect(cancelled >= 20, "only \(cancelled) were under way")
             _ = try await vault.sync(relay: relay.url, deadline: nil, cancel: nil, observer: nil)
             let stats = try await vault.stats(record: record)
-            try expect(stats.versions == 2_020 && stats.notes == 100 && stats.unsent == 0, "nothing is lost: \(stats)")
+            try expect(stats.versions == 2_200 && stats.notes == 100 && stats.unsent == 0, "nothing is lost: \(stats)")
         }
     }),
     ("a deadline ends a sync with a relay that does not answer", {
@@ -53,13 +53,17 @@ let cancelTests: [Test] = [
     }),
 ]
 
-/// How many nanoseconds a sync of one round takes here: a moment beyond it would cancel nothing. The first sync is not usual, it
-/// registers the account.
+/// How many nanoseconds a sync of one round takes here, the shortest of ten: a moment beyond it would cancel nothing. The first sync
+/// is not usual, it registers the account.
 private func usualSync(_ vault: Vault, _ record: RecordId, _ folder: URL, _ relay: String) async throws -> UInt64 {
     _ = try await vault.sync(relay: relay, deadline: nil, cancel: nil, observer: nil)
-    let file = try heartRates(folder, count: 20, from: 2_000)
-    _ = try await vault.importFiles(record: record, paths: [file], cancel: nil, observer: nil)
-    let began = Date()
-    _ = try await vault.sync(relay: relay, deadline: nil, cancel: nil, observer: nil)
-    return UInt64(Date().timeIntervalSince(began) * 1_000_000_000)
+    var shortest = TimeInterval.infinity
+    for round in 100..<110 {
+        let file = try heartRates(folder, count: 20, from: round * 20)
+        _ = try await vault.importFiles(record: record, paths: [file], cancel: nil, observer: nil)
+        let began = Date()
+        _ = try await vault.sync(relay: relay, deadline: nil, cancel: nil, observer: nil)
+        shortest = min(shortest, Date().timeIntervalSince(began))
+    }
+    return UInt64(shortest * 1_000_000_000)
 }
