@@ -6,3 +6,6 @@
 mod changes;
 mod people;
 mod record;
+mod safety;
+
+pub use safety::RecoverySheet;

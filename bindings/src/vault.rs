@@ -7,6 +7,7 @@ mod file;
 mod meeting;
 mod people;
 mod record;
+mod safety;
 mod upkeep;
 
 pub use exchange::{ListenObserver, WatchObserver};

@@ -61,6 +61,49 @@ let scenarioTests: [Test] = [
             try expect(mine == theirs, "both hold the same")
         }
     }),
+    ("a recovery kit is made, checked and opens the account on a blank phone", {
+        try await inFolder { folder in
+            let relay = try Relay(folder.appendingPathComponent("relay"))
+            defer { relay.stop() }
+            let (vault, record) = try await newVault(folder.appendingPathComponent("a"))
+            _ = try await vault.importFiles(record: record, paths: [try laboratory(folder)], cancel: nil, observer: nil)
+            _ = try await vault.sync(relay: relay.url, deadline: nil, cancel: nil, observer: nil)
+            let sheet = try await vault.makeKit(name: "tiroir", relay: nil)
+            _ = try await vault.sync(relay: nil, deadline: nil, cancel: nil, observer: nil)
+            let kit = try await vault.checkKit(text: sheet.english)
+            try expect(kit == Kit(id: sheet.kit, name: "tiroir", ready: true), "the words are of the kit")
+            let kits = try await vault.kits()
+            try expect(kits == [kit], "it is the only one")
+
+            let blank = folder.appendingPathComponent("b")
+            let again = try await Vault.recover(
+                folder: blank.appendingPathComponent("vault").path, keys: try FileKeyStore(blank.appendingPathComponent("keys")), network: nil,
+                deviceName: "new phone", kit: sheet.code, relay: nil, cancel: nil, observer: nil)
+            let (mine, theirs) = (try await vault.list(filter: Filter()), try await again.list(filter: Filter()))
+            try expect(!mine.isEmpty && mine == theirs, "the records are there")
+        }
+    }),
+    ("somebody else is invited and reads the record", {
+        try await inFolder { folder in
+            let relay = try Relay(folder.appendingPathComponent("relay"))
+            defer { relay.stop() }
+            let (host, record) = try await newVault(folder.appendingPathComponent("a"))
+            let (guest, _) = try await newVault(folder.appendingPathComponent("b"), person: "Denis Petit")
+            _ = try await host.importFiles(record: record, paths: [try laboratory(folder)], cancel: nil, observer: nil)
+            _ = try await host.makeKit(name: "tiroir", relay: relay.url)
+            _ = try await host.sync(relay: relay.url, deadline: nil, cancel: nil, observer: nil)
+            let link = try await host.invite(record: record, access: Access(role: .reader), name: "Tom", relay: nil)
+            _ = try await host.sync(relay: nil, deadline: nil, cancel: nil, observer: nil)
+            _ = try await guest.acceptInvitation(link: link, name: "Denis", cancel: nil, observer: nil)
+            for _ in 0..<3 {
+                for vault in [guest, host] { _ = try await vault.sync(relay: relay.url, deadline: nil, cancel: nil, observer: nil) }
+            }
+            let members = try await host.members(record: record)
+            try expect(members.map(\.name) == ["Tom", "Denis"], "both are members")
+            let rows = try await guest.list(filter: Filter(record: record, kind: "Observation"))
+            try expect(rows.map(\.value) == ["12.50"], "the guest reads what was imported")
+        }
+    }),
     ("changes and progress come as streams", {
         try await inFolder { folder in
             let (vault, record) = try await newVault(folder)

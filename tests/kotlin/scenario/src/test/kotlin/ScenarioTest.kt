@@ -95,6 +95,58 @@ class ScenarioTest {
     }
 
     @Test
+    fun `a recovery kit is made, checked, opens the account on a blank phone, and is taken back`() = runBlocking {
+        inFolder { folder ->
+            Relay(File(folder, "relay")).use { relay ->
+                val (vault, record) = newVault(File(folder, "a"))
+                vault.importFiles(record, listOf(laboratory(folder).path), null, null)
+                vault.sync(relay.url, null, null, null)
+                val sheet = vault.makeKit("tiroir", null)
+                vault.sync(null, null, null, null)
+                val kit = vault.kits().single()
+                assertEquals(Kit(sheet.kit, "tiroir", true), kit)
+                for (text in listOf(sheet.french, sheet.english, sheet.code)) assertEquals(kit, vault.checkKit(text))
+                assertFailsWith<VaultException.InvalidInput> { vault.checkKit("abaisser ".repeat(24)) }
+
+                val blank = File(folder, "b")
+                val keys = FileKeyStore(File(blank, "keys"))
+                val again = Vault.recover(File(blank, "vault").path, keys, null, "new phone", sheet.french, relay.url, null, null)
+                assertEquals(vault.list(everything).map { it.id }, again.list(everything).map { it.id })
+
+                again.removeDevice(sheet.kit)
+                again.sync(relay.url, null, null, null)
+                val lost = again.lostDevices().single()
+                assertEquals(sheet.kit to true, lost.id to lost.kit)
+                assertTrue(lost.sent)
+            }
+        }
+    }
+
+    @Test
+    fun `somebody else is invited and reads the record`() = runBlocking {
+        inFolder { folder ->
+            Relay(File(folder, "relay")).use { relay ->
+                val (host, record) = newVault(File(folder, "a"))
+                val (guest, _) = newVault(File(folder, "b"), "Denis Martin")
+                host.importFiles(record, listOf(laboratory(folder).path), null, null)
+                host.sync(relay.url, null, null, null)
+                host.makeKit("tiroir", null)
+                host.sync(null, null, null, null)
+                val link = host.invite(record, Access(MemberRole.READER), "Léa", null)
+                host.sync(null, null, null, null)
+                val id = guest.acceptInvitation(link, "Denis", null, null)
+                repeat(3) {
+                    guest.sync(relay.url, null, null, null)
+                    host.sync(relay.url, null, null, null)
+                }
+                assertEquals(host.invitations().single { it.id == id }.words, guest.invitations().single { it.id == id }.words)
+                assertEquals(listOf("Léa", "Denis"), host.members(record).map { it.name })
+                assertEquals("12.50", guest.list(Filter(record = record, kind = "Observation")).single().value)
+            }
+        }
+    }
+
+    @Test
     fun `a phone on the screen hears of news`() = runBlocking {
         inFolder { folder ->
             Relay(File(folder, "relay")).use { relay ->
