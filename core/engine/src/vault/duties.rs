@@ -61,7 +61,7 @@ pub fn tend(tx: &Transaction<'_>, keyring: &Keyring, record: RecordId, now: i64)
     if keyring.owns_any(record) && discharge_owner(tx, &keyring, record, now)? {
         wrote = true;
         let keyring = keyring.refold(tx)?;
-        introductions::introduce(tx, &keyring.refold(tx)?, record, None)?;
+        introductions::introduce(tx, &keyring, record, None)?;
     }
     Ok(wrote)
 }
