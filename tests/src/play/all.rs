@@ -13,7 +13,7 @@ use std::thread::available_parallelism;
 /// 297, 298), and some 1 of 100 with phones that differ (91; 73 of the hostile relay). Each is printed with its replay.
 const OPEN_PERCENT: u64 = 5;
 
-/// Plays `seeds` seeds from `first` on, says which fail, and fails if more do than [`OPEN_PERCENT`]; a single seed, as in a
+/// Plays `seeds` seeds from `first` on, says which fail, and fails if more do than `OPEN_PERCENT`; a single seed, as in a
 /// replay, may not. Needs a process whose chance is seeded.
 pub fn play_all(first: u64, seeds: u64, stage: Stage) {
     let scratch = scratch();
