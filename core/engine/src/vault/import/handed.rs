@@ -46,7 +46,7 @@ pub struct Kept {
 }
 
 /// What becomes of an entry.
-pub enum Known<'m> {
+pub enum Listed<'m> {
     /// The manifest itself.
     Manifest,
     /// A Bundle.
@@ -75,12 +75,12 @@ impl Manifest {
     }
 
     /// What an entry of this name is.
-    pub fn of(&self, name: &str) -> Known<'_> {
+    pub fn of(&self, name: &str) -> Listed<'_> {
         match (self.parts.get(name), self.documents.get(name)) {
-            _ if name == MANIFEST => Known::Manifest,
-            (Some(part), _) => Known::Part(part),
-            (None, Some(document)) => Known::Document(document),
-            (None, None) => Known::Nothing,
+            _ if name == MANIFEST => Listed::Manifest,
+            (Some(part), _) => Listed::Part(part),
+            (None, Some(document)) => Listed::Document(document),
+            (None, None) => Listed::Nothing,
         }
     }
 }
@@ -135,19 +135,19 @@ mod tests {
     fn a_manifest_says_where_each_entry_belongs() {
         let text = r#"{"carnet":"archive","version":1,"parts":[{"file":"fhir/1.json","compartment":"private","origin":{"name":"a.xml","format":"cda","hash":"00"}}],"documents":[{"file":"documents/x.pdf","media_type":"application/pdf","compartment":"general"},{"file":null}]}"#;
         let manifest = Manifest::read(text.as_bytes()).unwrap();
-        let Known::Part(part) = manifest.of("fhir/1.json") else {
+        let Listed::Part(part) = manifest.of("fhir/1.json") else {
             unreachable!()
         };
         assert!(part.confidential && part.origin.name == "a.xml" && part.origin.hash == [0; 32]);
-        let Known::Document(document) = manifest.of("documents/x.pdf") else {
+        let Listed::Document(document) = manifest.of("documents/x.pdf") else {
             unreachable!()
         };
         assert_eq!(
             (document.media_type.as_str(), document.confidential),
             ("application/pdf", false)
         );
-        assert!(matches!(manifest.of(MANIFEST), Known::Manifest));
-        assert!(matches!(manifest.of("other"), Known::Nothing));
+        assert!(matches!(manifest.of(MANIFEST), Listed::Manifest));
+        assert!(matches!(manifest.of("other"), Listed::Nothing));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! document that is not FHIR carries the document's hash as its origin, and the document's bytes are kept.
 //!
 //! `files` finds what is named, `read` reads one item and descends into `archive`s, `content` is where its bytes lie, `watch`
-//! is progress and cancel, `gather` writes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
+//! is progress and cancel, `whole` reads what must be held, `person` asks whose document it is, `gather` writes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
 //! transaction's drafts and [`content::MAX_HELD_BYTES`] for what must be held whole.
 
 mod archive;
@@ -17,11 +17,13 @@ mod documents;
 mod files;
 mod gather;
 mod handed;
+mod person;
 mod read;
 mod report;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod whole;
 
 pub use documents::seal_document;
 pub use gather::{LARGE_RESOURCE_BYTES, NO_PRIVATE, Target, write_in};
@@ -35,6 +37,7 @@ use crate::error::{Error, Result};
 use crate::host::Clock;
 use crate::source::Outcome;
 use carnet_wire::RecordId;
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 /// Imports what a source gave and what does not fit beside others into one change.
@@ -61,12 +64,12 @@ pub fn import(
     options: &ImportOptions,
     observer: Option<&dyn Observer>,
 ) -> Result<ImportReport> {
-    let persons = open.store.read(|conn| {
+    let known = open.store.read(|conn| {
         keyring::log_number(conn, record, GENERAL)?;
-        persons::persons(conn)
+        let persons = persons::persons(conn)?;
+        let person = persons.iter().find(|person| person.record == record);
+        person::known_of(conn, person.ok_or(Error::NotFound("this record"))?)
     })?;
-    let person = persons.into_iter().find(|person| person.record == record);
-    let person = person.ok_or(Error::NotFound("this record"))?;
     let files = files::files_of(paths)?;
     let lengths = files.iter().filter_map(|file| file.metadata().ok());
     let watch = watch::Watch::new(observer, lengths.map(|file| file.len()).sum());
@@ -77,7 +80,7 @@ pub fn import(
             record,
         },
         options,
-        person: &person,
+        known: RefCell::new(known),
         watch: &watch,
         report: ImportReport::default(),
     };

@@ -3,20 +3,23 @@
 //! **Where a reader plugs in**: [`Import::read`] has one arm for each format that is understood. A reader that finds nothing
 //! to its liking loses nothing: the item is then kept as a document with the reader's reason.
 
-use super::super::Person;
 use super::archive::{self, Archive, Budget, Place};
 use super::cda;
 use super::content::{Content, DAMAGED, MAX_HELD_BYTES, Seekable};
 use super::documents;
 use super::gather::{Gather, Target};
-use super::handed::{self, Known, Manifest, Part};
+use super::handed::{self, Listed, Manifest, Part};
+use super::person;
 use super::report::{Fate, FileReport, ImportOptions, ImportReport};
 use super::watch::{Counted, Watch};
+use super::whole;
 use crate::error::Result;
 use crate::handover::MANIFEST;
+use crate::record::traits::Known;
 use crate::source::document::Described;
-use crate::source::{self, Document, Draft, Format, Outcome, recognise};
+use crate::source::{self, Document, Draft, Format, Outcome, health_card, recognise};
 use flate2::read::MultiGzDecoder;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
@@ -28,6 +31,9 @@ const EMPTY: &str = "the file is empty";
 const LITTER: &str = "left by an operating system: no health data";
 const NOT_UNDERSTOOD: &str = "not FHIR, and no other format that is read: kept as a document";
 const UNKNOWN: &str = "of an unknown format: kept as a document";
+const LINK: &str = "a SMART Health Link: what it leads to lies on a server; open it in a browser, save what it shows, and import that";
+const ENCRYPTED: &str =
+    "encrypted: the key is in the SMART Health Link that leads here; kept as a document";
 /// What a kept FHIR resource is called.
 const FHIR: &str = "FHIR";
 /// The format of what an archive holds.
@@ -39,8 +45,8 @@ pub struct Import<'a> {
     pub target: Target<'a>,
     /// What to do with what should be asked about.
     pub options: &'a ImportOptions,
-    /// Whose record it is.
-    pub person: &'a Person,
+    /// What the record knows of its person.
+    pub known: RefCell<Known>,
     /// How far it is.
     pub watch: &'a Watch<'a>,
     /// What is said of it.
@@ -147,10 +153,18 @@ impl<'a> Import<'a> {
             Format::Litter => reject(gather, LITTER),
             // JSON may name its resourceType far below; the reader of FHIR decides.
             Format::Fhir | Format::Json | Format::OpenMHealth | Format::Gzip => {
+                if person::hold_fhir(self, gather, content, name)? {
+                    return Ok(());
+                }
                 return self.fhir(gather, content, format, name);
             }
             // A style sheet may stand in front: the reader looks at the whole.
             Format::Cda | Format::Xml => return cda::read(self, gather, content, format),
+            Format::HealthCard => {
+                return whole::read(self, gather, content, format, health_card::read_cards);
+            }
+            Format::HealthLink => return documents::keep_item(gather, content, format, Some(LINK)),
+            Format::Jwe => return documents::keep_item(gather, content, format, Some(ENCRYPTED)),
             Format::Unknown => return documents::keep_item(gather, content, format, Some(UNKNOWN)),
             _ => return documents::keep_item(gather, content, format, None),
         }
@@ -252,10 +266,10 @@ impl<'a> Import<'a> {
             let Some(entry) = archive.entry(index, budget) else {
                 continue;
             };
-            let known = manifest.of(&entry.name);
+            let listed = manifest.of(&entry.name);
             let below = item.below(entry.name.clone());
             let read = match entry.place {
-                Ok(place) => self.entry(&below, &mut archive, place, &known, budget)?,
+                Ok(place) => self.entry(&below, &mut archive, place, &listed, budget)?,
                 Err(reason) => Err(reason),
             };
             if let Err(reason) = read {
@@ -277,7 +291,7 @@ impl<'a> Import<'a> {
         item: &Item<'_>,
         archive: &mut Archive<'a>,
         place: Place,
-        known: &Known<'_>,
+        listed: &Listed<'_>,
         budget: &mut Budget,
     ) -> Result<std::result::Result<(), &'static str>> {
         let watch = self.watch;
@@ -288,13 +302,13 @@ impl<'a> Import<'a> {
         let read = if place.is_short() {
             match content.whole(MAX_HELD_BYTES) {
                 Ok(Some(bytes)) => {
-                    self.known_item(item, &mut Content::Memory(&bytes), known, budget)
+                    self.listed_item(item, &mut Content::Memory(&bytes), listed, budget)
                 }
                 Ok(None) => Err(watch.damaged(DAMAGED)),
                 Err(error) => Err(error),
             }
         } else {
-            self.known_item(item, &mut content, known, budget)
+            self.listed_item(item, &mut content, listed, budget)
         };
         match (read, watch.take_fault()) {
             (Err(_), Some(reason)) if watch.check().is_ok() => Ok(Err(reason)),
@@ -303,25 +317,25 @@ impl<'a> Import<'a> {
     }
 
     /// An entry that the manifest of an archive may know.
-    fn known_item(
+    fn listed_item(
         &mut self,
         item: &Item<'_>,
         content: &mut Content<'_, 'a>,
-        known: &Known<'_>,
+        listed: &Listed<'_>,
         budget: &mut Budget,
     ) -> Result<()> {
-        let mut gather = match known {
-            Known::Nothing => return self.item(item, content, budget),
-            Known::Manifest => return Ok(()),
-            Known::Part(part) => self.gather_part(item, part),
-            Known::Document(kept) => {
+        let mut gather = match listed {
+            Listed::Nothing => return self.item(item, content, budget),
+            Listed::Manifest => return Ok(()),
+            Listed::Part(part) => self.gather_part(item, part),
+            Listed::Document(kept) => {
                 let mut gather = self.gather(item, Format::Unknown);
                 gather.confidential = kept.confidential;
                 gather
             }
         };
-        let read = match known {
-            Known::Document(kept) => {
+        let read = match listed {
+            Listed::Document(kept) => {
                 documents::attach_again(&mut gather, content, &kept.media_type)
             }
             _ => self.fhir(&mut gather, content, Format::Fhir, &item.name()),

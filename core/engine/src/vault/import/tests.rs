@@ -23,6 +23,12 @@ fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 struct Desk {
     phone: Phone,
     folder: tempfile::TempDir,
@@ -145,11 +151,6 @@ fn zipped_nested_and_renamed_it_is_the_same_record() {
 #[test]
 fn gzip_is_looked_into_whatever_it_holds() {
     let desk = Desk::new();
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
     let report = desk.import_bytes(&gzip(PDF));
     assert_eq!(fates(&report), [(Some("given"), "pdf", "kept")]);
     assert_eq!(new(&desk.import_bytes(PDF)), 0);
@@ -506,4 +507,65 @@ fn a_confidential_document_goes_into_private_whole() {
     assert_eq!(desk.compartments(), ["private"]);
     assert_eq!(new(&desk.import_bytes(&cda("Camille", "19840512", "R"))), 0);
     desk.check();
+}
+
+/// A bundle whose Patient comes last.
+fn bundle_of(given: &str, born: &str, more: &str) -> Vec<u8> {
+    format!(
+        r#"{{"resourceType":"Bundle","type":"collection","entry":[{{"resource":{}}},{{"resource":{{"resourceType":"Patient","name":[{{"family":"Martin","given":["{given}"]}}],"birthDate":"{born}"{more}}}}}]}}"#,
+        std::str::from_utf8(GLUCOSE).unwrap()
+    )
+    .into_bytes()
+}
+
+#[test]
+fn fhir_about_somebody_else_is_held_until_the_person_says_so() {
+    let desk = Desk::new();
+    let path = desk.put("lou", &bundle_of("Lou", "2019-02-03", ""));
+    let report = desk.import(&path);
+    assert_eq!(fates(&report), [(None, "fhir-json", "held")]);
+    let question = report.files[0].question.clone().unwrap();
+    assert_eq!(question.name.as_deref(), Some("Lou Martin"));
+    assert_eq!(question.birth_date.as_deref(), Some("2019-02-03"));
+    assert_eq!(desk.resources(), Vec::<String>::new());
+
+    let record = desk.phone.vault.persons().unwrap()[0].record;
+    let accepted = ImportOptions {
+        accepted: vec![question.hash],
+        ..ImportOptions::default()
+    };
+    let report = desk
+        .phone
+        .vault
+        .import_with(record, &[path], &accepted, None);
+    assert_eq!(new(&report.unwrap()), 2);
+    let compressed = desk.import_bytes(&gzip(&bundle_of("Lou", "2018", "")));
+    assert_eq!(fates(&compressed), [(None, "fhir-json-gz", "held")]);
+}
+
+#[test]
+fn a_record_learns_the_national_identity_of_its_person() {
+    let ins = |number: &str| {
+        format!(
+            r#","gender":"female","identifier":[{{"system":"urn:oid:1.2.250.1.213.1.4.8","value":"{number}"}}]"#
+        )
+    };
+    let desk = Desk::new();
+    let own = bundle_of("Camille", "1984-05-12", &ins("284057512345612"));
+    assert_eq!(
+        fates(&desk.import_bytes(&own)),
+        [(None, "fhir-json", "understood")]
+    );
+    let renamed = bundle_of("Anne", "1984-05-12", &ins("2840575123456"));
+    assert_eq!(
+        fates(&desk.import_bytes(&renamed)),
+        [(None, "fhir-json", "understood")]
+    );
+    for other in [ins("2840575123499"), r#","gender":"male""#.to_owned()] {
+        let namesake = bundle_of("Camille", "1984-05-12", &other);
+        assert_eq!(
+            fates(&desk.import_bytes(&namesake)),
+            [(None, "fhir-json", "held")]
+        );
+    }
 }
