@@ -10,6 +10,8 @@ mod corpus;
 mod deadline;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/mutations.rs"]
+mod mutations;
 #[path = "system/paths.rs"]
 mod paths;
 #[path = "system/privacy.rs"]

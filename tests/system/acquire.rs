@@ -148,11 +148,15 @@ fn what_the_french_samples_are_about_is_in_the_record() {
         quantity["unit"] == unit && quantity["value"].to_string() == value
     };
     let marks = |value: &str, unit: &str| {
-        let found = resources.iter().find(|one| has_value(one, value, unit));
-        let found = found.unwrap_or_else(|| panic!("no {value} {unit}"));
-        let extensions = found["extension"].as_array().cloned().unwrap_or_default();
         let same = |one: &Value| one["url"] == carnet::source::cda::extensions::SAME_MEASUREMENT;
-        extensions.into_iter().find(same).expect("a mark")
+        let found = resources.iter().filter(|one| has_value(one, value, unit));
+        let mut extensions = found
+            .filter_map(|one| one["extension"].as_array())
+            .flatten();
+        extensions
+            .find(|one| same(one))
+            .cloned()
+            .unwrap_or_else(|| panic!("no mark: {value} {unit}"))
     };
     assert_eq!(marks("4.89", "mmol/L"), marks("0.88", "g/L"));
 
@@ -230,4 +234,150 @@ fn health_cards_are_read_in_each_of_their_forms() {
         "{signed}"
     );
     phone.verify().expect_ok("verify");
+}
+
+/// JSON as XML, by rules that need no table of FHIR: the other direction is the reader's.
+fn xml_of(name: &str, value: &Value, beside: Option<&Value>, out: &mut String) {
+    let escaped = |text: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('"', "&quot;")
+            .replace('\n', "&#10;")
+    };
+    match value {
+        Value::Array(values) => {
+            for (at, one) in values.iter().enumerate() {
+                xml_of(name, one, beside.map(|beside| &beside[at]), out);
+            }
+        }
+        Value::Object(members) if members.contains_key("resourceType") => {
+            *out += &format!("<{name}>");
+            resource_xml(value, "", out);
+            *out += &format!("</{name}>");
+        }
+        Value::Object(members) => {
+            let attribute = |key: &str| {
+                let text = members.get(key).and_then(Value::as_str);
+                let text =
+                    text.filter(|_| key == "id" || name.to_lowercase().ends_with("extension"));
+                text.map(|text| format!(" {key}=\"{}\"", escaped(text)))
+                    .unwrap_or_default()
+            };
+            let (id, url) = (attribute("id"), attribute("url"));
+            *out += &format!("<{name}{id}{url}>");
+            let skipped = |key: &str| key == "id" || (key == "url" && !url.is_empty());
+            members_xml(value, &skipped, out);
+            *out += &format!("</{name}>");
+        }
+        Value::String(text) if name == "div" => *out += text,
+        _ => {
+            let text = value.as_str().map_or_else(|| value.to_string(), escaped);
+            let text = if value.is_null() {
+                String::new()
+            } else {
+                format!(" value=\"{text}\"")
+            };
+            let mut inside = String::new();
+            let beside = beside.filter(|beside| beside.is_object());
+            let id = beside
+                .and_then(|beside| beside["id"].as_str())
+                .map(|id| format!(" id=\"{id}\""));
+            if let Some(beside) = beside {
+                members_xml(beside, &|key| key == "id", &mut inside);
+            }
+            *out += &format!("<{name}{}{text}>{inside}</{name}>", id.unwrap_or_default());
+        }
+    }
+}
+
+fn members_xml(object: &Value, skipped: &dyn Fn(&str) -> bool, out: &mut String) {
+    let members = object.as_object().expect("an object");
+    for (key, value) in members.iter().filter(|(key, _)| !skipped(key)) {
+        match key.strip_prefix('_') {
+            Some(bare) if members.contains_key(bare) => (),
+            Some(bare) if value.is_array() => {
+                let nothing = Value::Array(vec![Value::Null; value.as_array().map_or(0, Vec::len)]);
+                xml_of(bare, &nothing, Some(value), out);
+            }
+            Some(bare) => xml_of(bare, &Value::Null, Some(value), out),
+            None => xml_of(key, value, members.get(&format!("_{key}")), out),
+        }
+    }
+}
+
+fn resource_xml(resource: &Value, namespace: &str, out: &mut String) {
+    let kind = resource["resourceType"].as_str().expect("a kind");
+    *out += &format!("<{kind}{namespace}>");
+    members_xml(resource, &|key| key == "resourceType", out);
+    *out += &format!("</{kind}>");
+}
+
+/// Every sample of FHIR, written as XML: the record is the same, and nothing of it is new to a phone that has the JSON.
+#[test]
+fn fhir_in_xml_is_the_same_record_as_in_json() {
+    let Some(corpus) = corpus("FHIR in XML") else {
+        return;
+    };
+    let scratch = scratch();
+    let folder = scratch.path().join("xml");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let sources = [corpus.join("us-core"), corpus.join("ips")];
+    for path in sources.iter().flat_map(|source| files_below(source)) {
+        let text = std::fs::read_to_string(&path).expect("a sample");
+        let mut xml = String::new();
+        let sample = serde_json::from_str(&text).expect("JSON");
+        resource_xml(&sample, " xmlns=\"http://hl7.org/fhir\"", &mut xml);
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        std::fs::write(folder.join(name + ".xml"), xml).expect("a file");
+    }
+    let values = |phone: &Phone| -> BTreeMap<String, Value> {
+        let texts = phone.resources();
+        let values = texts
+            .iter()
+            .map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+        // The files themselves are documents, and more than in the other form.
+        let is_file = |one: &Value| {
+            one["content"][0]["attachment"]["url"]
+                .to_string()
+                .contains("urn:carnet:")
+        };
+        let read = values.filter(|one| !is_file(one));
+        read.map(|one| {
+            (
+                format!("{}/{} {}", one["resourceType"], one["id"], one["url"]),
+                one,
+            )
+        })
+        .collect()
+    };
+    let json = Phone::with_vault(scratch.path().join("a"));
+    import(&json, &sources);
+    let xml = Phone::with_vault(scratch.path().join("b"));
+    let report = import(&xml, std::slice::from_ref(&folder));
+    let unread: Vec<&Value> = report["files"]
+        .as_array()
+        .expect("files")
+        .iter()
+        .filter(|file| file["result"] != "understood")
+        .collect();
+    assert!(unread.is_empty(), "{unread:#?}");
+    let (one, two) = (values(&json), values(&xml));
+    assert!(one.len() > 220, "{} resources", one.len());
+    for (name, value) in &one {
+        assert_eq!(two.get(name), Some(value), "{name}");
+    }
+    assert_eq!(one.len(), two.len());
+    // To a phone that has the JSON, only the files are new.
+    let again = import(&json, &[folder]);
+    assert_eq!(
+        new(&again),
+        again["files"].as_array().expect("files").len() as u64,
+        "{}",
+        again["totals"]
+    );
+    xml.verify().expect_ok("verify");
 }

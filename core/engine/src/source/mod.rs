@@ -12,6 +12,7 @@ pub mod cda;
 pub mod describe;
 pub mod document;
 pub mod fhir;
+pub mod fhir_xml;
 pub mod health_card;
 pub mod health_connect;
 mod input;

@@ -264,7 +264,12 @@ fn recognise_markup(text: &str) -> Format {
         "html" | "HTML" => Format::Html,
         _ if doctype_of(text) == "HealthData" => Format::AppleHealth,
         _ if doctype_of(text).eq_ignore_ascii_case("html") => Format::Html,
-        _ if text.contains("http://hl7.org/fhir\"") => Format::FhirXml,
+        _ if ["\"http://hl7.org/fhir\"", "'http://hl7.org/fhir'"]
+            .iter()
+            .any(|name| text.contains(name)) =>
+        {
+            Format::FhirXml
+        }
         _ => Format::Xml,
     }
 }

@@ -42,6 +42,7 @@ mod warnings;
 mod xml;
 
 pub use xml::sniff;
+pub(super) use xml::{decode, with_tree};
 
 use super::document::{hash_of, url_of};
 use super::{Draft, Refused};

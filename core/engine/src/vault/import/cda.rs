@@ -11,6 +11,11 @@ use crate::source::{Document, Draft, Format, document};
 
 const TOO_LARGE: &str = "a document of more than 64 MB: kept, its content is not read";
 const TOO_LARGE_PART: &str = "too large to travel in one piece: kept as a document";
+const FRAGMENT: &str =
+    "a part of a CDA document without the rest: kept, because nothing says whose it is";
+const OTHER_XML: &str = "XML of no format that is read: kept as a document";
+/// What a part of a CDA document says of itself: the namespace, or `classCode` and `typeCode` of HL7 version 3.
+const HL7: [&[u8]; 3] = [b"urn:hl7-org:v3", b"classCode=", b"<templateId"];
 /// The format that reports show.
 const CDA: &str = "cda";
 
@@ -25,7 +30,11 @@ pub fn read(
         return documents::keep_item(gather, content, format, Some(TOO_LARGE));
     };
     if !cda::sniff(&bytes) {
-        return documents::keep_item(gather, content, format, None);
+        let reason = match contains(&bytes, HL7) {
+            true => FRAGMENT,
+            false => OTHER_XML,
+        };
+        return documents::keep_item(gather, content, format, Some(reason));
     }
     let read = match cda::read_cda(&bytes) {
         Ok(read) => read,
@@ -83,4 +92,13 @@ fn take(gather: &mut Gather<'_>, draft: Draft) -> Result<()> {
         ),
         None => Ok(()),
     }
+}
+
+fn contains(bytes: &[u8], words: [&[u8]; 3]) -> bool {
+    let begins = |at: usize| {
+        bytes
+            .get(at..)
+            .is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)))
+    };
+    (0..bytes.len()).any(begins)
 }
