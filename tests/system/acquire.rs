@@ -158,7 +158,8 @@ fn what_the_french_samples_are_about_is_in_the_record() {
             .cloned()
             .unwrap_or_else(|| panic!("no mark: {value} {unit}"))
     };
-    assert_eq!(marks("4.89", "mmol/L"), marks("0.88", "g/L"));
+    // Each leads to the other.
+    assert_ne!(marks("4.89", "mmol/L"), marks("0.88", "g/L"));
 
     let systems = |kinds: &[&str]| -> BTreeSet<String> {
         let of = resources
@@ -324,8 +325,12 @@ fn fhir_in_xml_is_the_same_record_as_in_json() {
     let sources = [corpus.join("us-core"), corpus.join("ips")];
     for path in sources.iter().flat_map(|source| files_below(source)) {
         let text = std::fs::read_to_string(&path).expect("a sample");
+        let sample: Value = serde_json::from_str(&text).expect("JSON");
+        // A Library describes software, not a patient: the table of what is read leaves it out.
+        if sample["resourceType"] == "Library" {
+            continue;
+        }
         let mut xml = String::new();
-        let sample = serde_json::from_str(&text).expect("JSON");
         resource_xml(&sample, " xmlns=\"http://hl7.org/fhir\"", &mut xml);
         let name = path
             .file_stem()
@@ -345,7 +350,7 @@ fn fhir_in_xml_is_the_same_record_as_in_json() {
                 .to_string()
                 .contains("urn:carnet:")
         };
-        let read = values.filter(|one| !is_file(one));
+        let read = values.filter(|one| !is_file(one) && one["resourceType"] != "Library");
         read.map(|one| {
             (
                 format!("{}/{} {}", one["resourceType"], one["id"], one["url"]),
