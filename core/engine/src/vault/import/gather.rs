@@ -21,7 +21,6 @@ pub const LARGE_RESOURCE_BYTES: usize = 1 << 20;
 const MAX_PACKED_BYTES: usize = carnet_wire::limits::MAX_INNER_BYTES - (1 << 20);
 /// Most rejections listed for one file; further ones are counted in its warnings.
 const MAX_LISTED_REJECTIONS: usize = 10_000;
-pub const NO_PRIVATE: &str = "confidential, and you may not write where the patient's secrets are: let the patient import it";
 
 /// Where everything of an import goes.
 #[derive(Clone, Copy)]
@@ -181,9 +180,7 @@ impl FileReport {
         self.unchanged += counts.unchanged;
         let room = MAX_LISTED_REJECTIONS.saturating_sub(self.rejected.len());
         let closed = counts.closed.into_iter().take(room);
-        self.rejected.extend(closed.map(|location| Rejection {
-            location,
-            reason: NO_PRIVATE,
-        }));
+        self.rejected
+            .extend(closed.map(|(location, reason)| Rejection { location, reason }));
     }
 }

@@ -32,7 +32,7 @@ mod whole;
 mod writer;
 
 pub use documents::seal_document;
-pub use gather::{LARGE_RESOURCE_BYTES, NO_PRIVATE, Target};
+pub use gather::{LARGE_RESOURCE_BYTES, Target};
 pub use report::*;
 pub use writer::write_in;
 

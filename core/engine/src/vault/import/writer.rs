@@ -2,7 +2,8 @@
 //!
 //! **Where an item goes**: where it already lives in the record; else, if it or its document is labelled confidential, into
 //! `private`; else into `general`. So a re-import never moves anything, and a secret that a document names as one is never
-//! sealed for everybody first. Who may not write `private` is told so, and nothing of it is kept.
+//! sealed for everybody first. Who may not write `private` is told so, and nothing of it is kept. So it is with a new version of
+//! what lies in a compartment they could write to once: never is it put into another one for that.
 
 use super::super::access;
 use super::super::keyring::{GENERAL, Keyring};
@@ -19,6 +20,9 @@ use carnet_wire::RecordId;
 use rusqlite::Transaction;
 use std::collections::{BTreeMap, HashMap};
 
+const NO_PRIVATE: &str = "confidential, and you may not write where the patient's secrets are: let the patient import it";
+const NOT_THERE: &str =
+    "it lies in a compartment you may not write to (any more): let somebody import it who may";
 /// The compartment of what is confidential.
 pub const PRIVATE: &str = "private";
 
@@ -31,8 +35,8 @@ pub struct Counts {
     pub updated: u64,
     /// There already.
     pub unchanged: u64,
-    /// Where confidential parts stood that this member may not write.
-    pub closed: Vec<String>,
+    /// Where parts stood that belong where this member may not write, and which.
+    pub closed: Vec<(String, &'static str)>,
 }
 
 impl Counts {
@@ -163,7 +167,7 @@ impl<'a> Writer<'a> {
                 let confidential = confidential
                     || confidentiality::is_confidential(&draft.resource.kind, &draft.text);
                 let Some(log) = self.place(confidential) else {
-                    self.counts.closed.push(draft.location);
+                    self.counts.closed.push((draft.location, NO_PRIVATE));
                     return Ok(());
                 };
                 // It left for a compartment this member does not have: it is not brought back.
@@ -177,6 +181,10 @@ impl<'a> Writer<'a> {
         match known {
             Known::Same => {
                 self.counts.unchanged += 1;
+                return Ok(());
+            }
+            _ if !self.may_write(log) => {
+                self.counts.closed.push((draft.location, NOT_THERE));
                 return Ok(());
             }
             Known::New => self.counts.new += 1,
@@ -211,6 +219,13 @@ impl<'a> Writer<'a> {
                 None => self.from = Some((self.origin.name.clone(), 0)),
             }
         }
+    }
+
+    /// Whether this member may write to a compartment that is not `general`: for that one the whole import is refused.
+    fn may_write(&self, log: i64) -> bool {
+        let place = self.keyring.place_of(log);
+        let may = |(record, name)| self.keyring.may_write(record, name);
+        log == self.general || place.is_some_and(may)
     }
 
     /// Where a resource lives, and what is known of it there.
