@@ -250,7 +250,7 @@ mod tests {
         let outcomes = read_cards(text.as_bytes()).unwrap().outcomes;
         let drafts = outcomes.iter().map(|outcome| match outcome {
             Outcome::Draft(draft) => draft,
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         });
         drafts.map(|draft| draft.resource.id.to_string()).collect()
     }
@@ -279,7 +279,7 @@ mod tests {
     fn references_inside_a_card_lead_to_its_own_patient() {
         let cards = read_cards(card_of("https://issuer.example").as_bytes()).unwrap();
         let [Outcome::Draft(patient), Outcome::Draft(vaccine)] = cards.outcomes.as_slice() else {
-            panic!("{cards:?}");
+            unreachable!("{cards:?}");
         };
         let name = patient.full_url.as_deref().unwrap();
         assert!(name.starts_with("urn:uuid:"));

@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(converted(PATIENT).unwrap().to_string(), expected);
         let read = read_fhir_xml(PATIENT.as_bytes()).unwrap();
         let [Outcome::Draft(draft)] = read.outcomes.as_slice() else {
-            panic!("{read:?}");
+            unreachable!("{read:?}");
         };
         assert_eq!(draft.text, expected);
     }
