@@ -145,7 +145,8 @@ fn what_the_french_samples_are_about_is_in_the_record() {
         .collect();
     let has_value = |resource: &&Value, value: &str, unit: &str| {
         let quantity = &resource["valueQuantity"];
-        quantity["unit"] == unit && quantity["value"].to_string() == value
+        let number = quantity["value"].to_string();
+        quantity["unit"] == unit && number == value
     };
     let marks = |value: &str, unit: &str| {
         let same = |one: &Value| one["url"] == carnet::source::cda::extensions::SAME_MEASUREMENT;
