@@ -49,6 +49,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("a transfer with this id", "aucun transfert n'a cet identifiant"),
     ("a device with this name or id", "aucun appareil n'a ce nom ou cet identifiant"),
     ("the bytes of a change: a snapshot has it", "les octets d'un changement : un instantané les a"),
+    ("a change whose author knew no later key", "un changement dont l'auteur ne connaissait pas de clé plus récente"),
     ("a change", "un changement"),
     // snapshots
     ("this record is being written: try again", "ce dossier est en cours d'écriture : réessayer"),

@@ -37,6 +37,8 @@ pub struct Made {
 
 /// A piece of an earlier snapshot that can be listed again.
 struct Earlier {
+    /// Its runs are of the authors this snapshot covers. It is always listed with all it holds: by another's snapshot the same
+    /// changes may lie in a piece of theirs, and one that holds more than its list says is refused (seed 16 of the simulation).
     piece: PieceRef,
     /// The documents it holds.
     shards: Vec<ShardHeads>,
@@ -112,12 +114,20 @@ impl<'a> Maker<'a> {
         for stored in newest_placed(known).into_iter().chain(waiting) {
             let before = Snapshot::read(&stored.manifest)?;
             for (at, piece) in (0_u32..).zip(&before.pieces) {
-                let here = self.open.store.attachments().size(piece.blob)?.is_some();
+                // One that still has to be sent can only be sent to a mailbox that is in use: others get closed.
+                let here = piece.mailbox == self.mailbox
+                    && self.open.store.attachments().size(piece.blob)?.is_some();
                 let kept = here || log::is_delivered_to_all(self.conn, &relays, piece.blob)?;
-                if kept && listed.insert(piece.blob) {
+                let Some(holds) = self.runs_of(&before, piece)?.filter(|_| kept) else {
+                    continue;
+                };
+                if listed.insert(piece.blob) {
                     let shards = before.shards.iter().filter(|shard| shard.piece == at);
                     there.push(Earlier {
-                        piece: piece.clone(),
+                        piece: PieceRef {
+                            holds,
+                            ..piece.clone()
+                        },
                         shards: shards.cloned().collect(),
                         same: before.covers == self.covers,
                     });
@@ -125,6 +135,28 @@ impl<'a> Maker<'a> {
             }
         }
         Ok(there)
+    }
+
+    /// What a piece of an earlier snapshot holds, as runs of the authors this one covers; none where this one covers less.
+    fn runs_of(&self, before: &Snapshot, piece: &PieceRef) -> Result<Option<Vec<Run>>> {
+        let mut runs = Vec::with_capacity(piece.holds.len());
+        for run in &piece.holds {
+            let author = before.author_of(run)?;
+            let found = self
+                .covers
+                .binary_search_by(|cover| cover.author.cmp(&author));
+            let covered = found.ok().filter(|at| {
+                self.covers
+                    .get(*at)
+                    .is_some_and(|cover| cover.last >= run.last)
+            });
+            let Some(cover) = covered.and_then(|at| u32::try_from(at).ok()) else {
+                return Ok(None);
+            };
+            runs.push(Run { cover, ..*run });
+        }
+        runs.sort_unstable_by_key(|run| (run.cover, run.first));
+        Ok(Some(runs))
     }
 
     /// Whether to go on: the brake is asked before each piece. What was made is kept, whoever stopped it.
@@ -207,25 +239,15 @@ impl<'a> Maker<'a> {
             .filter(|piece| of_changes(piece) && !(merge_small && small(piece)))
             .map(|piece| (piece.blob, piece))
             .collect();
-        let mut by_piece: BTreeMap<BlobId, Vec<Packed>> = BTreeMap::new();
-        let mut fresh = Vec::new();
+        let (mut listed, mut fresh) = (BTreeSet::new(), Vec::new());
         for change in kept {
             match change.piece.filter(|blob| usable.contains_key(blob)) {
-                Some(blob) => by_piece.entry(blob).or_default().push(change),
+                Some(blob) => drop(listed.insert(blob)),
                 None => fresh.push(change),
             }
         }
-        for (blob, changes) in by_piece {
-            if let Some(piece) = usable.get(&blob) {
-                let holds = self.runs(&changes);
-                self.list(
-                    &PieceRef {
-                        holds,
-                        ..(*piece).clone()
-                    },
-                    Vec::new(),
-                );
-            }
+        for piece in listed.iter().filter_map(|blob| usable.get(blob)) {
+            self.list(piece, Vec::new());
         }
         fresh
     }

@@ -15,7 +15,7 @@ use crate::record::snapshot::Snapshot;
 use crate::store::log;
 use crate::vault::brake::Brake;
 use crate::vault::sync::Exchange;
-use carnet_wire::RecordId;
+use carnet_wire::{BlobId, RecordId};
 use std::sync::Mutex;
 
 fn same(one: &Phone, other: &Phone) {
@@ -578,4 +578,46 @@ fn bootstrap_bytes_beside_plain_ndjson() {
         sealed as f64 / reference as f64
     );
     assert!(sealed as f64 <= 1.15 * reference as f64);
+}
+
+#[test]
+fn a_piece_is_listed_again_with_all_it_holds() {
+    let phone = Phone::found(&FakeRelay::new());
+    for id in 1..4 {
+        phone.import(id);
+    }
+    let holds = || -> std::collections::BTreeMap<BlobId, u64> {
+        let newest = stored(&phone).pop().unwrap();
+        let snapshot = Snapshot::read(&newest.manifest).unwrap();
+        let sizes = snapshot.pieces.iter().map(|piece| {
+            let runs = piece.holds.iter().map(|run| run.last - run.first + 1);
+            (piece.blob, runs.sum())
+        });
+        sizes.filter(|(_, count)| *count > 0).collect()
+    };
+    phone.vault.compact(record(&phone), None).unwrap();
+    phone.sync().unwrap();
+    let before = holds();
+    assert_eq!(
+        before.values().sum::<u64>(),
+        4,
+        "the profile and three imports"
+    );
+    // Another's snapshot says that one of these changes lies in a piece of theirs.
+    let open = phone.vault.unlocked().unwrap();
+    open.write(|tx| {
+        let author = open.keyring_in(tx)?.author;
+        log::set_piece(tx, log_of(&phone), &author, (2, 2), BlobId([9; 32]))
+    })
+    .unwrap();
+    phone.import(5);
+    phone.vault.compact(record(&phone), None).unwrap();
+    let after = holds();
+    for (blob, count) in before {
+        assert!(
+            after.get(&blob).is_none_or(|now| *now == count),
+            "holds more than its list says"
+        );
+    }
+    assert!(after.values().sum::<u64>() >= 5);
 }
