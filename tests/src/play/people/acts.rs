@@ -332,11 +332,11 @@ impl PeoplePlay {
     /// Another phone of the same person is gone: somebody else has it now.
     fn lose_phone(&mut self, at: usize) {
         let person = self.handsets[at].person;
-        let others = (0..self.handsets.len()).filter(|other| {
+        let mut others = (0..self.handsets.len()).filter(|other| {
             let one = &self.handsets[*other];
             *other != at && one.person == person && one.fate == Fate::Held
         });
-        let Some(other) = others.last() else {
+        let Some(other) = others.next_back() else {
             return;
         };
         let device = self.handsets[other].device;
@@ -359,7 +359,7 @@ impl PeoplePlay {
         if recovered || self.handsets[at].away {
             return;
         }
-        let Some(sim) = self.from_words(person) else {
+        let Some(sim) = self.recovered(person) else {
             return self.count("mailboxes forgotten");
         };
         let old: Vec<usize> = (0..self.handsets.len())
@@ -390,7 +390,7 @@ impl PeoplePlay {
     }
 
     /// A phone made from somebody's words alone; none where the relay has forgotten a mailbox, as in [`Self::sync_well`].
-    fn from_words(&self, person: usize) -> Option<SimPhone> {
+    fn recovered(&self, person: usize) -> Option<SimPhone> {
         let number = self.handsets.len();
         let folder = self.folder.join(format!("new-{number}"));
         let paths = reachable(std::slice::from_ref(&self.relay));

@@ -213,7 +213,7 @@ impl PeoplePlay {
     }
 
     /// The notes that a phone may not see, by what their authors knew and nobody changed since.
-    fn closed_notes<'a>(&'a self, at: usize, reference: usize) -> impl Iterator<Item = &'a Note> {
+    fn closed_notes(&self, at: usize, reference: usize) -> impl Iterator<Item = &Note> {
         let handset = &self.handsets[at];
         let person: AccountId = self.accounts[handset.person];
         let access = self.access_seen(reference, person);

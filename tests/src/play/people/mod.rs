@@ -100,7 +100,7 @@ pub struct PeoplePlay {
 impl PeoplePlay {
     /// Copies a cast and opens it.
     pub fn start(casts: &Casts, folder: PathBuf, seed: u64) -> Self {
-        let mut dice = Dice::new(seed ^ 0x5eed_0f_9e09_1e);
+        let mut dice = Dice::new(seed ^ 0x5eed_0f9e_091e);
         let size = *dice.pick(&SIZES);
         let cast = casts.of(size);
         copy_folder(&cast.folder, &folder);
