@@ -7,7 +7,7 @@
 //! document that is not FHIR carries the document's hash as its origin, and the document's bytes are kept.
 //!
 //! `files` finds what is named, `read` reads one item and descends into `archive`s, `content` is where its bytes lie, `watch`
-//! is progress and cancel, `gather` writes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
+//! is progress and cancel, `samples` reads files of series, `gather` writes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
 //! transaction's drafts and [`content::MAX_HELD_BYTES`] for what must be held whole.
 
 mod archive;
@@ -19,6 +19,9 @@ mod gather;
 mod handed;
 mod read;
 mod report;
+mod samples;
+#[cfg(test)]
+mod samples_tests;
 #[cfg(test)]
 mod tests;
 mod watch;

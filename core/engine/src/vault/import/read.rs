@@ -11,6 +11,7 @@ use super::documents;
 use super::gather::{Gather, Target};
 use super::handed::{self, Known, Manifest, Part};
 use super::report::{Fate, FileReport, ImportOptions, ImportReport};
+use super::samples;
 use super::watch::{Counted, Watch};
 use crate::error::Result;
 use crate::handover::MANIFEST;
@@ -145,8 +146,18 @@ impl<'a> Import<'a> {
         match format {
             Format::Empty => reject(gather, EMPTY),
             Format::Litter => reject(gather, LITTER),
+            Format::AppleHealth | Format::OpenMHealth | Format::Sqlite => {
+                return samples::read(self.watch, gather, content, format);
+            }
+            Format::Json if samples::is_points(&content.head()?) => {
+                gather.report.format = Format::OpenMHealth.name();
+                return samples::read(self.watch, gather, content, Format::OpenMHealth);
+            }
+            Format::Cda | Format::Xml if samples::is_shadow(&content.head()?) => {
+                return samples::keep_shadow(gather, content, format);
+            }
             // JSON may name its resourceType far below; the reader of FHIR decides.
-            Format::Fhir | Format::Json | Format::OpenMHealth | Format::Gzip => {
+            Format::Fhir | Format::Json | Format::Gzip => {
                 return self.fhir(gather, content, format, name);
             }
             // A style sheet may stand in front: the reader looks at the whole.
@@ -428,10 +439,7 @@ fn is_json_inside(head: &[u8]) -> bool {
     let _ = MultiGzDecoder::new(head)
         .take(source::recognise::HEAD_BYTES as u64)
         .read_to_end(&mut inside);
-    matches!(
-        recognise(&inside),
-        Format::Fhir | Format::Json | Format::OpenMHealth
-    )
+    matches!(recognise(&inside), Format::Fhir | Format::Json)
 }
 
 pub(super) fn take(gather: &mut Gather<'_>, outcome: Outcome) -> Result<()> {
