@@ -10,12 +10,20 @@ mod deadline;
 mod hostile;
 #[path = "system/paths.rs"]
 mod paths;
+#[path = "system/people.rs"]
+mod people;
 #[path = "system/privacy.rs"]
 mod privacy;
 #[path = "system/pull.rs"]
 mod pull;
 #[path = "system/readers.rs"]
 mod readers;
+#[path = "system/removed.rs"]
+mod removed;
+#[path = "system/safety.rs"]
+mod safety;
+#[path = "system/secret.rs"]
+mod secret;
 #[path = "system/snapshot.rs"]
 mod snapshot;
 #[path = "system/sync.rs"]

@@ -118,6 +118,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
     /// Ends it at once.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -270,10 +275,20 @@ impl Phone {
     /// The current resources, one original text each, sorted: what must be equal on two phones.
     #[track_caller]
     pub fn resources(&self) -> Vec<String> {
+        self.exported(&[])
+    }
+
+    /// The same of one of several persons.
+    #[track_caller]
+    pub fn resources_of(&self, person: &str) -> Vec<String> {
+        self.exported(&["--person", person])
+    }
+
+    fn exported(&self, whose: &[&str]) -> Vec<String> {
         let out = self.folder.join("home/resources.ndjson");
         let _ = std::fs::remove_file(&out);
         let out_text = out.to_string_lossy().into_owned();
-        self.run(["export", "--format", "ndjson", &out_text])
+        self.run([&["export", "--format", "ndjson", &out_text], whose].concat())
             .expect_ok("export");
         let text = std::fs::read_to_string(&out).expect("an export");
         let _ = std::fs::remove_file(&out);

@@ -4,7 +4,7 @@
 use carnet::host::{HostError, HttpRequest, HttpResponse, Method, Transport};
 use carnet_relay::blobs::{BlobPart, BlobRange, Progress};
 use carnet_relay::{Clock, Limits, RelayError, Service};
-use carnet_wire::relay::{Delete, Exchange, OpenSession, Problem, Retire, Wait, code};
+use carnet_wire::relay::{Close, Delete, Exchange, OpenSession, Problem, Retire, Wait, code};
 use carnet_wire::{BlobId, Canonical, MailboxId};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -98,6 +98,11 @@ impl InProcess {
                 self.retired.fetch_add(retired.retired, Ordering::Relaxed);
                 Ok(body(retired.to_canonical()))
             }
+            (Method::Post, "/v1/close") => {
+                let close = Close::from_canonical(&request.body)?;
+                let closed = self.service.close_mailboxes(&token(request)?, &close)?;
+                Ok(body(closed.to_canonical()))
+            }
             (Method::Post, "/v1/delete") => {
                 let Delete { mailbox } = Delete::from_canonical(&request.body)?;
                 let deleted = self.service.delete(&token(request)?, mailbox)?;
@@ -185,7 +190,7 @@ fn refusal(error: RelayError) -> HttpResponse {
         code::MALFORMED => 400,
         code::TOO_LARGE => 413,
         code::NO_SESSION => 401,
-        code::FORBIDDEN => 403,
+        code::FORBIDDEN | code::CLOSED => 403,
         code::NOT_FOUND => 404,
         code::STALE_CHALLENGE => 410,
         code::CONFLICT | code::WRONG_OFFSET => 409,

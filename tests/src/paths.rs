@@ -1,5 +1,6 @@
 //! Where things are: the repository, the corpus, the built programs, room for scratch files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -96,6 +97,14 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// Every file below a folder and what it holds.
+pub fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = files_below(folder).into_iter();
+    files
+        .map(|file| (file.clone(), std::fs::read(&file).expect("a file")))
+        .collect()
 }
 
 /// A number from the environment: how long a slow suite works.

@@ -255,13 +255,13 @@ fn exit_codes_are_distinct_and_errors_are_one_line_in_the_right_language() {
 fn a_wrong_passphrase_changes_nothing() {
     let scratch = scratch();
     let (phone, _) = phone_with_record(scratch.path());
-    let before = super::privacy::contents(&phone.vault());
+    let before = carnet_tests::paths::contents(&phone.vault());
     let mut command = phone.command(["stats"]);
     command.env("CARNET_PASSPHRASE", "not the passphrase");
     let outcome = Running::start(&mut command).finish(Duration::from_secs(60));
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(
-        super::privacy::contents(&phone.vault()) == before,
+        carnet_tests::paths::contents(&phone.vault()) == before,
         "files changed"
     );
     phone.run(["stats"]).expect_ok("the right one");

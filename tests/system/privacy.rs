@@ -6,17 +6,8 @@ use carnet_tests::canary;
 use carnet_tests::commands::{Outcome, PATIENCE, Phone, Running};
 use carnet_tests::paths::{files_below, scratch};
 use carnet_tests::relays::RelayHouse;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Every file below a folder and what it holds.
-pub fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = files_below(folder).into_iter();
-    files
-        .map(|file| (file.clone(), std::fs::read(&file).expect("a file")))
-        .collect()
-}
 
 /// The scan itself can fail: it finds every canary in every form it claims to know.
 #[test]

@@ -2,7 +2,7 @@
 
 use carnet_tests::commands::{PATIENCE, Phone, code_of};
 use carnet_tests::generator::write_record_file;
-use carnet_tests::paths::{corpus, scratch};
+use carnet_tests::paths::{contents, corpus, scratch};
 use carnet_tests::relays::RelayHouse;
 use serde_json::json;
 use std::path::Path;
@@ -167,7 +167,7 @@ fn a_relay_that_is_gone_or_is_none_is_a_clear_error() {
     let (a, b) = two_phones(scratch.path(), &relay);
     a.import(&[&record(scratch.path(), 20)]);
     drop(relay);
-    let before = super::privacy::contents(&a.vault());
+    let before = contents(&a.vault());
     for url in ["http://127.0.0.1:1", "http://127.0.0.1:0", "nonsense"] {
         let outcome = a.run(["sync", "--relay", url]);
         assert!(
@@ -185,7 +185,7 @@ fn a_relay_that_is_gone_or_is_none_is_a_clear_error() {
     }
     let offline = a.run(["sync"]);
     assert_eq!(offline.code, Some(6), "{}", offline.stderr);
-    let after = super::privacy::contents(&a.vault());
+    let after = contents(&a.vault());
     let changed: Vec<_> = after
         .iter()
         .filter(|(file, bytes)| before.get(*file) != Some(bytes))

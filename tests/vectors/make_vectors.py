@@ -535,6 +535,8 @@ def messages():
         "waited": [7, [other]],
         "retire": [mailbox, [label("envelope 1"), label("envelope 2")], [label("blob 1")]],
         "retired": [3],
+        "close": [[[mailbox, label("reads from now on"), label("retires from now on")]]],
+        "closed": [[label("not there")]],
         "delete": [mailbox],
         "problem": [3, "open a session first"],
     }
@@ -555,6 +557,7 @@ def messages():
     yield bad("push claims 2^60 envelopes", "exchange", "malformed", head(4, 3) + head(4, 2**60))
     yield bad("1,001 envelopes", "exchange", "too-large", cbor([[b""] * 1001, [], 0]))
     yield bad("2^60 retired envelopes", "retire", "malformed", head(4, 3) + cbor(mailbox) + head(4, 2**60))
+    yield bad("a mailbox closed to half a key", "close", "malformed", cbor([[[mailbox, label("reads")[:16], label("retires")]]]))
     yield bad("a retired envelope named by a number", "retire", "malformed", cbor([mailbox, [1], []]))
     yield bad("a wait of 2^16 seconds", "wait", "malformed", cbor([[], 2**16]))
     yield bad("nested a thousand deep", "exchange", "too-large", b"\x81" * 1000)

@@ -241,6 +241,10 @@ def operations(v):
                     [14, [account]]), operations=5)
     yield case("a devices log is shown and a change adopted", "ok", body([15, [grant]], [16, [[v.label("late")]]]), operations=2)
     yield case("a devices log with its write secret", "refused", body([15, [[first["epoch"], [], secrets[:2]]]]))
+    guard = [account, v.PAUL.device, v.label("sealed share", 1200)]
+    yield case("somebody is called and becomes a guardian", "ok", body([17, ["Anne"]], [18, guard]), operations=2)
+    yield case("a guardian's share that is none", "too-large", body([18, guard[:2] + [v.label("sealed share", 1649)]]))
+    yield case("a guardian without a share", "malformed", body([18, guard[:2]]))
     yield case("a role of number 3", "malformed", body([11, [account, [3], []]]))
     yield case("version 2", "unknown-version", body(add, version=2))
     yield case("an operation of number 23", "unknown-version", body(add, [23, [v.label("what")]]))

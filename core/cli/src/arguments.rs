@@ -208,6 +208,8 @@ pub struct Export {
     pub format: Format,
     pub out: PathBuf,
     #[arg(long)]
+    pub to: Option<String>,
+    #[arg(long)]
     pub person: Option<String>,
     #[arg(long)]
     pub force: bool,

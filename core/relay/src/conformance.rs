@@ -4,13 +4,14 @@
 //! backend that passes is one the relay can run on; nothing of the relay relies on what is not checked here.
 
 mod blobs;
+mod close;
 mod model;
 mod quota;
 mod retire;
 
 use crate::storage::{
-    Append, BlobPlace, MailboxNumber, Moved, Page, Position, Quota, ReadLimit, Retirement, Storage,
-    UNUSED_SECONDS,
+    Append, BlobPlace, Closing, MailboxNumber, Moved, Page, Position, Quota, ReadLimit, Retirement,
+    Storage, UNUSED_SECONDS,
 };
 use crate::{Pending, RelayError};
 use carnet_wire::relay::{Entry, Registration};
@@ -51,6 +52,7 @@ pub fn check(backend: &mut dyn Backend) {
     whoever_listens_is_told_before_the_answer(&*open("listen"));
     concurrent_writers_and_readers(&open("concurrent"), 1_000);
     retire::check(&mut |name| open(name));
+    close::check(&mut |name| open(name));
     blobs::check(&*open("blobs"));
     quota::check(backend);
     generations_are_random(backend);

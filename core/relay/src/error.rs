@@ -84,6 +84,8 @@ impl RelayError {
         title: "the mailbox holds as much as this relay keeps for one",
         retry_after: Some(RETRY_QUOTA_SECONDS),
     };
+    /// Another epoch followed the mailbox's own.
+    pub const CLOSED: Self = Self::new(code::CLOSED, "the mailbox is closed");
     /// A failure inside the relay.
     pub const INTERNAL: Self = Self::new(code::INTERNAL, "the relay failed");
     /// The upload offset is not where the blob ends.

@@ -22,7 +22,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use carnet_wire::relay::{Delete, Exchange, OpenSession, Problem, Retire, code};
+use carnet_wire::relay::{Close, Delete, Exchange, OpenSession, Problem, Retire, code};
 use carnet_wire::{BlobId, Canonical, MailboxId, limits};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -41,6 +41,8 @@ const MAX_BODIES_KIB: usize = 256 << 10;
 const MAX_SESSION_BYTES: usize = 512 << 10;
 /// Longest body of a retirement: the most ids and blobs it may name, 34 bytes each.
 const MAX_RETIRE_BYTES: usize = 2 * limits::MAX_RETIRED * 34 + 64;
+/// Longest body of a closing: the most mailboxes it may name, with two keys each.
+const MAX_CLOSE_BYTES: usize = limits::MAX_MAILBOXES * (3 * 34 + 1) + 64;
 /// Longest body that only names one mailbox.
 const MAX_NAME_BYTES: usize = 64;
 /// Longest exchange that is decoded and hashed on the thread that drives the network.
@@ -105,6 +107,7 @@ impl App {
             .route("/v1/session", post(session))
             .route("/v1/exchange", post(exchange))
             .route("/v1/retire", post(retire))
+            .route("/v1/close", post(close))
             .route("/v1/delete", post(delete))
             .route("/v1/blobs/{mailbox}/{blob}", blob)
             .route_layer(from_fn_with_state(self.clone(), guard))
@@ -282,6 +285,19 @@ async fn retire(State(app): State<App>, request: Request) -> Answer {
         let retire = Retire::from_canonical(&body)?;
         let retired = app.service.retire_in(&session, retire)?;
         Ok(cbor(retired.to_canonical()))
+    })
+    .await
+}
+
+async fn close(State(app): State<App>, request: Request) -> Answer {
+    let token = bearer(request.headers())?;
+    let session = app.service.session(&token)?;
+    let (body, permit) = app.body(request, MAX_CLOSE_BYTES).await?;
+    blocking(move || {
+        let _permit = permit;
+        let close = Close::from_canonical(&body)?;
+        let closed = app.service.close_in(&session, &token, &close)?;
+        Ok(cbor(closed.to_canonical()))
     })
     .await
 }
@@ -504,7 +520,7 @@ fn status(error: RelayError) -> StatusCode {
         code::MALFORMED => StatusCode::BAD_REQUEST,
         code::TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         code::NO_SESSION => StatusCode::UNAUTHORIZED,
-        code::FORBIDDEN => StatusCode::FORBIDDEN,
+        code::FORBIDDEN | code::CLOSED => StatusCode::FORBIDDEN,
         code::NOT_FOUND => StatusCode::NOT_FOUND,
         code::STALE_CHALLENGE => StatusCode::GONE,
         code::CONFLICT | code::WRONG_OFFSET => StatusCode::CONFLICT,

@@ -115,6 +115,8 @@ pub struct Metrics {
     pub rate_refusals: Number,
     /// Envelopes and blobs retired.
     pub retired: Number,
+    /// Mailboxes closed by their owners, each time.
+    pub closed: Number,
     /// Mailboxes deleted by their owners.
     pub deleted: Number,
     /// Uploads nobody continued, dropped.
@@ -142,6 +144,7 @@ impl Default for Metrics {
             quota_refusals: zero(),
             rate_refusals: zero(),
             retired: zero(),
+            closed: zero(),
             deleted: zero(),
             orphan_blobs: zero(),
             sweep_failures: zero(),
@@ -176,6 +179,7 @@ impl Metrics {
             ("quota_refusals_total", "Envelopes and blobs refused because their mailbox was full.", "counter", &self.quota_refusals),
             ("rate_refusals_total", "Requests refused because they came too fast.", "counter", &self.rate_refusals),
             ("retired_total", "Envelopes and blobs retired.", "counter", &self.retired),
+            ("closed_mailboxes_total", "Mailboxes closed because other keys followed.", "counter", &self.closed),
             ("deleted_mailboxes_total", "Mailboxes deleted by their owners.", "counter", &self.deleted),
             ("orphan_blobs_total", "Uploads nobody continued, dropped.", "counter", &self.orphan_blobs),
             ("sweep_failures_total", "Sweeps that failed.", "counter", &self.sweep_failures),

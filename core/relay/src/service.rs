@@ -186,10 +186,12 @@ impl Service {
             self.counted(taken)?;
             self.storage.register(unknown, now)?.wait()?;
         }
+        let ended = self.sessions.ended();
         let (grants, refused) = self.check_proofs(&request, now)?;
+        let token = self.sessions.make_session(grants, ended, now)?;
         self.metrics.sessions.add(1);
         Ok(Session {
-            token: self.sessions.make_session(grants, now)?,
+            token,
             expires_in: SESSION_SECONDS,
             refused,
         })
@@ -210,7 +212,7 @@ impl Service {
         let unknown = register
             .iter()
             .zip(found)
-            .filter(|(wanted, found)| !found.is_some_and(|found| has_keys(&found, wanted)))
+            .filter(|(wanted, found)| !found.is_some_and(|found| stands_for(&found, wanted)))
             .map(|(wanted, _)| wanted.clone());
         Ok(unknown.collect())
     }
@@ -223,18 +225,24 @@ impl Service {
         let ids: Vec<_> = proved_mailboxes(request).into_iter().collect();
         let found = self.storage.mailboxes(&ids, now)?;
         let known: BTreeMap<_, _> = ids.into_iter().zip(found).collect();
-        let (mut grants, mut refused) = (Vec::new(), BTreeSet::new());
+        let mut grants = Vec::new();
+        let mut granted = BTreeSet::new();
         for proof in &request.proofs {
             match known.get(&proof.mailbox).copied().flatten() {
                 Some(mailbox) if proof_holds(request, proof, &mailbox) => {
                     grants.push((proof.mailbox, proof.access, mailbox.number));
+                    granted.insert((proof.mailbox, proof.access));
                 }
-                _ => {
-                    refused.insert(proof.mailbox);
-                }
+                _ => {}
             }
         }
-        Ok((Grants::new(grants), refused.into_iter().collect()))
+        let refused = request.proofs.iter();
+        let refused = refused.filter(|proof| !granted.contains(&(proof.mailbox, proof.access)));
+        let refused: BTreeSet<MailboxId> = refused.map(|proof| proof.mailbox).collect();
+        let is_closed = |found: &Option<Mailbox>| found.is_some_and(|found| found.is_closed);
+        let closed = known.iter().filter(|(_, found)| is_closed(found));
+        let grants = Grants::new(grants, closed.map(|(id, _)| *id).collect());
+        Ok((grants, refused.into_iter().collect()))
     }
 
     /// Pushes and pulls. Blocks.
@@ -442,15 +450,18 @@ fn check_session_limits(request: &OpenSession) -> Result<(), RelayError> {
     Ok(())
 }
 
-fn has_keys(mailbox: &Mailbox, wanted: &Registration) -> bool {
-    mailbox.read_key == wanted.read_key
+/// Whether a registration would change nothing. Whoever has not heard that a mailbox is closed registers it as it was.
+fn stands_for(mailbox: &Mailbox, wanted: &Registration) -> bool {
+    let has_keys = mailbox.read_key == wanted.read_key
         && mailbox.write_key == wanted.write_key
-        && mailbox.retire_key == wanted.retire_key
+        && mailbox.retire_key == wanted.retire_key;
+    mailbox.is_closed || has_keys
 }
 
 fn proof_holds(request: &OpenSession, proof: &Proof, mailbox: &Mailbox) -> bool {
     let key = match proof.access {
         Access::Read => &mailbox.read_key,
+        Access::Write if mailbox.is_closed => return false,
         Access::Write => &mailbox.write_key,
         Access::Retire => &mailbox.retire_key,
     };

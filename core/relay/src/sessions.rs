@@ -2,14 +2,16 @@
 //!
 //! Invariants: a challenge is answered at most once, whether or not the answer was right; memory is bounded, and when the
 //! bound is reached the oldest go first, so that a flood costs others a retry and never locks them out; a token is kept
-//! only as its hash, so that neither the time of a lookup nor a memory dump gives one away.
+//! only as its hash, so that neither the time of a lookup nor a memory dump gives one away; a session whose keys a mailbox no
+//! longer has is over.
 
 use crate::RelayError;
 use crate::rates::{Bucket, Rate};
 use crate::storage::MailboxNumber;
 use carnet_wire::MailboxId;
 use carnet_wire::relay::{Access, Challenge};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Seconds a challenge may be answered.
@@ -33,16 +35,23 @@ pub(crate) fn make_random<const N: usize>() -> Result<[u8; N], RelayError> {
 pub struct Grants {
     /// Sorted, as most sessions hold few mailboxes.
     rights: Vec<(MailboxId, Access, MailboxNumber)>,
+    /// Asked for and closed: what it holds no key of is no mistake of the device. Sorted.
+    closed: Vec<MailboxId>,
     bucket: Bucket,
 }
 
 impl Grants {
-    /// Collects what was proved.
-    pub fn new(mut rights: Vec<(MailboxId, Access, MailboxNumber)>) -> Self {
+    /// Collects what was proved, and which of the mailboxes are closed.
+    pub fn new(
+        mut rights: Vec<(MailboxId, Access, MailboxNumber)>,
+        mut closed: Vec<MailboxId>,
+    ) -> Self {
         rights.sort_unstable();
         rights.dedup();
+        closed.sort_unstable();
         Self {
             rights,
+            closed,
             bucket: Bucket::default(),
         }
     }
@@ -60,7 +69,15 @@ impl Grants {
             .ok()
             .and_then(|index| self.rights.get(index))
             .map(|(_, _, number)| *number)
-            .ok_or(RelayError::FORBIDDEN)
+            .ok_or_else(|| match self.closed.binary_search(&mailbox) {
+                Ok(_) => RelayError::CLOSED,
+                Err(_) => RelayError::FORBIDDEN,
+            })
+    }
+
+    fn reaches_any(&self, mailboxes: &BTreeSet<MailboxNumber>) -> bool {
+        let mut rights = self.rights.iter();
+        rights.any(|(_, _, number)| mailboxes.contains(number))
     }
 }
 
@@ -69,6 +86,8 @@ impl Grants {
 pub struct Sessions {
     challenges: Mutex<Expiring<()>>,
     open: Mutex<Expiring<Arc<Grants>>>,
+    /// How often sessions were ended. Counted while `open` is locked.
+    ended: AtomicU64,
 }
 
 impl Default for Sessions {
@@ -77,6 +96,7 @@ impl Default for Sessions {
         Self {
             challenges: Mutex::new(Expiring::new(CHALLENGE_SECONDS, MAX_CHALLENGES)),
             open: Mutex::new(Expiring::new(SESSION_SECONDS, MAX_GRANTS)),
+            ended: AtomicU64::new(0),
         }
     }
 }
@@ -99,12 +119,35 @@ impl Sessions {
             .ok_or(RelayError::STALE_CHALLENGE)
     }
 
-    /// Opens a session and returns its token.
-    pub fn make_session(&self, grants: Grants, now: u64) -> Result<[u8; 32], RelayError> {
+    /// To be asked before proofs are checked, and given to [`Self::make_session`].
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Opens a session and returns its token. Refused where sessions were ended since `ended`: what was proved may be one of
+    /// the keys that went with them.
+    pub fn make_session(
+        &self,
+        grants: Grants,
+        ended: u64,
+        now: u64,
+    ) -> Result<[u8; 32], RelayError> {
         let token = make_random()?;
         let weight = grants.rights.len().max(1);
-        lock(&self.open).insert(hash(&token), Arc::new(grants), weight, now);
+        let mut open = lock(&self.open);
+        if self.ended() != ended {
+            return Err(RelayError::STALE_CHALLENGE);
+        }
+        open.insert(hash(&token), Arc::new(grants), weight, now);
         Ok(token)
+    }
+
+    /// Ends the sessions that have a right to one of these mailboxes, but the one of this token.
+    pub fn end_others(&self, token: &[u8; 32], mailboxes: &BTreeSet<MailboxNumber>) {
+        let own = hash(token);
+        let mut open = lock(&self.open);
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        open.retain(|key, grants| *key == own || !grants.reaches_any(mailboxes));
     }
 
     /// The session of a token.
@@ -191,6 +234,15 @@ impl<V> Expiring<V> {
         Some(kept)
     }
 
+    fn retain(&mut self, mut keeps: impl FnMut(&[u8; 32], &V) -> bool) {
+        let weight = &mut self.weight;
+        self.entries.retain(|key, kept| {
+            let stays = keeps(key, &kept.value);
+            *weight -= if stays { 0 } else { kept.weight };
+            stays
+        });
+    }
+
     fn get(&self, key: &[u8; 32], now: u64) -> Option<&V> {
         self.entries
             .get(key)
@@ -229,20 +281,45 @@ mod tests {
     fn a_session_holds_what_was_proved_until_it_ends() {
         let sessions = Sessions::default();
         let (mailbox, number) = (MailboxId([1; 32]), MailboxNumber(5));
-        let grants = Grants::new(vec![
+        let rights = vec![
             (mailbox, Access::Write, number),
             (MailboxId([0; 32]), Access::Read, MailboxNumber(4)),
-        ]);
-        let token = sessions.make_session(grants, NOW).unwrap();
+        ];
+        let grants = Grants::new(rights, vec![MailboxId([3; 32])]);
+        let token = sessions.make_session(grants, 0, NOW).unwrap();
         let session = sessions.find(&token, NOW + 3_599).unwrap();
         assert_eq!(session.number(mailbox, Access::Write), Ok(number));
         let forbidden = Err(RelayError::FORBIDDEN);
         assert_eq!(session.number(mailbox, Access::Read), forbidden);
         assert_eq!(session.number(MailboxId([2; 32]), Access::Write), forbidden);
+        let closed = session.number(MailboxId([3; 32]), Access::Read);
+        assert_eq!(closed, Err(RelayError::CLOSED));
         assert_eq!(
             sessions.find(&token, NOW + 3_600).unwrap_err(),
             RelayError::NO_SESSION
         );
+    }
+
+    #[test]
+    fn whoever_proved_a_key_that_went_has_no_session() {
+        let sessions = Sessions::default();
+        let rights = |number| vec![(MailboxId([1; 32]), Access::Read, MailboxNumber(number))];
+        let open = |number| {
+            let grants = Grants::new(rights(number), Vec::new());
+            sessions.make_session(grants, sessions.ended(), NOW)
+        };
+        let [closer, other, apart] = [7, 7, 8].map(|number| open(number).unwrap());
+        let before = sessions.ended();
+        sessions.end_others(&closer, &[MailboxNumber(7)].into());
+        assert!(sessions.find(&closer, NOW).is_ok());
+        assert!(sessions.find(&apart, NOW).is_ok());
+        let gone = sessions.find(&other, NOW).unwrap_err();
+        assert_eq!(gone, RelayError::NO_SESSION);
+        assert_eq!(lock(&sessions.open).weight, 2);
+        // Proofs that were being checked meanwhile are asked for again.
+        let late = sessions.make_session(Grants::new(rights(7), Vec::new()), before, NOW);
+        assert_eq!(late, Err(RelayError::STALE_CHALLENGE));
+        assert!(open(7).is_ok());
     }
 
     #[test]

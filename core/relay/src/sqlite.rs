@@ -11,7 +11,7 @@ mod writer;
 
 use crate::metrics::Metrics;
 use crate::storage::{
-    Append, Appended, BlobPlace, Listener, Mailbox, MailboxNumber, Page, Position, Quota,
+    Append, Appended, BlobPlace, Closing, Listener, Mailbox, MailboxNumber, Page, Position, Quota,
     ReadLimit, Retirement, Storage,
 };
 use crate::{Pending, RelayError, StartError};
@@ -38,7 +38,7 @@ pub struct SqliteStorage {
     writer: Writer,
 }
 
-/// What a retirement weighs in a transaction for each of its ids: about the page its row is on.
+/// What a retirement or a closing weighs in a transaction for each thing it names: about the page its row is on.
 const RETIRE_WEIGHT: usize = 4_096;
 
 impl SqliteStorage {
@@ -152,6 +152,13 @@ impl Storage for SqliteStorage {
     fn purge(&self, before: u64) -> Result<Pending<bool>, RelayError> {
         self.run(0, Vec::new(), move |connection| {
             writer::purge(connection, seconds(before))
+        })
+    }
+
+    fn close_mailboxes(&self, closings: Vec<Closing>) -> Result<Pending<()>, RelayError> {
+        let weight = closings.len() * RETIRE_WEIGHT;
+        self.run(weight, Vec::new(), move |connection| {
+            writer::close(connection, &closings)
         })
     }
 

@@ -8,7 +8,8 @@
 //! * one refused item fails no other item;
 //! * what is retired is not served and can be brought back until it is purged, and the envelope at the head is served until
 //!   another one takes the head, so that a cursor always gets there;
-//! * a mailbox never keeps more than its [`Quota`].
+//! * a mailbox never keeps more than its [`Quota`], and a closed one nothing more than it has;
+//! * a closed mailbox stays closed, whoever registers it.
 //!
 //! A backend knows bytes, ids and public keys. It has no clock, and it does not know what an envelope is.
 
@@ -63,6 +64,8 @@ pub struct Mailbox {
     pub write_key: [u8; 32],
     /// Ed25519 public key of owners.
     pub retire_key: [u8; 32],
+    /// Whether it takes nothing more: the write key is none any longer, the other two are those it was closed to.
+    pub is_closed: bool,
 }
 
 /// One envelope to append.
@@ -117,6 +120,17 @@ pub struct Retirement {
     pub blobs: Vec<BlobId>,
 }
 
+/// A mailbox that takes nothing more, and who reads and retires what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// Which mailbox.
+    pub mailbox: MailboxNumber,
+    /// Ed25519 public key of readers from now on.
+    pub read_key: [u8; 32],
+    /// Ed25519 public key of owners from now on.
+    pub retire_key: [u8; 32],
+}
+
 /// One blob, where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlobPlace {
@@ -138,7 +152,7 @@ pub trait Storage: Send + Sync {
     fn generation(&self) -> u64;
 
     /// Creates mailboxes: all, or none with [`RelayError::CONFLICT`] if one exists with other keys. One that exists with
-    /// the same keys is left as it is. Refuses with [`RelayError::BUSY`] without waiting.
+    /// the same keys, or is closed, is left as it is. Refuses with [`RelayError::BUSY`] without waiting.
     fn register(&self, mailboxes: Vec<Registration>, now: u64) -> Result<Pending<()>, RelayError>;
 
     /// Looks mailboxes up, in order. Blocks.
@@ -183,6 +197,10 @@ pub trait Storage: Send + Sync {
     /// Lets go of the bytes of envelopes retired at or before `before`: a bounded amount of work per call, `true` once
     /// nothing is left. Their ids and numbers stay known.
     fn purge(&self, before: u64) -> Result<Pending<bool>, RelayError>;
+
+    /// Closes mailboxes, or closes them again to other keys; those that are not there are passed over. From here on an
+    /// envelope that is not held, and every blob, is refused with [`RelayError::CLOSED`].
+    fn close_mailboxes(&self, closings: Vec<Closing>) -> Result<Pending<()>, RelayError>;
 
     /// Ends a mailbox now: from here on it is not there, and [`Storage::expired`] names it.
     fn delete(&self, mailbox: MailboxNumber, now: u64) -> Result<Pending<()>, RelayError>;

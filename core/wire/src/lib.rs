@@ -203,6 +203,8 @@
 //! waited         = [ generation: u64, moved: [ mailbox … ] ]
 //! retire         = [ mailbox, ids: [ envelope id as bstr32 … ], blobs: [ blob id as bstr32 … ] ]
 //! retired        = [ retired: u64 ]
+//! close          = [ [ [ mailbox, read key: bstr32, retire key: bstr32 ] … ] ]
+//! closed         = [ refused: [ mailbox … ] ]
 //! delete         = [ mailbox ]
 //! deleted        = [ ]
 //! problem        = [ code: u16, title: text ]
@@ -231,6 +233,28 @@
 //! bytes answers the number they had and does not revive them, not even after the 30 days. The envelope at the head is
 //! served although it is retired, until another one takes the head: so a cursor always gets there.
 //! Only the keys from O can retire or delete, so a member who may write cannot take away what others wrote.
+//!
+//! **Closing.** Somebody who was removed keeps the keys of the epochs they had, and with them could fill the old mailboxes
+//! and fetch what still lies there. So once a new epoch is known at the relay, an owner's device *closes* the mailboxes of
+//! the compartment's earlier ones, under their retire key: nothing is written there any more, and the keys of the **new**
+//! epoch read and retire what lies there. Nothing moves, nothing is sent again. At the next epoch they are closed again, to its
+//! keys. A relay ends every session that had a right to the mailbox (but the one that closed it), and answers who lacks
+//! the keys with [`relay::code::CLOSED`]; a registration of a closed mailbox changes nothing and is no conflict. A device
+//! proves what it can: for each mailbox the keys of its own epoch and of a few that follow. A proof that does not hold costs
+//! nothing.
+//!
+//! *Who has not heard* (a phone that was off for two years) has the same keys as who was removed, and the relay cannot tell
+//! them apart. It finds the way on in the mailboxes of rosters and accounts, which are **never closed**: there lies the
+//! operation that minted the new epoch, wrapped to its account. It keeps what is refused as closed, seals it again under the
+//! new epoch, as for any other change a relay lacks, and reads the old mailbox with the new keys. So with an honest relay nothing more
+//! is written that the removed one could open, not even by who has not heard. What the removed one still reads in rosters and
+//! accounts was written before the removal, or is the removal. What they write there fails (no author the roster knows), and
+//! is bounded by the quota.
+//!
+//! *A relay that ignores it* leaves things as they were without it: devices go on reading the old mailboxes, believe nothing
+//! there that the roster does not allow, and lose nothing. *One that says closed of what is not* withholds, as it can anyway. *An
+//! owner who closes a mailbox in use, or to keys that nobody has*, denies it to the others as by deleting it: they keep
+//! everything, say so, and draw a new epoch.
 //!
 //! **Deletion** of a mailbox is at once for all who ask, and within minutes for the bytes. Its id is free again: whoever
 //! registers it begins an empty mailbox at number 1, which devices see as a relay that lost what it had.

@@ -6,6 +6,7 @@
 //! POST /v1/exchange   Exchange             -> ExchangeReply     push and pull in one round trip
 //! POST /v1/wait       Wait                 -> Waited            answered when something moved, or the time is over
 //! POST /v1/retire     Retire               -> Retired           owners: what snapshots replaced is no longer served
+//! POST /v1/close      Close                -> Closed            owners: what an epoch has replaced takes nothing more
 //! POST /v1/delete     Delete               -> Deleted           owners: the mailbox and all it holds
 //! HEAD /v1/blobs/{mailbox}/{blob}          -> 200 whole | 404, `Upload-Offset: N` says how much arrived
 //! PUT  /v1/blobs/{mailbox}/{blob}          part with `Upload-Offset: N` and `Upload-Length: total`
@@ -20,7 +21,7 @@ use minicbor::{Decode, Decoder, Encode};
 
 mod upkeep;
 
-pub use upkeep::{Delete, Deleted, Retire, Retired, Wait, Waited};
+pub use upkeep::{Close, Closed, Closing, Delete, Deleted, Retire, Retired, Wait, Waited};
 
 /// What a key may do at a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -138,7 +139,7 @@ pub struct Session {
     /// Seconds it lives.
     #[n(1)]
     pub expires_in: u32,
-    /// The mailboxes whose proof was refused (unknown or wrong key); the others are open.
+    /// The mailboxes of which some access was refused (unknown, or no proof of it holds); the others are open.
     #[n(2)]
     #[cbor(decode_with = "decode_at_most::<{ limits::MAX_MAILBOXES }, _, _>")]
     pub refused: Vec<MailboxId>,
@@ -295,6 +296,8 @@ pub mod code {
     pub const RATE_LIMITED: u16 = 13;
     /// The mailbox holds as much as this relay keeps for one: retire what snapshots cover, or ask the operator.
     pub const QUOTA: u16 = 14;
+    /// The mailbox is closed: another epoch followed its own, whose keys it needs for reading and which is written to instead.
+    pub const CLOSED: u16 = 15;
 }
 
 #[cfg(test)]

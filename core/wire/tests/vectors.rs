@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use carnet_wire::relay::{
-    Access, Challenge, Delete, Exchange, ExchangeReply, OpenSession, Problem, Retire, Retired,
-    Session, Wait, Waited, session_bytes,
+    Access, Challenge, Close, Closed, Delete, Exchange, ExchangeReply, OpenSession, Problem,
+    Retire, Retired, Session, Wait, Waited, session_bytes,
 };
 use carnet_wire::{
     Author, BlobId, Canonical, ChangeId, CompartmentId, DeviceId, Envelope, EnvelopeId, EpochId,
@@ -333,6 +333,8 @@ fn messages_are_read_and_written() {
             "waited" => rewritten::<Waited>(&bytes),
             "retire" => rewritten::<Retire>(&bytes),
             "retired" => rewritten::<Retired>(&bytes),
+            "close" => rewritten::<Close>(&bytes),
+            "closed" => rewritten::<Closed>(&bytes),
             "delete" => rewritten::<Delete>(&bytes),
             "problem" => rewritten::<Problem>(&bytes),
             other => panic!("{name}: unknown type {other}"),

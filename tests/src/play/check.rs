@@ -2,7 +2,7 @@
 
 use super::ledger::{self, Item};
 use super::moves::told;
-use super::{Costs, Play};
+use super::{Costs, Play, SimPhone};
 use carnet::vault::{FindingKind, Severity};
 use std::collections::BTreeSet;
 
@@ -135,7 +135,7 @@ impl Play {
 
     /// All phones hold the same, and nothing is left over.
     fn compare(&self) {
-        let mut all = BTreeSet::new();
+        let first = self.summary(&self.phones[0]);
         for phone in &self.phones {
             let vault = &phone.vault;
             let stats = vault.stats(None).expect("stats");
@@ -156,14 +156,36 @@ impl Play {
                 phone.name,
                 vault.history(None).map(|history| history.logs)
             );
-            let devices = vault.devices().expect("devices").into_iter();
-            let devices: BTreeSet<_> = devices.map(|device| (device.id, device.name)).collect();
-            let persons = vault.persons().expect("persons").into_iter();
-            let persons: BTreeSet<_> = persons.map(|person| (person.record, person.name)).collect();
-            let print = vault.fingerprint().expect("a fingerprint");
-            all.insert((print, devices, persons));
+            let differ: Vec<_> = self
+                .summary(phone)
+                .into_iter()
+                .filter(|part| !first.contains(part))
+                .map(|(what, _)| what)
+                .collect();
+            let (one, other) = (self.phones[0].name, phone.name);
+            assert_eq!(
+                differ,
+                Vec::<&str>::new(),
+                "phones differ: {one} and {other}"
+            );
         }
-        assert_eq!(all.len(), 1, "phones differ");
+    }
+
+    /// What must be the same on all phones, by name.
+    fn summary(&self, phone: &SimPhone) -> Vec<(&'static str, String)> {
+        let vault = &phone.vault;
+        let devices = vault.devices().expect("devices").into_iter();
+        let devices: BTreeSet<_> = devices.map(|device| (device.id, device.name)).collect();
+        let persons = vault.persons().expect("persons").into_iter();
+        let persons: BTreeSet<_> = persons.map(|person| (person.record, person.name)).collect();
+        let views = vault.fingerprints().expect("fingerprints").into_iter();
+        views
+            .map(|(view, digest)| (view, format!("{digest:?}")))
+            .chain([
+                ("devices", format!("{devices:?}")),
+                ("persons", format!("{persons:?}")),
+            ])
+            .collect()
     }
 
     /// A phone shows nothing that nobody wrote.

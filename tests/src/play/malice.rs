@@ -262,7 +262,7 @@ impl State {
 
 impl Transport for Liar {
     fn send(&self, request: HttpRequest) -> Result<HttpResponse, HostError> {
-        let keeps = ["/v1/retire", "/v1/delete"];
+        let keeps = ["/v1/retire", "/v1/close", "/v1/delete"];
         let is_kept = keeps.iter().any(|path| request.url.ends_with(path));
         let mut answer = if request.url.ends_with("/v1/exchange") {
             self.exchange(request)?

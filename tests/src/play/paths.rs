@@ -67,6 +67,11 @@ impl Play {
             }
         }
         let reports = sides.map(|side| side.report().expect("a report"));
+        let told = reports
+            .each_ref()
+            .map(|report| format!("{} sent, {:?}", report.sent, report.notices));
+        self.story
+            .push(format!("  {one} and {other}: {}", told.join("; ")));
         let whole = reports.iter().all(|report| report.complete);
         whole.then(|| {
             reports

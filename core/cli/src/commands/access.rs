@@ -9,7 +9,7 @@ use crate::format::{clean, integer, recorded, when};
 use crate::json::access as json;
 use crate::language::Language;
 use crate::table::{self, Column};
-use crate::texts::{access as texts, finding, member, message};
+use crate::texts::{access as texts, engine, finding, member, message};
 use carnet::vault::{AccessAct, AccessEntry, AccessLog, AccessProblem};
 
 /// Shows the log; with `--verify`, remembers how far it goes and ends with an error when it was tampered with.
@@ -109,7 +109,8 @@ fn sentence(entry: &AccessEntry, language: Language) -> String {
                 .iter()
                 .map(|name| clean(finding::compartment(name, language)))
                 .collect();
-            texts::HANDED_OVER.fill(language, &[&clean(to), &names.join(", ")])
+            let to = clean(engine::translate(to, language));
+            texts::HANDED_OVER.fill(language, &[&to, &names.join(", ")])
         }
     }
 }

@@ -23,9 +23,10 @@ pub fn run(arguments: &Export, context: &mut Context) -> CliResult {
     let format = format(arguments.format);
     if to_stdout {
         vault.export(person.record, format, context.console.writer())?;
-        return Ok(());
+        return note(&vault, &person, arguments.to.as_deref());
     }
     let count = to_file(&vault, &person, format, &arguments.out, arguments.force)?;
+    note(&vault, &person, arguments.to.as_deref())?;
     let path = arguments.out.to_string_lossy();
     if context.console.json {
         return context
@@ -38,6 +39,11 @@ pub fn run(arguments: &Export, context: &mut Context) -> CliResult {
     context
         .console
         .line(&message::EXPORTED.fill(language, count, &[&place]))
+}
+
+/// Writes down to whom the file is given.
+fn note(vault: &Vault, person: &Person, to: Option<&str>) -> CliResult {
+    to.map_or(Ok(()), |to| Ok(vault.note_handover(person.record, to)?))
 }
 
 fn format(format: Format) -> ExportFormat {

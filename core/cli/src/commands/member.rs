@@ -5,7 +5,7 @@
 
 mod list;
 
-pub use list::places;
+pub use list::{places, print_people};
 
 use super::init;
 use super::person::short;

@@ -1,11 +1,15 @@
 //! What `carnet demo` says.
 
 super::texts! {
-    STEP: "{0}/10  {1}", "{0}/10  {1}";
+    STEP: "{0}/15  {1}", "{0}/15  {1}";
 
     RELAY: "Un relais démarre sur {0}. Il garde des octets scellés ; il n'a aucune clé.", "A relay starts at {0}. It keeps sealed bytes; it has no key.";
     PHONE_A: "Le téléphone A crée le coffre chiffré de {0}.", "Phone A creates the encrypted vault of {0}.";
     IMPORTED: "Il importe {0} ressources de {1} fichiers, en français et en anglais ; réimporter n'ajoute rien.", "It imports {0} resources from {1} files, in French and in English; importing again adds nothing.";
+    DOCUMENTS: "Il importe un dossier de documents et un zip ; ce qui n'est pas compris est gardé scellé :", "It imports a folder of documents and a zip; what is not understood is kept sealed:";
+    DOCUMENT: "       {0} : {1}", "       {0}: {1}";
+    UNDERSTOOD: "compris (nouveaux : {0})", "understood (new: {0})";
+    KNOWN: "déjà connu", "already known";
     HOSPITAL: "hôpital d'Annecy", "Annecy hospital";
     PULLED: "Il se connecte à un hôpital ({0}) et y récolte {1} ressources et une lettre, page par page ; récolter encore n'apporte rien.", "It connects to a hospital ({0}) and pulls {1} resources and a letter, page by page; pulling again brings nothing.";
     PAIRED: "Le téléphone B rejoint le A par un code, qui authentifie les deux.", "Phone B joins phone A by one code, which authenticates both.";
@@ -15,6 +19,10 @@ super::texts! {
     TIMELINE_DONE: "Voici le dossier fusionné, vu du téléphone B, chaque ligne avec sa source :", "This is the merged record, seen from phone B, each line with its source:";
     ONE_ITEM: "Un élément, d'où il vient et ce qu'on a écrit à côté :", "One item, where it comes from and what was written beside it:";
     CONFLICT: "Le conflit : rien n'est perdu, à la personne de trancher :", "The conflict: nothing is lost, the person decides:";
+    SHARED: "La famille : Denis et Nadia, l'aide à domicile, entrent par invitation dans le dossier de Jeanne, la grand-mère, que Camille tient. De vive voix, chaque fois quatre mots ({0}) ; ce que Nadia note, tous l'ont :", "The family: Denis and Nadia, the home carer, are invited into the record of Jeanne, the grandmother, which Camille keeps. By voice, four words each time ({0}); what Nadia notes, all have:";
+    SECRET: "Lou, 15 ans, ouvre son dossier à ses parents. Un médicament que sa source dit confidentiel : chez eux, ni ligne, ni mot, ni nombre ne le trahit.", "Lou, 15, opens their record to both parents. A medicine that its source labels confidential: on their phones no line, no word, no number betrays it.";
+    REMOVED: "Nadia s'en va. Elle est dite retirée quand le relais et un autre téléphone le savent ; ce qui s'écrit ensuite ne s'ouvre plus chez elle.", "Nadia leaves. She is shown as removed once the relay and another phone know it; what is written then opens no more on her phone.";
+    RECOVERED: "Le téléphone de Lou tombe dans le lac. Les 24 mots ({0}…) rendent le même dossier sur un neuf, secret compris ; l'ancien n'apprend plus rien.", "Lou's phone falls into the lake. The 24 words ({0}…) bring the same record back on a new one, the secret too; the old one learns nothing more.";
     PRIVATE: "Ni le relais ({0} de fichiers) ni les coffres ({1}) ne contiennent un seul des {2} mots cherchés ; la même recherche les trouve tous dans les fichiers d'origine.", "Neither the relay ({0} of files) nor the vaults ({1}) hold a single one of the {2} words looked for; the same search finds them all in the original files.";
     SECONDS: "Tout cela en {0} s.", "All of that in {0} s.";
 
@@ -28,10 +36,21 @@ super::texts! {
 
     NAME_A: "téléphone A de Camille", "Camille's phone A";
     NAME_B: "téléphone B de Camille", "Camille's phone B";
+    PHONE_OF: "téléphone de {0}", "{0}'s phone";
+    NEW_PHONE_OF: "nouveau téléphone de {0}", "{0}'s new phone";
+    KIT: "papier", "paper";
+    NOTE_NADIA: "Tension 14/8 ce matin, comprimé pris", "Blood pressure 140/80 this morning, tablet taken";
+    NOTE_DENIS: "Nouvelle aide à partir de lundi", "A new carer from Monday on";
+    NOTE_LOU: "Contrôle fait en juin", "Check-up done in June";
     NOTE_A: "Confirmé par le Dr Quesnel ; porter la carte d'allergie", "Confirmed by Dr Quesnel; carry the allergy card";
     NOTE_B: "Redit aux urgences de Dublin, juillet 2022", "Told again at the emergency room in Dublin, July 2022";
 
     WHY_IMPORT: "l'import n'a pas lu toutes les ressources", "the import did not read every resource";
+    WHY_DOCUMENTS: "un document n'est pas devenu ce qu'il devait", "a document did not become what it should";
+    WHY_WORDS: "les mots des deux côtés diffèrent", "the words on both sides differ";
+    WHY_SECRET: "un parent voit quelque chose du secret", "a parent sees something of the secret";
+    WHY_REMOVED: "le retrait n'est pas ce qu'il doit être", "the removal is not what it should be";
+    WHY_RECOVERED: "le dossier retrouvé n'est pas le même, ou l'ancien téléphone lit encore", "the record brought back is not the same, or the old phone still reads";
     WHY_PULLED: "la récolte n'a pas tout pris", "the pull did not bring everything";
     WHY_AGAIN: "réimporter a ajouté quelque chose", "importing again added something";
     WHY_DIFFERENT: "les deux téléphones ne tiennent pas le même dossier", "the two phones do not hold the same record";

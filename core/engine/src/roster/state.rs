@@ -322,7 +322,8 @@ impl Roster {
         recipients
     }
 
-    fn epochs(
+    /// The epochs of a compartment that were minted. A first epoch, founded with its log, is not among them.
+    pub fn epochs(
         &self,
         record: RecordId,
         compartment: CompartmentId,

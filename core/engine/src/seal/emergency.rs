@@ -208,22 +208,23 @@ mod tests {
         let read = reader.read(envelopes.iter().map(Vec::as_slice)).unwrap();
         assert_eq!(read, (3, b"penicillin, latex".to_vec()));
         let nonce = [1; 32];
+        let mailbox = reader.mailbox().mailbox;
         assert!(
             reader
                 .mailbox()
-                .prove(Access::Read, &nonce, RELAY)
+                .prove(mailbox, Access::Read, &nonce, RELAY)
                 .is_some()
         );
         assert!(
             reader
                 .mailbox()
-                .prove(Access::Write, &nonce, RELAY)
+                .prove(mailbox, Access::Write, &nonce, RELAY)
                 .is_none()
         );
         assert!(
             reader
                 .mailbox()
-                .prove(Access::Retire, &nonce, RELAY)
+                .prove(mailbox, Access::Retire, &nonce, RELAY)
                 .is_none()
         );
         assert!(card.mailbox().unwrap().registration(0).is_some());

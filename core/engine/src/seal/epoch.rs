@@ -19,7 +19,7 @@
 
 use super::{derive_key, encode_secret, make_random, open_bytes, seal_bytes};
 use crate::error::{Error, Result};
-use carnet_wire::relay::{Access, Proof, Registration, session_bytes};
+use carnet_wire::relay::{Access, Closing, Proof, Registration, session_bytes};
 use carnet_wire::{Canonical, CompartmentId, EpochId, MailboxId, RecordId};
 use core::fmt;
 use ed25519_dalek::{Signer, SigningKey};
@@ -217,11 +217,28 @@ impl Epoch {
         })
     }
 
-    /// Answers a relay's challenge; none when this device does not hold that key.
-    pub fn prove(&self, access: Access, nonce: &[u8; 32], origin: &str) -> Option<Proof> {
-        let message = session_bytes(nonce, origin, self.mailbox, access);
-        Some(Proof {
+    /// What closes this epoch's mailbox to the keys of one that follows it; none when that one's are not here.
+    pub fn closed_to(&self, heir: &Self) -> Option<Closing> {
+        let keys = heir.registration(0)?;
+        Some(Closing {
             mailbox: self.mailbox,
+            read_key: keys.read_key,
+            retire_key: keys.retire_key,
+        })
+    }
+
+    /// Answers a relay's challenge with this epoch's keys, for its own mailbox or one that was closed to them; none when this
+    /// device does not hold that key.
+    pub fn prove(
+        &self,
+        mailbox: MailboxId,
+        access: Access,
+        nonce: &[u8; 32],
+        origin: &str,
+    ) -> Option<Proof> {
+        let message = session_bytes(nonce, origin, mailbox, access);
+        Some(Proof {
+            mailbox,
             access,
             signature: self.relay_key(access)?.sign(&message).to_bytes(),
         })

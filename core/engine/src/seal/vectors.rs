@@ -61,7 +61,12 @@ fn epochs_derive_what_the_script_derives() {
         assert_eq!(registration.retire_key, fixed(&vector["relay_retire_key"]));
         assert!(
             epoch
-                .prove(Access::Retire, &[0; 32], "https://relay.example")
+                .prove(
+                    epoch.mailbox,
+                    Access::Retire,
+                    &[0; 32],
+                    "https://relay.example"
+                )
                 .is_some()
         );
     }

@@ -117,6 +117,12 @@ pub fn fingerprint(connection: &Connection) -> Result<[u8; 32]> {
     Ok(*whole.finalize().as_bytes())
 }
 
+/// The digest of each view, with the view's name: what tells in which of them two devices differ.
+pub fn fingerprints(connection: &Connection) -> Result<Vec<(&'static str, [u8; 32])>> {
+    let names = VIEWS.iter().map(|view| view.name);
+    Ok(names.zip(digests(connection)?).collect())
+}
+
 /// How many views [`rebuild_and_compare`] compares.
 pub fn views() -> u64 {
     VIEWS.len() as u64

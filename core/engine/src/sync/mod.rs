@@ -7,6 +7,7 @@
 
 pub mod blobs;
 pub mod file;
+pub mod heirs;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(all(test, feature = "http"))]

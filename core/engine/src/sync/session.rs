@@ -10,12 +10,13 @@
 //! With a live token a sync is **one** round trip: the exchange carries the push and brings the pull. The caller loops on
 //! [`Session::step`]; it never blocks and holds no lock, so a caller may stop between any two actions.
 
+use super::heirs::proofs;
 use crate::error::{Error, Result};
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use crate::seal::Epoch;
 use crate::store::log::Outgoing;
 use carnet_wire::relay::{
-    Access, Challenge, Exchange, ExchangeReply, OpenSession, Problem, Pull, Pulled, Pushed, code,
+    Challenge, Exchange, ExchangeReply, OpenSession, Problem, Pull, Pulled, Pushed, code,
 };
 use carnet_wire::{Canonical, MailboxId, WireError, limits};
 use std::collections::BTreeMap;
@@ -278,15 +279,7 @@ impl Session {
     }
 
     fn open_request(&self, nonce: [u8; 32]) -> OpenSession {
-        let proofs = self
-            .epochs
-            .values()
-            .flat_map(|epoch| {
-                [Access::Read, Access::Write, Access::Retire]
-                    .map(|access| epoch.prove(access, &nonce, &self.origin))
-            })
-            .flatten()
-            .collect();
+        let epochs: Vec<&Epoch> = self.epochs.values().collect();
         let registered = self.epochs.values().filter(|_| self.registers);
         let register = registered
             .filter_map(|epoch| epoch.registration(self.lifetime))
@@ -295,7 +288,7 @@ impl Session {
             nonce,
             origin: self.origin.clone(),
             register,
-            proofs,
+            proofs: proofs(&epochs, &nonce, &self.origin),
         }
     }
 

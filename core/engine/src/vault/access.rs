@@ -6,7 +6,7 @@
 //! or move it without that showing ([`read`]); this device also remembers how far the logs had come ([`remember`]).
 //!
 //! A person's new phone is not told here: adding one touches their account alone, not every record they share (design §8); it stands
-//! in their own signed log of devices. Only who may write to a compartment can write into its log: what a reader's device does (an export) is not told here.
+//! in their own signed log of devices. A lost one is: every record is touched anyway, because it gets new keys. Only who may write to a compartment can write into its log: what a reader's device does (an export) is not told here.
 //! Neither is what somebody does without this program: the log shows what honest devices did, and that no dishonest one took
 //! it back.
 
@@ -22,6 +22,7 @@ use crate::store::log;
 use carnet_wire::{AccountId, Canonical, DeviceId, RecordId, limits};
 use rusqlite::{Connection, Transaction};
 
+const NOBODY: Error = Error::Invalid("say to whom it was given, as people call them");
 /// Setting: the tips of a log at its last check.
 const REMEMBERED: &str = "access log of ";
 
@@ -123,16 +124,57 @@ pub fn note_export(open: &Unlocked, record: RecordId, form: &str) -> Result<()> 
     let now = open.clock.now();
     open.write(|tx| {
         let keyring = open.keyring_in(tx)?;
-        for compartment in super::compartments::compartments(tx, &keyring, record)? {
-            if compartment.items > 0 || compartment.name == GENERAL {
-                let act = Act::Exported {
-                    form: form.to_owned(),
-                };
-                note(tx, &keyring, (record, &compartment.name), now, act)?;
-            }
+        for name in filled(tx, &keyring, record)? {
+            let act = Act::Exported {
+                form: form.to_owned(),
+            };
+            note(tx, &keyring, (record, &name), now, act)?;
         }
         Ok(())
     })
+}
+
+/// Writes that what a record holds was given to somebody who is no member.
+pub fn note_handover(open: &Unlocked, record: RecordId, to: &str) -> Result<()> {
+    let now = open.clock.now();
+    open.write(|tx| {
+        let keyring = open.keyring_in(tx)?;
+        members::known(&keyring, record)?;
+        let from = filled(tx, &keyring, record)?;
+        handed_over(tx, &keyring, record, (to, &from), now)
+    })
+}
+
+/// Writes a handover into the log of each compartment something was taken from. Each names itself alone: who has one does
+/// not learn that there are others.
+pub fn handed_over(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    record: RecordId,
+    (to, from): (&str, &[String]),
+    now: i64,
+) -> Result<()> {
+    let to = presentable(to);
+    if to.trim().is_empty() {
+        return Err(NOBODY);
+    }
+    for name in from {
+        let act = Act::HandedOver {
+            to: to.clone(),
+            compartments: vec![name.clone()],
+        };
+        note(tx, keyring, (record, name), now, act)?;
+    }
+    Ok(())
+}
+
+/// The compartments with something in them, and `general`.
+fn filled(tx: &Connection, keyring: &Keyring, record: RecordId) -> Result<Vec<String>> {
+    let all = super::compartments::compartments(tx, keyring, record)?;
+    let filled = all
+        .into_iter()
+        .filter(|one| one.items > 0 || one.name == GENERAL);
+    Ok(filled.map(|one| one.name).collect())
 }
 
 /// A name as the log takes it: no control characters, not too long.

@@ -4,7 +4,7 @@
 
 use super::family_tests::{account, join, patient, record, sync_all};
 use super::keyring::GENERAL;
-use super::sync_tests::{FakeRelay, Phone};
+use super::sync_tests::{FakeRelay, Phone, URL};
 use super::*;
 use crate::roster::Act;
 
@@ -101,6 +101,57 @@ fn who_leaves_and_who_is_removed_stand_in_the_log_under_their_names() {
     assert!(host.vault.remove_member(shared, gone).is_err());
     assert!(host.vault.remove_member(shared, account(&host)).is_err());
     assert_eq!(log_of(&host, shared).entries.len(), before);
+}
+
+#[test]
+fn what_is_given_away_and_a_lost_phone_stand_in_the_log_of_each_compartment_alone() {
+    let relay = FakeRelay::new();
+    let (host, guest) = eventful(&relay);
+    let shared = record(&host);
+    let row = host.vault.list(&Filter::default()).unwrap()[0].id;
+    host.vault.move_item(row, "private").unwrap();
+    let lost = host.add_named(&relay, "Lost");
+    sync_all(&[&lost, &host], 1);
+    host.vault.note_handover(shared, "Dr\u{7} Martin").unwrap();
+    let nobody = host.vault.note_handover(shared, " \n").unwrap_err();
+    assert!(matches!(nobody, VaultError::InvalidInput(_)), "{nobody}");
+    let choice = CardChoice {
+        contacts: vec!["Anne 06".to_owned()],
+        ..CardChoice::default()
+    };
+    host.vault
+        .make_emergency_card(shared, &choice, Some(URL))
+        .unwrap();
+    let device = lost.vault.devices().unwrap();
+    let device = device.iter().find(|device| device.this).unwrap().id;
+    host.vault.remove_device(device).unwrap();
+    sync_all(&[&host, &guest], 2);
+    let handed = |to: &str, name: &str| Act::HandedOver {
+        to: to.to_owned(),
+        compartments: vec![name.to_owned()],
+    };
+    let log = log_of(&host, shared);
+    assert_eq!(log.problems, []);
+    let private = "private";
+    assert!(acts(&log).contains(&handed("Dr Martin", private)));
+    let removed = Act::DeviceRemoved {
+        device,
+        account: account(&host),
+    };
+    // The guest reads of `general` what was given away of it, and of whom a phone was lost.
+    let seen = log_of(&guest, shared);
+    let card = emergency::WHO_HAS_A_CARD;
+    for act in [handed("Dr Martin", GENERAL), handed(card, GENERAL), removed] {
+        assert!(acts(&seen).contains(&act), "{act:?}");
+    }
+    let told = |act: &Act| matches!(act, Act::HandedOver { compartments, .. } if compartments[0] == private);
+    assert!(!acts(&seen).iter().any(told));
+    let gone = seen
+        .entries
+        .iter()
+        .find(|entry| matches!(entry.act, Act::DeviceRemoved { .. }));
+    assert!(gone.is_some());
+    host.check();
 }
 
 #[test]

@@ -17,6 +17,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 /// What is said of a document whose bytes or length are not what a change says.
 pub(super) const NOT_FETCHED: &str = "a document is not what its author said of it";
 const NOT_ARRIVED: &str = "a document has not arrived yet";
+/// What a relay answers of a mailbox that this device holds no key of, or that is closed.
+pub(super) const FORBIDDEN: u16 = 403;
 /// Documents asked for in vain in one sync: a member who names thousands that do not exist costs no more.
 const MAX_MISSES: u32 = 32;
 /// Bytes of an unfinished download that are read again in one step.
@@ -134,6 +136,9 @@ impl Exchange<'_> {
         let Some(answer) = self.send(address.ask(), brake)? else {
             return Ok(Moved::Stopped);
         };
+        if answer.status == FORBIDDEN {
+            return Ok(Moved::Missing);
+        }
         let mut offset = address.held(&answer)?;
         let mut file = self.open.store.attachments().open_file(address.blob)?;
         file.seek(SeekFrom::Start(offset))?;
@@ -151,6 +156,8 @@ impl Exchange<'_> {
             offset += part.len() as u64;
             let put = address.put(offset - part.len() as u64, part);
             match self.send(put, brake)? {
+                // Its mailbox was closed meanwhile: other keys have followed, and it goes to theirs.
+                Some(answer) if answer.status == FORBIDDEN => return Ok(Moved::Missing),
                 Some(answer) => address.put_done(&answer)?,
                 None => return Ok(Moved::Stopped),
             }
@@ -176,7 +183,7 @@ impl Exchange<'_> {
             let Some(response) = self.send(address.next(incoming.size()), brake)? else {
                 return Ok(Moved::Stopped);
             };
-            if matches!(response.status, 403 | 404) {
+            if matches!(response.status, FORBIDDEN | 404) {
                 // Its author has pushed the change but not yet the bytes: the next sync finds them. Or this relay never had
                 // the mailbox of an earlier epoch.
                 return Ok(Moved::Missing);

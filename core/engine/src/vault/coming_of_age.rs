@@ -6,12 +6,15 @@
 //! the child has decided against, as far as this phone knows. The parents' own rank does not protect them: the acceptance makes
 //! everybody junior to the child (rule 8 of the roster).
 //!
+//! Each of these stands in the access log, the takeover first.
+//!
 //! What parents have read cannot be taken back, and their phones keep it. The program says so.
 
-use super::keyring::Keyring;
+use super::access;
+use super::keyring::{GENERAL, Keyring};
 use super::members;
 use crate::error::{Error, Result};
-use crate::roster::Access;
+use crate::roster::{Access, Act};
 use carnet_wire::{AccountId, RecordId};
 use rusqlite::Transaction;
 
@@ -21,6 +24,7 @@ const NOT_A_MEMBER: Error = Error::NotFound("a member with this name or id");
 pub fn take_over(
     tx: &Transaction<'_>,
     keyring: &Keyring,
+    now: i64,
     record: RecordId,
     keep: &[(AccountId, Access)],
 ) -> Result<Keyring> {
@@ -38,13 +42,25 @@ pub fn take_over(
         .map(|member| (member.account, member.access()))
         .collect();
     let mut after = members::accept_founding(tx, keyring, record)?;
+    let mut acts = vec![Act::TookOver {
+        account: keyring.account,
+    }];
     for (account, has) in others {
         let gets = keep.iter().find(|(kept, _)| *kept == account);
-        after = match gets {
-            Some((_, gets)) if *gets == has => after,
-            Some((_, gets)) => members::change_access(tx, &after, record, account, gets)?,
-            None => members::remove(tx, &after, record, account)?,
-        };
+        match gets.map(|(_, access)| access.clone()) {
+            Some(access) if access == has => {}
+            Some(access) => {
+                after = members::change_access(tx, &after, record, account, &access)?;
+                acts.push(Act::Granted { account, access });
+            }
+            None => {
+                after = members::remove(tx, &after, record, account)?;
+                acts.push(Act::Removed { account });
+            }
+        }
+    }
+    for act in acts {
+        access::note(tx, &after, (record, GENERAL), now, act)?;
     }
     Ok(after)
 }

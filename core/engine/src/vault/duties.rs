@@ -8,6 +8,7 @@
 //! for all.
 
 use super::access;
+use super::closing;
 use super::introductions;
 use super::keyring::{GENERAL, Keyring};
 use super::lost;
@@ -24,6 +25,8 @@ use rusqlite::{Connection, Transaction};
 
 /// Keys are replaced after so many milliseconds: what leaked unnoticed opens a quarter at most (design §8).
 const ROTATE_AFTER_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+/// A key whose mailbox a relay says is closed is replaced once it is so old: a relay that says so of every key costs one an hour.
+const SHUT_AFTER_MS: i64 = 60 * 60 * 1_000;
 /// Setting: when this device first saw the newest key of a log.
 const SINCE: &str = "key of ";
 
@@ -146,7 +149,7 @@ fn is_over(day: &str, now: i64) -> bool {
         .is_some_and(|(last, _)| now / 1_000 > last)
 }
 
-/// The compartments whose newest key was never noted here, or is old (true).
+/// The compartments whose newest key was never noted here, or is old or shut out (true).
 fn old(
     conn: &Connection,
     keyring: &Keyring,
@@ -165,10 +168,13 @@ fn old(
         });
         match noted {
             None => old.push((name.to_owned(), false)),
-            Some(since) if now.saturating_sub(since) > ROTATE_AFTER_MS => {
-                old.push((name.to_owned(), true));
+            Some(since) => {
+                let age = now.saturating_sub(since);
+                let shut = age > SHUT_AFTER_MS && closing::was_shut(conn, number, epoch.id)?;
+                if shut || age > ROTATE_AFTER_MS {
+                    old.push((name.to_owned(), true));
+                }
             }
-            Some(_) => {}
         }
     }
     Ok(old)

@@ -9,7 +9,8 @@
 //! and is tried again at each sync. Making another card for the same person revokes the one before. What was read cannot be
 //! taken back, nor a copy of the file. When a card is renewed the relay is asked to let go of what it said before.
 
-use super::keyring::{self, GENERAL};
+use super::access;
+use super::keyring::{self, GENERAL, Keyring};
 use super::open::Unlocked;
 use super::persons;
 use super::rendezvous::{Rendezvous, unknown_is};
@@ -19,6 +20,7 @@ use crate::host::Transport;
 use crate::record::emergency::{Card, LineKind, MAX_LINES};
 use crate::record::ids::ResourceId;
 use crate::record::view::ListRow;
+use crate::roster::ROSTER;
 use crate::seal::{self, CardReader, EmergencyCard};
 use crate::store::{log, views};
 use carnet_wire::relay::code;
@@ -29,6 +31,8 @@ use rusqlite::{Connection, Transaction};
 use zeroize::{Zeroize, Zeroizing};
 
 const VERSION: u8 = 1;
+/// Whom the access log names when a card is made.
+pub const WHO_HAS_A_CARD: &str = "whoever has the code of the emergency card";
 /// Where cards are kept.
 const SLOT: &str = "emergency ";
 /// Most cards of a vault, those being revoked included.
@@ -127,8 +131,29 @@ pub fn make_card(
         revoked: false,
     };
     // Refused now rather than at the next sync.
-    compose(tx, &kept, open.clock.now())?;
-    keep(tx, open, &kept)
+    let now = open.clock.now();
+    compose(tx, &kept, now)?;
+    keep(tx, open, &kept)?;
+    let from = taken_from(tx, &keyring, record, &choice.items)?;
+    access::handed_over(tx, &keyring, record, (WHO_HAS_A_CARD, &from), now)
+}
+
+/// The compartments a card says something of: `general`, and where the items lie that were named.
+fn taken_from(
+    conn: &Connection,
+    keyring: &Keyring,
+    record: RecordId,
+    items: &[ResourceId],
+) -> Result<Vec<String>> {
+    let mut from = Vec::new();
+    for (log, name) in keyring.logs_of(record) {
+        let mut lies = name == GENERAL;
+        for item in items {
+            lies |= name != ROSTER && views::lies_in(conn, *item, log)?;
+        }
+        from.extend(lies.then(|| name.to_owned()));
+    }
+    Ok(from)
 }
 
 fn keep(tx: &Connection, open: &Unlocked, kept: &Kept) -> Result<()> {

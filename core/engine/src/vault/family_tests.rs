@@ -307,3 +307,28 @@ fn another_phone_of_a_member_has_the_record_too() {
     }
     assert_eq!(host.vault.members(shared).unwrap()[1].devices.len(), 2);
 }
+
+/// The operation that mints a roster's key lies under the key before it: a newcomer gets those before, too.
+#[test]
+fn whoever_comes_after_removals_reads_the_record_from_its_beginning() {
+    let relay = FakeRelay::new();
+    let host = patient(&relay);
+    let shared = record(&host);
+    for name in ["Mallory", "Marvin"] {
+        let guest = Phone::found_by(&relay, name);
+        join(&host, &guest, &Access::everywhere(Role::Owner));
+        host.vault.remove_member(shared, account(&guest)).unwrap();
+        sync_all(&[&host], 2);
+    }
+    let id = first_row(&host, shared);
+    host.vault.annotate(id, "after two removals").unwrap();
+    let guest = Phone::found_by(&relay, "Denis");
+    join(&host, &guest, &Access::within(Role::Reader, &[GENERAL]));
+    sync_all(&[&guest, &host], 2);
+    assert_eq!(guest.vault.detail(id).unwrap().notes.len(), 1);
+    assert_eq!((held(&guest), guest.open_findings()), (vec![], vec![]));
+    let tablet = guest.add_named(&relay, "Tablet");
+    sync_all(&[&tablet, &guest, &tablet], 1);
+    assert_eq!(tablet.vault.detail(id).unwrap().notes.len(), 1);
+    guest.check();
+}

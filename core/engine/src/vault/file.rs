@@ -5,6 +5,7 @@
 //! are: another family's envelopes, or records of a later version. A damaged file is read up to the damage and left alone.
 
 use super::brake::Brake;
+use super::keyring::Keyring;
 use super::open::Unlocked;
 use super::paths::{self, Intake};
 use super::snapshot::{self, HandOn};
@@ -545,10 +546,14 @@ impl<'a> Visit<'a> {
             let sealed = self
                 .open
                 .store
-                .read(|conn| reseal::reseal(conn, &keyring, *change));
+                .read(|conn| envelopes(conn, &keyring, *change));
             match sealed {
                 Err(Error::NotFound(_)) => {}
-                sealed => file::write_envelope(output, &sealed?.1)?,
+                sealed => {
+                    for envelope in sealed? {
+                        file::write_envelope(output, &envelope)?;
+                    }
+                }
             }
         }
         for blob in &missing.documents {
@@ -578,6 +583,17 @@ impl<'a> Visit<'a> {
         }
         Ok(())
     }
+}
+
+/// A change under the current keys and, of a roster, under those its author had as well: who takes the file next may have
+/// been away when the keys were changed.
+fn envelopes(conn: &Connection, keyring: &Keyring, change: i64) -> Result<Vec<Vec<u8>>> {
+    let (now, bytes) = reseal::reseal(conn, keyring, change)?;
+    let (first, as_first) = reseal::reseal_as_first(conn, keyring, change)?;
+    Ok(match first == now {
+        true => vec![bytes],
+        false => vec![as_first, bytes],
+    })
 }
 
 /// Envelopes to be merged together.

@@ -118,6 +118,41 @@ fn two_of_three_guardians_bring_everything_back_and_one_does_not() {
 }
 
 #[test]
+fn three_of_five_guardians_bring_everything_back_and_two_do_not() {
+    let (relay, person, first) = family();
+    let shared = record(&person);
+    let more = ["Gwen", "Hugo"].map(|name| Phone::found_by(&relay, name));
+    for guardian in &more {
+        join(&person, guardian, &reader());
+    }
+    let all = [accounts(&first), accounts(&more)].concat();
+    for guardian in &all {
+        person.vault.verify_member(shared, *guardian).unwrap();
+    }
+    person
+        .vault
+        .appoint_guardians(shared, &all, "Five")
+        .unwrap();
+    let [denis, _, farid] = &first;
+    sync_all(&[&person, denis, farid, &more[1]], 2);
+    assert_eq!(person.vault.guardians().unwrap()[0].needed, 3);
+    let two = ask(&relay, Duration::from_secs(3), |code| {
+        for guardian in [denis, farid] {
+            guardian.vault.answer_as_guardian(code, None).unwrap();
+        }
+    });
+    assert!(matches!(two, Err(VaultError::Pairing(_))));
+    let again = ask(&relay, Duration::from_secs(30), |code| {
+        for guardian in [farid, &more[1], denis] {
+            guardian.vault.answer_as_guardian(code, None).unwrap();
+        }
+    });
+    let again = again.unwrap();
+    sync_all(&[&person], 1);
+    same(&person, &again);
+}
+
+#[test]
 fn a_child_takes_over_and_parents_have_what_the_child_grants() {
     let relay = FakeRelay::new();
     let (mother, child) = (patient(&relay), Phone::found_by(&relay, "Lou"));

@@ -19,7 +19,7 @@
 use super::detect::{self, Missing};
 use super::history::Before;
 use super::keyring::Keyring;
-use super::reseal::reseal;
+use super::reseal::{first_mailbox, reseal_as_first};
 use super::snapshot;
 use super::sync::{Exchange, Pushes};
 use crate::error::{Error, Result};
@@ -38,11 +38,18 @@ const AUDIT_DOUBLINGS: u32 = 9;
 /// Changes one sync sends again at most.
 pub const MAX_RESENT: usize = 5_000;
 
+/// A mailbox that is read from its start, to compare with what it was known to hold.
+struct Reading {
+    before: Runs,
+    found: Runs,
+    ended: bool,
+}
+
 /// What one sync learns of what its relay holds, and sends again.
 #[derive(Default)]
 pub struct Healing {
-    /// Readings from the start: what was noted before, and what is found.
-    anew: BTreeMap<MailboxId, (Runs, Runs)>,
+    /// Mailboxes that are read again from their start.
+    readings: BTreeMap<MailboxId, Reading>,
     /// Mailboxes whose first page was asked from the start in this sync anyway.
     pub from_start: BTreeSet<MailboxId>,
     /// Suspicions that are being looked into.
@@ -64,7 +71,7 @@ pub struct Healing {
 impl Healing {
     /// Forgets what was read: the relay is read from its start.
     pub fn start_over(&mut self) {
-        self.anew.clear();
+        self.readings.clear();
         self.suspicions.clear();
         self.queue = None;
         self.pleas.clear();
@@ -72,16 +79,34 @@ impl Healing {
 
     /// Begins to read a mailbox from its start, to compare with what it was known to hold.
     pub fn read_anew(&mut self, mailbox: MailboxId, before: Runs) {
-        self.anew.insert(mailbox, (before, Runs::default()));
+        let reading = Reading {
+            before,
+            found: Runs::default(),
+            ended: false,
+        };
+        self.readings.insert(mailbox, reading);
     }
 
     /// Notes what a reading from the start finds.
     pub fn note(&mut self, mailbox: MailboxId, runs: &Runs) {
-        if let Some((_, found)) = self.anew.get_mut(&mailbox) {
-            for (author, run) in runs.iter() {
-                found.add(*author, run.first, run.last);
-            }
+        if let Some(reading) = self.readings.get_mut(&mailbox) {
+            reading.found.extend(runs);
         }
+    }
+
+    /// Notes that a mailbox was read to its end.
+    pub fn read_to_end(&mut self, mailbox: MailboxId) {
+        if let Some(reading) = self.readings.get_mut(&mailbox) {
+            reading.ended = true;
+        }
+    }
+
+    fn take_ended(&mut self) -> BTreeMap<MailboxId, Reading> {
+        let (ended, others) = std::mem::take(&mut self.readings)
+            .into_iter()
+            .partition(|(_, reading)| reading.ended);
+        self.readings = others;
+        ended
     }
 
     /// The change that was sent again and is stored now.
@@ -122,6 +147,7 @@ impl Exchange<'_> {
             return Ok(Plan::default());
         }
         self.end_suspicions()?;
+        self.compare_readings(relay)?;
         let pull = self.suspect(relay)?;
         let push = match pull.is_empty() {
             true => self.resend(relay)?,
@@ -203,35 +229,38 @@ impl Exchange<'_> {
         Ok(pull)
     }
 
-    /// Notes what a mailbox lists, once it was read to its end: what it no longer lists was lost or is withheld.
-    pub(super) fn read_to_end(&mut self, mailbox: MailboxId) -> Result<()> {
-        let Some((before, mut found)) = self.healing.anew.remove(&mailbox) else {
-            return Ok(());
-        };
-        let log = self.open.keyring()?.epoch_of(mailbox).map(|(log, _)| log);
-        if let Some(log) = log {
-            // What a snapshot that is there covers may have been let go of.
-            let stands = |conn: &Connection| snapshot::stands_for(conn, log, &found, |_| true);
-            let stands = self.open.store.read(stands)?;
-            found.extend(&stands);
-        }
-        let lost = before.beyond(&found);
-        if lost == 0 {
+    /// Compares what was read from the start with what was known: what a mailbox no longer lists was lost or is withheld. Only
+    /// once everything was exchanged: what a snapshot covers may have been let go of, and a snapshot made after the keys were
+    /// changed lies in another mailbox than what it covers (seed 16 of the simulation).
+    fn compare_readings(&mut self, relay: i64) -> Result<()> {
+        let readings = self.healing.take_ended();
+        if readings.is_empty() {
             return Ok(());
         }
-        let now = self.open.clock.now();
-        let url = self.url.clone();
-        self.keep(|tx, relay| {
-            let mut runs = found;
-            // Another process may have noted more meanwhile.
-            log::listed_in(tx, relay.number, mailbox)?.add_beyond(&before, &mut runs);
-            log::list_anew(tx, relay.number, mailbox, &runs)?;
-            log::doubt_pieces(tx, relay.number, now)?;
-            let mut finding = Found::of_relay(FindingKind::RelayRolledBack, &url);
-            finding.missing = lost;
-            log::open_finding(tx, &finding, now)
-        })?;
-        self.notice("relay rolled back");
+        let keyring = self.open.keyring()?;
+        let (now, url) = (self.open.clock.now(), self.url.clone());
+        for (mailbox, reading) in &readings {
+            let given = self
+                .open
+                .store
+                .read(|conn| given_after(conn, relay, &keyring, *mailbox, &readings))?;
+            let lost = reading.before.beyond(&given);
+            if lost == 0 {
+                continue;
+            }
+            self.keep(|tx, relay| {
+                let mut runs = reading.found.clone();
+                // Another process may have noted more meanwhile.
+                let noted = log::listed_in(tx, relay.number, *mailbox)?;
+                noted.add_beyond(&reading.before, &mut runs);
+                log::list_anew(tx, relay.number, *mailbox, &runs)?;
+                log::doubt_pieces(tx, relay.number, now)?;
+                let mut finding = Found::of_relay(FindingKind::RelayRolledBack, &url);
+                finding.missing = lost;
+                log::open_finding(tx, &finding, now)
+            })?;
+            self.notice("relay rolled back");
+        }
         Ok(())
     }
 
@@ -452,6 +481,31 @@ fn may_send(keyring: &Keyring, log: i64) -> bool {
         .is_ok_and(|epoch| epoch.secrets.write.is_some())
 }
 
+/// What a relay gives of the log of a mailbox after some were read from their start: what its mailboxes list, and what a
+/// snapshot among that stands for.
+fn given_after(
+    conn: &Connection,
+    relay: i64,
+    keyring: &Keyring,
+    mailbox: MailboxId,
+    readings: &BTreeMap<MailboxId, Reading>,
+) -> Result<Runs> {
+    let found = readings.get(&mailbox).map(|reading| reading.found.clone());
+    let mut given = found.unwrap_or_default();
+    let Some((log, _)) = keyring.epoch_of(mailbox) else {
+        return Ok(given);
+    };
+    for (_, epoch) in keyring.epochs.iter().filter(|(of, _)| *of == log) {
+        match readings.get(&epoch.mailbox) {
+            Some(reading) => given.extend(&reading.found),
+            None => given.extend(&log::listed_in(conn, relay, epoch.mailbox)?),
+        }
+    }
+    let stands = snapshot::stands_for(conn, log, &given, |_| true)?;
+    given.extend(&stands);
+    Ok(given)
+}
+
 /// What a relay gives of a log: what it lists, and what a snapshot it lists stands for.
 fn given(conn: &Connection, relay: i64, log: i64) -> Result<Runs> {
     let mut listed = log::listed(conn, relay, log)?;
@@ -514,9 +568,9 @@ fn asked_for(
 /// The envelope this device sealed first, where it is kept and somebody could open it: the same bytes are stored once.
 /// Otherwise, and for others' changes, a new one.
 fn seal_again(conn: &Connection, keyring: &Keyring, kept: &Kept) -> Result<(MailboxId, Vec<u8>)> {
-    let current = keyring.current_epoch(kept.place.log)?.mailbox;
+    let mailbox = first_mailbox(conn, keyring, kept.change)?;
     match log::own_envelope(conn, kept.change)? {
-        Some((mailbox, bytes)) if mailbox == current => Ok((mailbox, bytes)),
-        _ => reseal(conn, keyring, kept.change),
+        Some(own) if own.0 == mailbox => Ok(own),
+        _ => reseal_as_first(conn, keyring, kept.change),
     }
 }

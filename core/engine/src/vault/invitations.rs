@@ -10,13 +10,17 @@
 //! both now see the same four words: read aloud, they show that nobody stands between
 //! reads the guest's devices log: is the key theirs?
 //! Admit, and the keys wrapped to them
-//! ── grant: the roster's key ────────────►
+//! ── grant: the roster's keys ───────────►
 //!                                            KnowRecord; the record comes with the next pull
 //! Verify, once the words were compared
 //! ```
 //! The owner admits only who the guest's own `devices` log vouches for, before the link has expired, and once. The member is
 //! shown as unverified until an owner says that the words were the same. Nothing is written to the record for a guest who
 //! never comes: the invitation expires by itself.
+//!
+//! The grant is `[ EpochGrant … ]`: the roster's key in use and, for reading, every one before it. The operation that mints a key lies
+//! under the one before, which a newcomer could not open: without the earlier keys the roster of a record from which anybody was
+//! ever removed would begin in its middle for them, and nothing of it would count.
 //!
 //! What is kept between steps holds the link's secret: it is sealed like a private key, and forgotten when the invitation ends.
 
@@ -32,7 +36,7 @@ use super::write;
 use super::{Access, Invitation, InvitationStage, InvitationWords};
 use crate::error::{Error, Result};
 use crate::host::Transport;
-use crate::roster::{Acceptance, Act, DEVICES, KEYRING, Operation, ROSTER};
+use crate::roster::{Acceptance, Act, DEVICES, KEYRING, MAX_OPERATIONS, Operation, ROSTER};
 use crate::seal::invitation::{Guest, Host, INVITATION_LIFETIME_SECONDS, ShortAuthentication};
 use crate::seal::{self, DeviceKind, Epoch, EpochGrant, InvitationKey, WordLanguage};
 use crate::store::log;
@@ -45,6 +49,9 @@ const VERSION: u8 = 1;
 const SLOT: &str = "invitation ";
 /// Most invitations a vault has under way.
 const MAX_INVITATIONS: usize = 100;
+
+/// Most keys of a roster a newcomer is given: with one a quarter, those of more than two centuries.
+const MAX_ROSTER_KEYS: usize = 1_000;
 
 const NO_KIT: Error = Error::Invalid(
     "make a recovery kit first: without it a lost phone would take a shared record with it",
@@ -430,8 +437,9 @@ impl<'a> Step<'a> {
         match self.admit(&own, &acceptance)? {
             Admission::LogMissing => Ok(true),
             Admission::Waits => Ok(false),
-            Admission::Member(grant) => {
-                let grant = host.grant(&acceptance.kem, &grant.to_canonical())?;
+            Admission::Member(grants) => {
+                let granted = zeroize::Zeroizing::new(grants.to_canonical());
+                let grant = host.grant(&acceptance.kem, &granted)?;
                 rendezvous.exchange(Some(grant), None)?;
                 kept.joined = true;
                 self.keep(&kept)?;
@@ -485,10 +493,7 @@ impl<'a> Step<'a> {
                 false => members::say(tx, &keyring, own.record, &parts)?,
             };
             let roster = keyring::log_number(tx, own.record, ROSTER)?;
-            let mut grant = keyring.current_epoch(roster)?.grant();
-            // What retires comes, for an owner, with the wrap in the roster itself.
-            grant.secrets.retire = None;
-            Ok(Admission::Member(Box::new(grant)))
+            Ok(Admission::Member(roster_keys(&keyring, roster)?))
         })
     }
 
@@ -505,7 +510,7 @@ impl<'a> Step<'a> {
         let says = HostSays::from_canonical(&host)?;
         let keyring = self.open.keyring()?;
         if let Some(granted) = guest.read_grant(rendezvous.envelopes(), keyring.account_keys()?)? {
-            self.join(says.record, &EpochGrant::from_canonical(&granted)?)?;
+            self.join(says.record, &Vec::from_canonical(&granted)?)?;
             kept.joined = true;
             self.keep(&kept)?;
             return Ok(true);
@@ -537,20 +542,43 @@ impl<'a> Step<'a> {
     }
 
     /// Notes the record in the keyring, where the other phones of this person find it too.
-    fn join(&self, record: RecordId, roster: &EpochGrant) -> Result<()> {
+    fn join(&self, record: RecordId, roster: &[EpochGrant]) -> Result<()> {
         // Refused before it is written: a grant that is not the record's opens nothing.
-        Epoch::from_grant(record, CompartmentId::derive(record, ROSTER), roster)?;
+        let compartment = CompartmentId::derive(record, ROSTER);
+        for grant in roster {
+            Epoch::from_grant(record, compartment, grant)?;
+        }
         self.open.write(|tx| {
             let mut keyring = self.open.keyring_in(tx)?;
             let log = keyring::log_number(tx, keyring.account_record(), KEYRING)?;
-            let know = Operation::KnowRecord {
+            let know = |roster: &EpochGrant| Operation::KnowRecord {
                 record,
                 roster: roster.clone(),
             };
-            write::write_operations(tx, &keyring, log, &[know])?;
+            for some in roster.chunks(MAX_OPERATIONS) {
+                let known: Vec<Operation> = some.iter().map(know).collect();
+                write::write_operations(tx, &keyring, log, &known)?;
+            }
             super::absorb::operations(tx, &mut keyring, &self.open.database_key)
         })
     }
+}
+
+/// What a newcomer gets of a roster: its key in use, then the earlier ones, for reading.
+fn roster_keys(keyring: &Keyring, roster: i64) -> Result<Vec<EpochGrant>> {
+    let current = keyring.current_epoch(roster)?;
+    let mut grant = current.grant();
+    // What retires comes, for an owner, with the wrap in the roster itself.
+    grant.secrets.retire = None;
+    let mut grants = vec![grant];
+    let all = keyring.epochs.iter().filter(|(log, _)| *log == roster);
+    let earlier = all.filter(|(_, epoch)| epoch.id != current.id);
+    grants.extend(earlier.map(|(_, epoch)| EpochGrant {
+        secrets: epoch.secrets.only_read(),
+        ..epoch.grant()
+    }));
+    grants.truncate(MAX_ROSTER_KEYS);
+    Ok(grants)
 }
 
 /// How far an admission came.
@@ -559,6 +587,6 @@ enum Admission {
     LogMissing,
     /// It has not come yet.
     Waits,
-    /// They are a member, and get the roster's key.
-    Member(Box<EpochGrant>),
+    /// They are a member, and get the roster's keys.
+    Member(Vec<EpochGrant>),
 }

@@ -228,6 +228,11 @@ impl Keyring {
         Some((log.record, log.name.as_str()))
     }
 
+    /// Whether keys are handed out in a log.
+    pub fn is_roster(&self, log: i64) -> bool {
+        matches!(self.place_of(log), Some((_, ROSTER | DEVICES)))
+    }
+
     /// The logs of a record, by number, with their compartments' names.
     pub fn logs_of(&self, record: RecordId) -> impl Iterator<Item = (i64, &str)> {
         let logs = self.logs.iter();

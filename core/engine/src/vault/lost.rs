@@ -8,8 +8,11 @@
 //!
 //! **The thief** has the phone, all its keys and everything the relay has and will have. They open nothing that is written
 //! from now on by anybody who knows: not the records, not the account. What they had read they have; what somebody writes
-//! who has not heard, they still read. So a removal is *pending* until a relay has it and another device has shown that it
+//! who has not heard, they still read where a relay closes nothing. So a removal is *pending* until a relay has it and another device has shown that it
 //! knows ([`lost_devices`]); each phone of the person that hears of one says so ([`tend_account`]).
+//!
+//! At the relay, an owner's next sync closes the old mailboxes of the records' data to the new keys ([`super::closing`]): the
+//! thief's pushes and pulls there are refused, and their session with them.
 //!
 //! **Two phones remove each other's neighbour at once.** Each wrapped its new keys to a device the other removed. Both see it
 //! in the fold (`roster::renewal`) and draw again before they mint anything else (`rotation::may_mint`). What is open: one of the two
@@ -18,8 +21,9 @@
 //! **A phone that was added by one that had not heard** has the old keys only and is not given the new ones: the word that
 //! would bring them would be read by the thief. It shows what it has, and is removed and paired again.
 
+use super::access;
 use super::duties;
-use super::keyring::{self, Keyring};
+use super::keyring::{self, GENERAL, Keyring};
 use super::members;
 use super::open::Unlocked;
 use super::reseal;
@@ -27,7 +31,7 @@ use super::rotation;
 use super::write;
 use super::{LostDevice, detect};
 use crate::error::{Error, Result};
-use crate::roster::{DEVICES, KEYRING, Operation, ROSTER, Recipient, Role};
+use crate::roster::{Act, DEVICES, KEYRING, Operation, ROSTER, Recipient, Role};
 use crate::seal::{AccountKeys, DeviceCard, DeviceKind, Epoch};
 use crate::store::log;
 use carnet_wire::{ChangeId, CompartmentId, DeviceId, EnvelopeId, Header, RecordId};
@@ -62,9 +66,27 @@ pub fn remove_device(tx: &Transaction<'_>, open: &Unlocked, device: DeviceId) ->
         if keyring.access(record).is_some() {
             let keyring = keyring.refold(tx)?;
             duties::tend(tx, &keyring, record, now)?;
+            tell(tx, &keyring.refold(tx)?, record, device, now)?;
         }
     }
     Ok(())
+}
+
+/// Tells the removal in a record's access log, under the new keys. Where those are another member's to mint there is nothing to
+/// write with yet, and the cut in the roster says it.
+fn tell(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    record: RecordId,
+    device: DeviceId,
+    now: i64,
+) -> Result<()> {
+    let account = keyring.account;
+    let act = Act::DeviceRemoved { device, account };
+    match access::note(tx, keyring, (record, GENERAL), now, act) {
+        Ok(_) | Err(Error::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// New account keys and new epochs of the account's logs, said together with what made them necessary.

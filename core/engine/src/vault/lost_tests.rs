@@ -11,19 +11,19 @@ use crate::seal::{self, unpack_body};
 use carnet_wire::{DeviceId, Envelope, Header, MailboxId, kind};
 use std::collections::{BTreeMap, BTreeSet};
 
-fn device(phone: &Phone) -> DeviceId {
+pub(super) fn device(phone: &Phone) -> DeviceId {
     let devices = phone.vault.devices().unwrap();
     devices.iter().find(|device| device.this).unwrap().id
 }
 
-fn everything(relay: &FakeRelay) -> BTreeSet<Vec<u8>> {
+pub(super) fn everything(relay: &FakeRelay) -> BTreeSet<Vec<u8>> {
     let mut all = BTreeSet::new();
     relay.alter(|boxes| all.extend(boxes.values().flatten().cloned()));
     all
 }
 
 /// What a thief reads of some envelopes with all the keys a phone ever got.
-fn opened(phone: &Phone, envelopes: &BTreeSet<Vec<u8>>) -> Vec<(Header, Vec<u8>)> {
+pub(super) fn opened(phone: &Phone, envelopes: &BTreeSet<Vec<u8>>) -> Vec<(Header, Vec<u8>)> {
     let keyring = phone.vault.unlocked().unwrap().keyring().unwrap();
     let mut opened = Vec::new();
     for bytes in envelopes {

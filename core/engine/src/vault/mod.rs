@@ -8,7 +8,7 @@
 //! sends changes on), `peer` and `meet` (direct exchange), `file` (sync files) · `attachments` (the bytes of documents),
 //! `transfers` (the same by the platform), `documents` (which a resource leads to) · `detect` (what is missing or wrong), `heal`
 //! (sending it again), `history` (what people see of it) · `pairing` · `members`, `invitations`, `introductions`, `duties`,
-//! `rotation`, `absorb`, `recheck` (who shares a record, and the keys that follow) · `compartments`, `secrets` (who sees which
+//! `rotation`, `closing`, `absorb`, `recheck` (who shares a record, and the keys that follow) · `compartments`, `secrets` (who sees which
 //! part) · `access` (the log of who did what) · `news` (the carers' view) · `lost` (a phone is gone), `recovery` (24 words),
 //! `guardians`, `emergency` (cards), `coming_of_age` · `series` (samples) · `pull` (sources) · `types`. What can be asked of an
 //! open vault stands by subject in `door`.
@@ -20,6 +20,9 @@ mod access_tests;
 mod archive;
 mod attachments;
 mod brake;
+mod closing;
+#[cfg(test)]
+mod closing_tests;
 mod coming_of_age;
 mod compartments;
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //! said on it and what becomes of what is heard.
 //!
 //! Invariant: a side tells what it has, and seals what it sends, under epochs that are current here and that the other side
-//! has shown to hold. Under an epoch that has ended, only what had been sealed under it goes out: who was removed learns
-//! nothing that was written since.
+//! has shown to hold. Under an epoch that has ended, only what its author had sealed under it goes out: this device's own
+//! changes, and everybody's in a roster, which is how a phone that was away hears of the keys after it (`reseal`). Who was
+//! removed learns nothing that was written since.
 
 mod documents;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::brake::Brake;
 use super::keyring::Keyring;
@@ -61,6 +62,8 @@ enum Sending {
     Change(i64),
     /// An envelope of the outbox as it is.
     Sealed(i64),
+    /// A change of a roster, to be sealed again under an epoch that has ended: who lacks the keys after it learns of them.
+    UnderOld(i64, MailboxId),
 }
 
 /// What lasts until both are done.
@@ -302,7 +305,8 @@ impl Meeting {
         if !ordered || vectors.iter().any(|v| v.compartment as usize >= count) {
             return Err(MISPLACED);
         }
-        let author = self.open.keyring()?.author;
+        let keyring = self.open.keyring()?;
+        let author = keyring.author;
         let hows = self.ways(vectors)?;
         let mut forked = false;
         let mut sending = self.open.store.read(|conn| {
@@ -318,6 +322,13 @@ impl Meeting {
                     sending.extend(changes.map(|(time, n)| (need, time, n, Sending::Change(n))));
                 } else if !place.current && !place.beside {
                     let tips = told.map(|told| told.tips.as_slice()).unwrap_or_default();
+                    if keyring.is_roster(place.log) {
+                        let lacking = paths::lacking(conn, place.log, tips, &HandOn::Changes)?;
+                        let old = |n| Sending::UnderOld(n, place.mailbox);
+                        let changes = lacking.changes.into_iter();
+                        sending.extend(changes.map(|(time, n)| (need, time, n, old(n))));
+                        continue;
+                    }
                     let theirs = tips.iter().find(|tip| tip.author == author);
                     let seq = theirs.map_or(0, |tip| tip.seq.min(i64::MAX.cast_unsigned()));
                     let rows = log::sealed_for(conn, place.mailbox, &author, seq)?.into_iter();
@@ -413,6 +424,9 @@ impl Meeting {
     fn sealed(&self, keyring: &Keyring, sending: Sending) -> Result<Option<Vec<u8>>> {
         let sealed = self.open.store.read(|conn| match sending {
             Sending::Sealed(outbox) => log::sealed_bytes(conn, outbox),
+            Sending::UnderOld(number, mailbox) => {
+                reseal::reseal_for(conn, keyring, number, mailbox).map(Some)
+            }
             Sending::Change(number) => {
                 let (mailbox, bytes) = reseal::reseal(conn, keyring, number)?;
                 let shown = self.round.places.iter().any(|at| at.mailbox == mailbox);
@@ -420,7 +434,7 @@ impl Meeting {
             }
         });
         match sealed {
-            // A snapshot took its place meanwhile.
+            // A snapshot took its place meanwhile, or its author knew of later keys than the other side.
             Err(Error::NotFound(_)) => Ok(None),
             sealed => sealed,
         }

@@ -10,7 +10,7 @@ use super::keyring::{self, Keyring};
 use super::snapshot;
 use crate::error::{Error, Result};
 use crate::roster::Verdict;
-use crate::seal;
+use crate::seal::{self, Epoch};
 use crate::store;
 use crate::store::log::{self, HeldFor, Place};
 use carnet_wire::stream::Tip;
@@ -144,6 +144,19 @@ fn seen_by_others<'a>(
     Ok(farthest)
 }
 
+/// The key under which this device keeps what it sets aside, for itself alone: the newest, or, where it was given none of the
+/// newest, any it has.
+fn held_key(keyring: &Keyring, log: i64) -> Result<&Epoch> {
+    let newest = keyring.newest_epochs(log).into_iter().next();
+    let any = || {
+        let mut all = keyring.epochs.iter();
+        all.find(|(of, _)| *of == log).map(|(_, epoch)| epoch)
+    };
+    newest
+        .or_else(any)
+        .ok_or(Error::NotFound("the key of this compartment"))
+}
+
 /// Takes the changes of a chain behind `last` out of the views and puts them into quarantine, sealed anew.
 fn set_aside(
     conn: &Connection,
@@ -152,10 +165,7 @@ fn set_aside(
     author: Author,
     last: u64,
 ) -> Result<()> {
-    let epoch = keyring.newest_epochs(log);
-    let epoch = epoch
-        .first()
-        .ok_or(Error::NotFound("the key of this compartment"))?;
+    let epoch = held_key(keyring, log)?;
     let mut shown = Vec::new();
     let behind = log::changes_after(conn, log, &author, last)?;
     for (_, number) in &behind {

@@ -1,31 +1,185 @@
 //! Sealing a merged change again: what a peer, a file or another relay gets is the change as its author signed it, in an
 //! envelope made here. Its [`carnet_wire::ChangeId`] stays, so whoever has it already knows it again.
 //!
-//! Always under the log's *current* epoch: who was removed holds older ones, and must not learn from this device what was
-//! written since.
+//! Under the log's *current* epoch: who was removed holds older ones, and must not learn from this device what was written
+//! since.
+//!
+//! A roster is different, because keys are handed out in it: the change that mints an epoch is sealed by its author under the
+//! one before. Sealed again under the new one it would be of no use to those it is for, and a phone that was away would meet
+//! everybody and open nothing (seed 91 of the simulation, 73 of the lying relay). So a roster's change may also be sealed
+//! again under the epoch its author sealed it under ([`epoch_of_author`]), which is the newest whose minting the author had
+//! merged. The threat: somebody removed, who holds that epoch, gets it from us. The answer: the author had left the same change
+//! in the same mailbox, where the removed can fetch it; nothing whose author knew of a later epoch goes out under this one.
 
 use super::keyring::Keyring;
 use crate::error::{Error, Result};
-use crate::seal;
-use crate::store::log;
-use carnet_wire::{Inner, MailboxId};
+use crate::roster::{DEVICES, ROSTER};
+use crate::seal::{self, Epoch};
+use crate::store::log::{self, StoredChange};
+use carnet_wire::{ChangeId, EpochId, Header, Inner, MailboxId};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 
 /// Seals a merged change, this device's or another's, under the current epoch of its log. One whose bytes a snapshot
 /// replaced is `NotFound`: the snapshot is sent instead.
 pub fn reseal(conn: &Connection, keyring: &Keyring, change: i64) -> Result<(MailboxId, Vec<u8>)> {
-    let stored = log::change(conn, change)?.ok_or(Error::NotFound("a change"))?;
-    if stored.header.is_empty() {
-        return Err(Error::NotFound("the bytes of a change: a snapshot has it"));
-    }
+    let stored = stored(conn, change)?;
     let epoch = keyring.current_epoch(stored.log)?;
+    Ok((epoch.mailbox, seal_stored(keyring, epoch, stored)?))
+}
+
+/// Seals a change of a roster under the epoch of a mailbox, which may have ended: the one its author sealed it under, or one
+/// that follows it. `NotFound` where its author knew of another.
+pub fn reseal_for(
+    conn: &Connection,
+    keyring: &Keyring,
+    change: i64,
+    mailbox: MailboxId,
+) -> Result<Vec<u8>> {
+    let stored = stored(conn, change)?;
+    let refused = Error::NotFound("a change whose author knew no later key");
+    let Some((_, epoch)) = keyring.epoch_of(mailbox) else {
+        return Err(refused);
+    };
+    match epoch_of_author(conn, keyring, &stored)? {
+        Some(first) if follows(keyring, epoch.id, first.id) => seal_stored(keyring, epoch, stored),
+        _ => Err(refused),
+    }
+}
+
+/// Seals a change for whoever may not have the current epoch yet, in the mailbox of [`first_mailbox`].
+pub fn reseal_as_first(
+    conn: &Connection,
+    keyring: &Keyring,
+    change: i64,
+) -> Result<(MailboxId, Vec<u8>)> {
+    let stored = stored(conn, change)?;
+    let epoch = first_epoch(conn, keyring, &stored)?;
+    Ok((epoch.mailbox, seal_stored(keyring, epoch, stored)?))
+}
+
+/// The mailbox where a change serves everybody: a roster's that of its author's epoch, if this device may write there, any
+/// other that of the current epoch.
+pub fn first_mailbox(conn: &Connection, keyring: &Keyring, change: i64) -> Result<MailboxId> {
+    Ok(first_epoch(conn, keyring, &stored(conn, change)?)?.mailbox)
+}
+
+fn first_epoch<'k>(
+    conn: &Connection,
+    keyring: &'k Keyring,
+    change: &StoredChange,
+) -> Result<&'k Epoch> {
+    let first = epoch_of_author(conn, keyring, change)?;
+    match first.filter(|epoch| epoch.secrets.write.is_some()) {
+        Some(epoch) => Ok(epoch),
+        None => keyring.current_epoch(change.log),
+    }
+}
+
+/// The epoch a roster's change was sealed under by its author: the newest that this had merged. None for other logs, and where
+/// it cannot be told or is not held here.
+fn epoch_of_author<'k>(
+    conn: &Connection,
+    keyring: &'k Keyring,
+    change: &StoredChange,
+) -> Result<Option<&'k Epoch>> {
+    let Some((record, ROSTER | DEVICES)) = keyring.place_of(change.log) else {
+        return Ok(None);
+    };
+    let header = Header::from_bytes(&change.header)?;
+    let minted = keyring
+        .roster(record)
+        .and_then(|roster| roster.epochs(record, header.compartment));
+    let (mut had, mut followed) = (BTreeSet::<EpochId>::new(), BTreeSet::<EpochId>::new());
+    for (id, ways) in minted.into_iter().flatten() {
+        for way in ways {
+            let mut knew = false;
+            for by in &way.changes {
+                match had_merged(conn, change.log, &header, *by)? {
+                    Some(merged) => knew |= merged,
+                    // Minted elsewhere: what its author knew of it does not show.
+                    None => return Ok(None),
+                }
+            }
+            if knew {
+                had.insert(*id);
+                followed.extend(way.parents.iter().copied());
+            }
+        }
+    }
+    let is_minted = |id: &EpochId| minted.is_some_and(|minted| minted.contains_key(id));
+    let mut heads = keyring
+        .epochs
+        .iter()
+        .filter(|(log, epoch)| {
+            *log == change.log
+                && match had.is_empty() {
+                    true => !is_minted(&epoch.id),
+                    false => had.contains(&epoch.id) && !followed.contains(&epoch.id),
+                }
+        })
+        .map(|(_, epoch)| epoch);
+    // Of two that were minted at once it cannot be told which the author took.
+    match (heads.next(), heads.next()) {
+        (Some(only), None) => Ok(Some(only)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether the author of a header had merged a change of the same log before, or had written it; none where it is of
+/// another log.
+fn had_merged(
+    conn: &Connection,
+    log: i64,
+    header: &Header,
+    change: ChangeId,
+) -> Result<Option<bool>> {
+    let Some(number) = log::number_of(conn, change)? else {
+        return Ok(None);
+    };
+    let Some(stored) = log::change(conn, number)?.filter(|stored| stored.log == log) else {
+        return Ok(None);
+    };
+    let minting = Header::from_bytes(&stored.header)?;
+    if minting.author == header.author {
+        return Ok(Some(minting.seq < header.seq));
+    }
+    let mut seen = header.seen.iter();
+    Ok(Some(seen.any(|seen| {
+        seen.author == minting.author && seen.seq >= minting.seq
+    })))
+}
+
+/// Whether an epoch is `first`, or one that came after it.
+fn follows(keyring: &Keyring, epoch: EpochId, first: EpochId) -> bool {
+    let (mut next, mut looked_at) = (vec![epoch], BTreeSet::new());
+    while let Some(id) = next.pop() {
+        if id == first {
+            return true;
+        }
+        if looked_at.insert(id) {
+            let parents = keyring.epoch(id).map(|epoch| epoch.parents.as_slice());
+            next.extend(parents.unwrap_or_default());
+        }
+    }
+    false
+}
+
+fn stored(conn: &Connection, change: i64) -> Result<StoredChange> {
+    let stored = log::change(conn, change)?.ok_or(Error::NotFound("a change"))?;
+    match stored.header.is_empty() {
+        true => Err(Error::NotFound("the bytes of a change: a snapshot has it")),
+        false => Ok(stored),
+    }
+}
+
+fn seal_stored(keyring: &Keyring, epoch: &Epoch, stored: StoredChange) -> Result<Vec<u8>> {
     let inner = Inner {
         header: stored.header,
         signature: stored.signature,
         body: stored.body,
     };
-    let bytes = seal::seal(epoch, &keyring.device, &inner)?;
-    Ok((epoch.mailbox, bytes))
+    seal::seal(epoch, &keyring.device, &inner)
 }
 
 #[cfg(test)]

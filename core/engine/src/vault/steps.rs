@@ -313,7 +313,7 @@ impl Exchange<'_> {
                 self.pass_own(mailbox, reached, own)?;
             }
             self.drained.insert(mailbox);
-            self.read_to_end(mailbox)?;
+            self.healing.read_to_end(mailbox);
         }
         Ok(())
     }

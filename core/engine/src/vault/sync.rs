@@ -2,6 +2,7 @@
 //! held while a request is under way.
 
 use super::brake::{Brake, Sent};
+use super::closing;
 use super::duties;
 use super::emergency;
 use super::heal::{self, Healing};
@@ -54,6 +55,8 @@ pub struct Exchange<'a> {
     pub(super) landmarks: Option<Landmarks>,
     /// The first refusal of a part; the rest is exchanged before it is reported.
     pub(super) refused: Option<u16>,
+    /// Mailboxes that are closed to this device.
+    pub(super) shut: BTreeSet<MailboxId>,
     /// A session to keep once the relay has served something.
     pub(super) session: Option<KeptSession>,
     /// Whether what comes is stored only, to be merged later.
@@ -92,6 +95,7 @@ impl<'a> Exchange<'a> {
             starved: false,
             landmarks: None,
             refused: None,
+            shut: BTreeSet::new(),
             session: None,
             background: false,
             pace: Pace::default(),
@@ -133,6 +137,12 @@ impl<'a> Exchange<'a> {
         }
         if self.report.complete && !self.background {
             self.report.complete = self.transfer_attachments(brake)?;
+        }
+        if self.report.complete && !self.background {
+            self.report.complete = self.close_replaced(brake)?;
+        }
+        if !self.shut.is_empty() {
+            self.notice(closing::SHUT);
         }
         self.tell()?;
         self.report.quarantined = self
@@ -286,6 +296,7 @@ impl<'a> Exchange<'a> {
             }
         }
         let before = self.progress();
+        self.pass_shut(&mut answer.pulled);
         self.pass_landmarks(&mut answer.pulled);
         let own = self.acknowledge(&answer.pushed)?;
         if answer.pulled.is_empty() {
@@ -307,12 +318,13 @@ impl<'a> Exchange<'a> {
             self.starve();
         }
         let keyring = self.open.keyring()?;
-        Ok(keyring
-            .epochs
-            .iter()
-            .filter(|(_, epoch)| !known.contains(&epoch.mailbox))
-            .map(|(_, epoch)| epoch.clone())
-            .collect())
+        let epochs = keyring.epochs.iter().map(|(_, epoch)| epoch);
+        let new = epochs.filter(|epoch| !known.contains(&epoch.mailbox));
+        let new: Vec<Epoch> = new.cloned().collect();
+        if !new.is_empty() {
+            self.try_shut_again();
+        }
+        Ok(new)
     }
 
     /// Keeps the session and the generation, as far as they are new; returns whether the relay began another life.
@@ -417,6 +429,12 @@ impl<'a> Exchange<'a> {
                     let id = EnvelopeId::derive(&outgoing.bytes);
                     places.insert((outgoing.mailbox, *seq), id);
                 }
+                // Not listed, so among what the relay lacks: it is sealed again under the next key.
+                Pushed::Refused(code::CLOSED) => {
+                    last = Some(outgoing.outbox).max(last);
+                    self.note_shut(outgoing.mailbox)?;
+                    continue;
+                }
                 Pushed::Refused(code) => {
                     self.refused.get_or_insert(*code);
                     break;
@@ -453,13 +471,13 @@ fn refusal(code: u16) -> Error {
     }
 }
 
-/// The refusal of an answer that grants nothing at all.
+/// The refusal of an answer that grants nothing at all. What is closed is no refusal: other keys have followed.
 fn wholly_refused(answer: &Answer) -> Option<u16> {
     let pushed = answer.pushed.iter().map(|(_, outcome)| match outcome {
         Pushed::Stored(_) => 0,
         Pushed::Refused(code) => *code,
     });
     let mut codes = pushed.chain(answer.pulled.iter().map(|pulled| pulled.refused));
-    let first = codes.next()?;
+    let first = codes.find(|refused| *refused != code::CLOSED)?;
     (first != 0 && codes.all(|code| code != 0)).then_some(first)
 }

@@ -7,10 +7,12 @@ use super::tests::{GLUCOSE, TestKeys, Ticking};
 use super::*;
 use crate::host::{HostError, HttpRequest, HttpResponse, Method};
 use carnet_wire::relay::{
-    Challenge, Delete, Deleted, Entry, Exchange as Asked, ExchangeReply, OpenSession, Problem,
-    Pulled, Pushed, Retire, Retired, Session, Wait, Waited, code,
+    Access as RelayAccess, Challenge, Close, Closed, Closing, Delete, Deleted, Entry,
+    Exchange as Asked, ExchangeReply, OpenSession, Problem, Proof, Pulled, Pushed, Retire, Retired,
+    Session, Wait, Waited, code, session_bytes,
 };
 use carnet_wire::{Canonical, Envelope, EnvelopeId, MailboxId};
+use ed25519_dalek::{Signature, VerifyingKey};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicI64;
@@ -25,7 +27,7 @@ const NOT_A_RELAY: &str =
 type Outcome = std::result::Result<HttpResponse, HostError>;
 type Mischief = Box<dyn FnMut(&str, Outcome) -> Outcome + Send>;
 
-/// Keeps gapless numbers per mailbox, checks no proof, and lets a test spoil its answers.
+/// Keeps gapless numbers per mailbox, checks proofs only of what was closed, and lets a test spoil its answers.
 pub(super) struct FakeRelay {
     inner: Mutex<Inner>,
 }
@@ -37,6 +39,11 @@ struct Inner {
     tokens: BTreeSet<String>,
     blobs: HashMap<String, (Vec<u8>, usize)>,
     retired: BTreeSet<EnvelopeId>,
+    closed: BTreeMap<MailboxId, Closing>,
+    /// What each session may read of what is closed.
+    readers: BTreeSet<(String, MailboxId)>,
+    /// Sessions ever opened.
+    opened: u8,
     page: usize,
     wolf: bool,
     refuse_push_from: Option<usize>,
@@ -55,6 +62,9 @@ impl FakeRelay {
                 tokens: BTreeSet::new(),
                 blobs: HashMap::new(),
                 retired: BTreeSet::new(),
+                closed: BTreeMap::new(),
+                readers: BTreeSet::new(),
+                opened: 0,
                 page: 1_000,
                 wolf: false,
                 refuse_push_from: None,
@@ -128,6 +138,26 @@ impl FakeRelay {
         self.inner().tokens.clear();
     }
 
+    /// What was closed, and to which keys.
+    pub(super) fn closed(&self) -> BTreeMap<MailboxId, Closing> {
+        self.inner().closed.clone()
+    }
+
+    /// Closes a mailbox as somebody who holds its keys would.
+    pub(super) fn close(&self, mailbox: MailboxId) {
+        let mut inner = self.inner();
+        let [read_key, retire_key] = [[1; 32]; 2];
+        inner.closed.insert(
+            mailbox,
+            Closing {
+                mailbox,
+                read_key,
+                retire_key,
+            },
+        );
+        inner.tokens.clear();
+    }
+
     pub(super) fn refuse_pushes(&self) {
         self.inner().refuse_push_from = Some(0);
     }
@@ -197,7 +227,8 @@ impl Inner {
             .headers
             .iter()
             .find(|(key, _)| *key == "authorization");
-        let known = token.is_some_and(|(_, token)| self.tokens.contains(token));
+        let token = token.map_or("", |(_, token)| token.as_str()).to_owned();
+        let known = self.tokens.contains(&token);
         match path.as_str() {
             "/v1/challenge" => ok(Challenge {
                 nonce: [3; 32],
@@ -206,10 +237,12 @@ impl Inner {
             .to_canonical()),
             "/v1/session" => self.open(&request.body),
             _ if !known => refuse(401, code::NO_SESSION),
-            "/v1/exchange" => self.exchange(&request.body),
+            "/v1/exchange" => self.exchange(&request.body, &token),
             "/v1/wait" => self.wait(&request.body),
             "/v1/retire" => self.retire(&request.body),
+            "/v1/close" => self.close(&request.body, token),
             "/v1/delete" => self.delete(&request.body),
+            _ if self.refuses_blob(request, &token) => refuse(403, code::CLOSED),
             _ => self.blob(request, path),
         }
     }
@@ -228,14 +261,44 @@ impl Inner {
         let asked = OpenSession::from_canonical(body).unwrap();
         self.registered
             .extend(asked.register.iter().map(|one| one.mailbox));
-        let token = [self.tokens.len() as u8 + 1; 32];
-        self.tokens.insert(crate::sync::session::bearer(&token));
+        self.opened = self.opened.wrapping_add(1);
+        let token = [self.opened; 32];
+        let bearer = crate::sync::session::bearer(&token);
+        for proof in &asked.proofs {
+            let closed = self.closed.get(&proof.mailbox);
+            if closed.is_some_and(|closed| may_read(closed, proof, &asked)) {
+                self.readers.insert((bearer.clone(), proof.mailbox));
+            }
+        }
+        self.tokens.insert(bearer);
         ok(Session {
             token,
             expires_in: 60,
             refused: Vec::new(),
         }
         .to_canonical())
+    }
+
+    fn is_shut(&self, mailbox: MailboxId, token: &str) -> bool {
+        let reads = self.readers.contains(&(token.to_owned(), mailbox));
+        self.closed.contains_key(&mailbox) && !reads
+    }
+
+    /// Whether a document lies in a closed mailbox, and is written or asked for without its key.
+    fn refuses_blob(&self, request: &HttpRequest, token: &str) -> bool {
+        let mailbox = request.url.rsplit('/').nth(1).unwrap();
+        let closed = self.closed.keys().find(|id| id.to_string() == mailbox);
+        closed.is_some_and(|id| request.method == Method::Put || self.is_shut(*id, token))
+    }
+
+    fn close(&mut self, body: &[u8], token: String) -> HttpResponse {
+        let asked = Close::from_canonical(body).unwrap();
+        let closings = asked.mailboxes.into_iter();
+        self.closed
+            .extend(closings.map(|closing| (closing.mailbox, closing)));
+        self.tokens = BTreeSet::from([token]);
+        let refused = Vec::new();
+        ok(Closed { refused }.to_canonical())
     }
 
     fn delete(&mut self, body: &[u8]) -> HttpResponse {
@@ -258,7 +321,7 @@ impl Inner {
         ok(Retired { retired }.to_canonical())
     }
 
-    fn exchange(&mut self, body: &[u8]) -> HttpResponse {
+    fn exchange(&mut self, body: &[u8], token: &str) -> HttpResponse {
         let asked = Asked::from_canonical(body).unwrap();
         let mut pushed = Vec::new();
         for (at, envelope) in asked.push.iter().enumerate() {
@@ -266,12 +329,22 @@ impl Inner {
             pushed.push(match self.refuse_push_from {
                 Some(from) if at >= from => Pushed::Refused(code::FULL),
                 _ if !self.registered.contains(&mailbox) => Pushed::Refused(code::NOT_FOUND),
+                _ if self.closed.contains_key(&mailbox) => Pushed::Refused(code::CLOSED),
                 _ => Pushed::Stored(self.store(envelope)),
             });
         }
         let mut left = self.page;
         let mut pulled = Vec::new();
         for pull in &asked.pull {
+            if self.is_shut(pull.mailbox, token) {
+                pulled.push(Pulled {
+                    mailbox: pull.mailbox,
+                    refused: code::CLOSED,
+                    head: 0,
+                    entries: Vec::new(),
+                });
+                continue;
+            }
             let held = self.boxes.get(&pull.mailbox).cloned().unwrap_or_default();
             let head = held.len() as u64;
             let entries: Vec<Entry> = (1..)
@@ -322,6 +395,14 @@ impl Inner {
             _ => ok(ranged(held, request)),
         }
     }
+}
+
+/// Whether somebody proved the key that a mailbox was closed to.
+fn may_read(closed: &Closing, proof: &Proof, asked: &OpenSession) -> bool {
+    let signed = session_bytes(&asked.nonce, &asked.origin, proof.mailbox, proof.access);
+    let key = VerifyingKey::from_bytes(&closed.read_key).unwrap();
+    let signature = Signature::from_bytes(&proof.signature);
+    proof.access == RelayAccess::Read && key.verify_strict(&signed, &signature).is_ok()
 }
 
 /// The bytes a request asks for.

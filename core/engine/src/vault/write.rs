@@ -21,6 +21,10 @@ const NOT_A_WRITER: Error = Error::Unauthorised(
     "you may read this, not write here: ask an owner of the record for another role",
 );
 
+const NO_MEMBER: Error = Error::Unauthorised(
+    "you do not belong to this record any more: what is here can be read, and nothing added",
+);
+
 /// Writes a record change to a log. `parsed` spares reading again the resources an import has just read.
 pub fn write_change(
     tx: &Transaction<'_>,
@@ -91,6 +95,15 @@ pub fn write_snapshot(
     log::position(tx, log, &keyring.author)
 }
 
+/// Whoever has left gets no new keys: that is why, and what they are told.
+fn no_key(keyring: &Keyring, log: i64, error: Error) -> Error {
+    let place = keyring.place_of(log);
+    match place.is_some_and(|(record, _)| keyring.access(record).is_none()) {
+        true => NO_MEMBER,
+        false => error,
+    }
+}
+
 struct Committed {
     id: ChangeId,
     number: i64,
@@ -112,7 +125,9 @@ fn commit(
     let keyring = renewed.as_ref().unwrap_or(keyring);
     let epoch = match kind {
         kind::OPERATIONS => keyring.writing_epoch(log)?,
-        _ => keyring.current_epoch(log)?,
+        _ => keyring
+            .current_epoch(log)
+            .map_err(|error| no_key(keyring, log, error))?,
     };
     let body = seal::pack_body(payload)?;
     let (seq, prev) = log::position(tx, log, &keyring.author)?;

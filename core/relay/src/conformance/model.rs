@@ -17,6 +17,7 @@ const QUOTA: Quota = Quota {
 #[derive(Default)]
 struct Model {
     id: u8,
+    is_closed: bool,
     log: Vec<Kept>,
     blobs: BTreeMap<u8, (u64, Option<u64>)>,
 }
@@ -42,6 +43,9 @@ impl Model {
         if let Some(at) = self.log.iter().position(|kept| kept.text == text) {
             return Ok(at as u64 + 1);
         }
+        if self.is_closed {
+            return Err(RelayError::CLOSED);
+        }
         if self.bytes() + text.len() as u64 > QUOTA.bytes || self.objects() >= QUOTA.objects {
             return Err(RelayError::QUOTA);
         }
@@ -54,6 +58,9 @@ impl Model {
     }
 
     fn reserve(&mut self, blob: u8, size: u64) -> Result<(), RelayError> {
+        if self.is_closed {
+            return Err(RelayError::CLOSED);
+        }
         let known = self.blobs.get(&blob).map(|blob| blob.0);
         let more = size.saturating_sub(known.unwrap_or(0));
         let over =
@@ -176,7 +183,7 @@ fn act(
     let Some(model) = models.get_mut(&mailbox) else {
         return;
     };
-    match dice.below(20) {
+    match dice.below(21) {
         0..=8 => {
             let texts: Vec<_> = (0..=dice.below(4)).map(|_| dice.text()).collect();
             let envelopes = texts.iter().map(|text| envelope(mailbox, text)).collect();
@@ -228,6 +235,19 @@ fn act(
             assert!(
                 !models.values().any(retired),
                 "{at}: a retired blob was not named"
+            );
+        }
+        19 => {
+            model.is_closed = true;
+            let closing = Closing {
+                mailbox,
+                read_key: [7; 32],
+                retire_key: [8; 32],
+            };
+            assert_eq!(
+                settle(storage.close_mailboxes(vec![closing])),
+                Ok(()),
+                "{at}"
             );
         }
         _ => {

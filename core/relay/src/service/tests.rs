@@ -78,11 +78,21 @@ pub(super) fn registration(mailbox: MailboxId, lifetime: u32) -> Registration {
 }
 
 fn proof(nonce: &[u8; 32], origin: &str, mailbox: MailboxId, access: Access) -> Proof {
+    proof_by(&key(access), nonce, origin, mailbox, access)
+}
+
+pub(super) fn proof_by(
+    key: &SigningKey,
+    nonce: &[u8; 32],
+    origin: &str,
+    mailbox: MailboxId,
+    access: Access,
+) -> Proof {
     let message = session_bytes(nonce, origin, mailbox, access);
     Proof {
         mailbox,
         access,
-        signature: key(access).sign(&message).to_bytes(),
+        signature: key.sign(&message).to_bytes(),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Retiring, deleting, and what the relay does now and then.
+//! Retiring, closing, deleting, and what the relay does now and then.
 //!
-//! Invariants: only a session that holds the owners' key takes anything away; bytes go 30 days after they were retired and
+//! Invariants: only a session that holds the owners' key takes anything away; no session outlives the keys it proved; bytes go 30 days after they were retired and
 //! not before; files go before the rows that lead to them; a backup under way stops all of it.
 
 use super::Service;
 use crate::RelayError;
 use crate::sessions::Grants;
-use crate::storage::{BlobPlace, Retirement};
+use crate::storage::{BlobPlace, Closing, Retirement};
 use carnet_wire::MailboxId;
-use carnet_wire::relay::{Access, Deleted, Retire, Retired};
+use carnet_wire::relay::{Access, Close, Closed, Deleted, Retire, Retired};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Seconds from retirement to the end of the bytes.
@@ -44,6 +44,35 @@ impl Service {
         let retired = self.storage.retire(retirement, self.clock.now())?.wait()?;
         self.metrics.retired.add(retired);
         Ok(Retired { retired })
+    }
+
+    /// Closes mailboxes to the keys of the epoch that follows theirs. Blocks.
+    pub fn close_mailboxes(&self, token: &[u8; 32], close: &Close) -> Result<Closed, RelayError> {
+        self.close_in(&*self.session(token)?, token, close)
+    }
+
+    pub(crate) fn close_in(
+        &self,
+        session: &Grants,
+        token: &[u8; 32],
+        close: &Close,
+    ) -> Result<Closed, RelayError> {
+        let (mut closings, mut refused) = (Vec::new(), Vec::new());
+        for one in &close.mailboxes {
+            match session.number(one.mailbox, Access::Retire) {
+                Ok(mailbox) => closings.push(Closing {
+                    mailbox,
+                    read_key: one.read_key,
+                    retire_key: one.retire_key,
+                }),
+                Err(_) => refused.push(one.mailbox),
+            }
+        }
+        let numbers = closings.iter().map(|one| one.mailbox).collect();
+        self.metrics.closed.add(closings.len() as u64);
+        self.storage.close_mailboxes(closings)?.wait()?;
+        self.sessions.end_others(token, &numbers);
+        Ok(Closed { refused })
     }
 
     /// Deletes a mailbox: at once for whoever asks, within minutes for the bytes. Blocks.

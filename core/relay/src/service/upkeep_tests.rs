@@ -7,7 +7,8 @@ use super::upkeep::{RETIRED_SECONDS, SWEEP_GRACE_SECONDS};
 use super::*;
 use crate::blobs::{BlobPart, BlobRange, Progress};
 use carnet_wire::BlobId;
-use carnet_wire::relay::{Retire, Wait, code};
+use carnet_wire::relay::{Close, Closing, Retire, Wait, code};
+use ed25519_dalek::SigningKey;
 
 const OWNER: [Access; 3] = [Access::Read, Access::Write, Access::Retire];
 
@@ -93,6 +94,135 @@ fn only_the_owners_key_takes_away() {
     );
     assert_eq!(house.service.metrics().retired.get(), 1);
     assert!(house.service.delete(&owner, MAILBOX).is_ok());
+}
+
+/// Keys of the epoch that follows: for reading, for retiring.
+fn next_keys(number: u8) -> [SigningKey; 2] {
+    [0, 1].map(|of| SigningKey::from_bytes(&[20 + 2 * number + of; 32]))
+}
+
+fn close(keys: &[SigningKey; 2], mailboxes: &[MailboxId]) -> Close {
+    let [read_key, retire_key] = keys.each_ref().map(|key| key.verifying_key().to_bytes());
+    let closing = mailboxes.iter().map(|mailbox| Closing {
+        mailbox: *mailbox,
+        read_key,
+        retire_key,
+    });
+    Close {
+        mailboxes: closing.collect(),
+    }
+}
+
+/// A session of whoever holds the first keys of the mailbox and these, and registers it as it was.
+fn with_next_keys(house: &House, keys: &[SigningKey; 2]) -> Session {
+    let session = house.ask(|nonce| {
+        let mut open = proving(nonce, MAILBOX, &OWNER);
+        let accesses = [Access::Read, Access::Retire].into_iter();
+        let proofs = keys.iter().zip(accesses);
+        let proofs = proofs.map(|(key, access)| proof_by(key, &nonce, ORIGIN, MAILBOX, access));
+        open.proofs.extend(proofs);
+        open.register = vec![registration(MAILBOX, 0)];
+        open
+    });
+    session.unwrap()
+}
+
+#[test]
+fn a_closed_mailbox_is_read_and_retired_with_the_next_keys_and_written_with_none() {
+    let house = House::new();
+    house.enter(MAILBOX, 0);
+    let (first, second) = (envelope(MAILBOX, "a"), envelope(MAILBOX, "b"));
+    let [removed, owner] = [(); 2].map(|()| with_keys(&house, &OWNER));
+    push(&house, &owner, &[&first]);
+    let blob = BlobId::derive(b"piece");
+    assert_eq!(put(&house, &owner, b"piece"), Ok(Progress::Whole(5)));
+    let next = next_keys(1);
+    let elsewhere = MailboxId([2; 32]);
+    let asked = close(&next, &[MAILBOX, elsewhere]);
+    let answer = house.service.close_mailboxes(&owner, &asked).unwrap();
+    assert_eq!(answer.refused, [elsewhere]);
+    assert_eq!(house.service.metrics().closed.get(), 1);
+
+    // The token of whoever has only the old keys is over, and a new one opens nothing.
+    let pulls = || exchange(vec![second.clone()], &[(MAILBOX, 0)]);
+    let over = house.service.exchange(&removed, pulls()).err();
+    assert_eq!(over, Some(RelayError::NO_SESSION));
+    let session = house.ask(|nonce| proving(nonce, MAILBOX, &OWNER)).unwrap();
+    assert_eq!(session.refused, [MAILBOX]);
+    let removed = session.token;
+    let reply = house.service.exchange(&removed, pulls()).unwrap();
+    assert_eq!(reply.pushed, [Pushed::Refused(code::CLOSED)]);
+    let pulled = &reply.pulled[0];
+    assert_eq!(
+        (pulled.refused, pulled.head, pulled.entries.len()),
+        (code::CLOSED, 0, 0)
+    );
+    assert_eq!(get(&house, &removed, blob), Err(RelayError::CLOSED));
+    assert_eq!(
+        put(&house, &removed, b"more").err(),
+        Some(RelayError::CLOSED)
+    );
+    assert_eq!(
+        house.service.delete(&removed, MAILBOX).err(),
+        Some(RelayError::CLOSED)
+    );
+    let back = house.service.close_mailboxes(&removed, &asked).unwrap();
+    assert_eq!(back.refused, [MAILBOX, elsewhere]);
+    let wait = Wait {
+        pulls: vec![Pull {
+            mailbox: MAILBOX,
+            after: 0,
+        }],
+        seconds: 0,
+    };
+    let waited = house.service.wait_now(&removed, &wait).unwrap();
+    assert_eq!(waited.moved, [], "to them it never moves");
+
+    // With the next keys everything is as it was, but for writing.
+    let member = with_next_keys(&house, &next).token;
+    assert_eq!(served(&house, &member), [1]);
+    assert_eq!(get(&house, &member, blob), Ok(b"piece".to_vec()));
+    let pushed = push(&house, &member, &[&second]);
+    assert_eq!(pushed, [Pushed::Refused(code::CLOSED)]);
+    assert!(
+        house
+            .service
+            .retire(&member, retire(&[&first], &[]))
+            .is_ok()
+    );
+    assert!(house.service.delete(&member, MAILBOX).is_ok());
+}
+
+#[test]
+fn the_keys_of_an_epoch_between_open_nothing_once_it_is_closed_again() {
+    let house = House::new();
+    house.enter(MAILBOX, 0);
+    let owner = with_keys(&house, &OWNER);
+    let (second, third) = (next_keys(1), next_keys(2));
+    let close = |token, keys| {
+        let answer = house
+            .service
+            .close_mailboxes(token, &close(keys, &[MAILBOX]));
+        answer.unwrap().refused
+    };
+    assert_eq!(close(&owner, &second), []);
+    let between = with_next_keys(&house, &second).token;
+    assert_eq!(served(&house, &between), [0; 0]);
+    let owner = with_next_keys(&house, &second).token;
+    assert_eq!(close(&owner, &third), []);
+    let again = with_next_keys(&house, &second);
+    assert_eq!(again.refused, [MAILBOX]);
+    assert_eq!(close(&again.token, &second), [MAILBOX]);
+    assert!(
+        house
+            .service
+            .exchange(&between, exchange(vec![], &[]))
+            .is_err()
+    );
+    assert_eq!(
+        served(&house, &with_next_keys(&house, &third).token),
+        [0; 0]
+    );
 }
 
 #[test]

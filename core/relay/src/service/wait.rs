@@ -229,15 +229,17 @@ fn check(wait: &Wait) -> Result<(), RelayError> {
     }
 }
 
-/// `heads` are those of the allowed, in order; none where there is no such mailbox any more.
+/// `heads` are those of the allowed, in order; none where there is no such mailbox any more. To whom a mailbox is closed it
+/// never moves.
 fn moved(
     pulls: &[Pull],
     rights: &[Result<MailboxNumber, RelayError>],
     heads: Vec<Option<u64>>,
 ) -> Vec<MailboxId> {
     let mut heads = heads.into_iter();
-    let stays = |(pull, right): &(&Pull, &Result<MailboxNumber, RelayError>)| {
-        right.is_ok() && heads.next().flatten() == Some(pull.after)
+    let stays = |(pull, right): &(&Pull, &Result<MailboxNumber, RelayError>)| match right {
+        Ok(_) => heads.next().flatten() == Some(pull.after),
+        Err(error) => *error == RelayError::CLOSED,
     };
     let mut stays = stays;
     pulls

@@ -63,7 +63,8 @@ pub(super) fn mailboxes(
     now: i64,
 ) -> rusqlite::Result<Vec<Option<Mailbox>>> {
     let mut statement = connection.prepare_cached(
-        "SELECT number, read_key, write_key, retire_key FROM mailbox WHERE id = ?1 AND expires_at > ?2",
+        "SELECT number, read_key, write_key, retire_key, is_closed FROM mailbox
+         WHERE id = ?1 AND expires_at > ?2",
     )?;
     ids.iter()
         .map(|id| {
@@ -80,6 +81,7 @@ fn mailbox(row: &Row<'_>) -> rusqlite::Result<Mailbox> {
         read_key: row.get(1)?,
         write_key: row.get(2)?,
         retire_key: row.get(3)?,
+        is_closed: row.get(4)?,
     })
 }
 

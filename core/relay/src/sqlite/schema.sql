@@ -27,7 +27,9 @@ CREATE TABLE mailbox (
     head_retired INTEGER,
     read_key BLOB NOT NULL,
     write_key BLOB NOT NULL,
-    retire_key BLOB NOT NULL
+    retire_key BLOB NOT NULL,
+    -- 1 once it takes nothing more: read and retire key are then those it was closed to.
+    is_closed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX mailbox_by_end ON mailbox (expires_at) WHERE expires_at < 9223372036854775807;

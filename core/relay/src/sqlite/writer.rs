@@ -11,7 +11,7 @@ mod task;
 
 pub(crate) use append::prefix;
 pub(super) use blobs::{release, reserve};
-pub(super) use mailboxes::{delete, forget, register};
+pub(super) use mailboxes::{close, delete, forget, register};
 pub(super) use retire::{bring_back, purge, retire};
 pub(super) use task::task;
 

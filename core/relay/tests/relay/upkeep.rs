@@ -99,7 +99,7 @@ fn what_is_no_request_is_refused_without_a_session_first() {
     let relay = TestRelay::start(folder.path());
     let mut stranger = Client::new(relay.address);
     let mut owner = Client::owner(relay.address, MAILBOX);
-    for path in ["/v1/retire", "/v1/delete", "/v1/wait"] {
+    for path in ["/v1/retire", "/v1/close", "/v1/delete", "/v1/wait"] {
         assert_eq!(stranger.post(path, b"\x80").problem(), code::NO_SESSION);
         for body in [&b""[..], b"\x80", b"\xff", &[0x84; 50]] {
             assert_eq!(owner.post(path, body).status / 100, 4, "{path}");

@@ -57,6 +57,40 @@ pub struct Waited {
     pub moved: Vec<MailboxId>,
 }
 
+/// Closes mailboxes whose epoch another one follows. Needs [`crate::relay::Access::Retire`] of each.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Close {
+    /// Each on its own: one that is refused stops no other.
+    #[n(0)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_MAILBOXES }, _, _>")]
+    pub mailboxes: Vec<Closing>,
+}
+
+/// One mailbox to close, and the keys it has from then on. Nothing is written to it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Closing {
+    /// Which mailbox.
+    #[n(0)]
+    pub mailbox: MailboxId,
+    /// Ed25519 public key of those who still read it: the readers' of the epoch that follows.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub read_key: [u8; 32],
+    /// Ed25519 public key of those who retire, delete, or close it again: the owners' of the epoch that follows.
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub retire_key: [u8; 32],
+}
+
+/// The answer to [`Close`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Closed {
+    /// The mailboxes that stay as they were: the session does not hold their retire key.
+    #[n(0)]
+    #[cbor(decode_with = "decode_at_most::<{ limits::MAX_MAILBOXES }, _, _>")]
+    pub refused: Vec<MailboxId>,
+}
+
 /// Deletes a mailbox: its log, its blobs, its keys. Needs [`crate::relay::Access::Retire`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Delete {
@@ -113,6 +147,27 @@ mod tests {
         assert_eq!(reread(&waited(most)), Ok(()));
         assert_eq!(reread(&wait(most + 1)), Err(WireError::TooLarge));
         assert_eq!(reread(&waited(most + 1)), Err(WireError::TooLarge));
+    }
+
+    #[test]
+    fn closing_has_limits_and_fits_a_request() {
+        let closing = Closing {
+            mailbox: MAILBOX,
+            read_key: [2; 32],
+            retire_key: [3; 32],
+        };
+        let close = |count: usize| Close {
+            mailboxes: vec![closing; count],
+        };
+        let closed = |count: usize| Closed {
+            refused: vec![MAILBOX; count],
+        };
+        let most = limits::MAX_MAILBOXES;
+        assert_eq!(reread(&close(most)), Ok(()));
+        assert_eq!(reread(&closed(most)), Ok(()));
+        assert_eq!(reread(&close(most + 1)), Err(WireError::TooLarge));
+        assert_eq!(reread(&closed(most + 1)), Err(WireError::TooLarge));
+        assert!(close(most).to_canonical().len() <= limits::MAX_EXCHANGE_BYTES);
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! `carnet demo`: what Carnet is for, in one command. Two phones and a relay in this process, on an invented record; ten
-//! steps, each checked, each told in one line. A step that does not show what it should ends the command with an error.
+//! `carnet demo`: what Carnet is for, in one command. Two phones, then a family, and a relay in this process, on invented records;
+//! fifteen steps, each checked, each told in one line. A step that does not show what it should ends the command with an error.
 
 mod data;
+mod documents;
+mod family;
 mod hospital;
 mod phones;
 mod scan;
@@ -14,9 +16,9 @@ use crate::error::{CliError, CliResult, Exit};
 use crate::format::{clean, decimal, integer, size};
 use crate::language::{Language, Text};
 use crate::texts::{demo, message};
-use carnet::Vault;
 use carnet::record::ids::ResourceId;
-use carnet::vault::{Filter, SmartServer, SyncReport};
+use carnet::vault::{Filter, Person, SmartServer, SyncReport};
+use carnet::{Vault, VaultError};
 use hospital::Hospital;
 use serde_json::json;
 use server::Server;
@@ -26,6 +28,8 @@ use tempfile::TempDir;
 
 /// Rows of the timeline a demonstration shows.
 const ROWS: u32 = 12;
+/// The folders of the first person's phones.
+const PHONES: [&str; 2] = ["phone-a", "phone-b"];
 /// The field both phones correct, and what each says.
 const FIELD: &str = "when";
 const DATE_A: &str = "2019-03-14";
@@ -41,7 +45,7 @@ pub fn run(arguments: &Demo, console: &mut Console) -> CliResult {
     if told.console.json {
         let summary = json!({
             "steps": told.at, "resources": data::RESOURCES, "pulled": hospital::RESOURCES, "conflicts": 1, "relay_bytes": proof.relay,
-            "vault_bytes": proof.vaults, "words": proof.words, "found": 0, "seconds": seconds,
+            "vault_bytes": proof.vaults, "people": 4, "words": proof.words, "found": 0, "seconds": seconds,
         });
         return told.console.json(&summary);
     }
@@ -63,20 +67,35 @@ impl Stage {
                 (temporary.path().to_path_buf(), Some(temporary))
             }
         };
-        let files = folder.join("files");
-        std::fs::create_dir_all(&files)?;
-        for (name, bytes) in data::FILES {
-            std::fs::write(files.join(name), bytes)?;
-        }
-        Ok(Self {
+        let stage = Self {
             folder,
             _temporary: temporary,
-        })
+        };
+        write_all(&stage.files(), &data::FILES)?;
+        write_all(&stage.documents(), &documents::FILES)?;
+        write_all(&stage.family(), &family::FILES)?;
+        Ok(stage)
     }
 
     fn files(&self) -> PathBuf {
         self.folder.join("files")
     }
+
+    fn documents(&self) -> PathBuf {
+        self.folder.join("documents")
+    }
+
+    fn family(&self) -> PathBuf {
+        self.folder.join("family")
+    }
+}
+
+fn write_all(folder: &Path, files: &[(&str, &[u8])]) -> CliResult {
+    std::fs::create_dir_all(folder)?;
+    for (name, bytes) in files {
+        std::fs::write(folder.join(name), bytes)?;
+    }
+    Ok(())
 }
 
 fn kept(folder: &Path) -> CliResult<PathBuf> {
@@ -120,6 +139,19 @@ impl Steps<'_> {
         self.console.flush()
     }
 
+    /// A line below a step.
+    fn detail(&mut self, text: Text, values: &[&str]) -> CliResult {
+        self.show(|console| console.say(text, values))
+    }
+
+    /// What only people are shown.
+    fn show(&mut self, show: impl FnOnce(&mut Console) -> CliResult) -> CliResult {
+        match self.console.json {
+            true => Ok(()),
+            false => show(self.console),
+        }
+    }
+
     fn check(&self, holds: bool, why: Text) -> CliResult {
         let step = (self.at + 1).to_string();
         let reason = why.pick(self.console.language);
@@ -145,6 +177,7 @@ fn play(stage: &Stage, told: &mut Steps) -> CliResult<Proof> {
     let a = phones::create(&stage.folder, demo::NAME_A.pick(language))?;
     told.done(demo::PHONE_A, &[data::PERSON])?;
     import(stage, &a, told)?;
+    documents::import(stage, &a, told)?;
     pull(&a, told)?;
     let b = phones::pair(&stage.folder, &a, &relay.url, demo::NAME_B.pick(language))?;
     told.done(demo::PAIRED, &[])?;
@@ -152,14 +185,17 @@ fn play(stage: &Stage, told: &mut Steps) -> CliResult<Proof> {
     let edited = edit_apart(&a, &b, told)?;
     merge(&a, &b, &relay, &edited, told)?;
     show_merged(&b, edited.allergy, told)?;
+    family::play(stage, &a, &relay, told)?;
     prove(stage, told)
 }
 
+fn first_person(vault: &Vault) -> CliResult<Person> {
+    let first = vault.persons()?.into_iter().next();
+    Ok(first.ok_or(VaultError::NotFound("person"))?)
+}
+
 fn import(stage: &Stage, phone: &Vault, told: &mut Steps) -> CliResult {
-    let persons = phone.persons()?;
-    let person = persons
-        .first()
-        .ok_or(carnet::VaultError::NotFound("person"))?;
+    let person = first_person(phone)?;
     let files = [stage.files()];
     let first = phone.import(person.record, &files, None)?;
     let new: u64 = first.files.iter().map(|file| file.new).sum();
@@ -177,10 +213,7 @@ fn import(stage: &Stage, phone: &Vault, told: &mut Steps) -> CliResult {
 
 fn pull(phone: &Vault, told: &mut Steps) -> CliResult {
     let hospital = Hospital::start()?;
-    let persons = phone.persons()?;
-    let person = persons
-        .first()
-        .ok_or(carnet::VaultError::NotFound("person"))?;
+    let person = first_person(phone)?;
     let server = SmartServer {
         name: demo::HOSPITAL.pick(told.language()).to_owned(),
         address: hospital.base.clone(),
@@ -294,27 +327,27 @@ fn prove(stage: &Stage, told: &mut Steps) -> CliResult<Proof> {
     let mut words = data::WORDS.to_vec();
     words.extend(written);
     words.push(data::PASSPHRASE);
-    let control = scan::scan(&stage.files(), &data::WORDS)?;
-    told.check(control.found.len() == data::WORDS.len(), demo::WHY_CONTROL)?;
+    words.extend(family::WORDS);
+    let found = |folder: PathBuf, words: &[&str]| -> CliResult<bool> {
+        Ok(scan::scan(&folder, words)?.found.len() == words.len())
+    };
+    let control = found(stage.files(), &data::WORDS)? && found(stage.family(), &family::WORDS)?;
+    told.check(control, demo::WHY_CONTROL)?;
     let look = |name: &str| scan::scan(&stage.folder.join(name), &words);
-    let (relay, a, b, state) = (
-        look("relay")?,
-        look("phone-a")?,
-        look("phone-b")?,
-        look("state")?,
-    );
+    let relay = look("relay")?;
+    let mut vaults = Vec::new();
+    for phone in PHONES.iter().chain(&family::PHONES) {
+        vaults.push(look(phone)?);
+    }
     // Ciphertext of the record is larger than nothing: an empty relay would prove nothing.
-    told.check(
-        relay.bytes > 0 && a.bytes > 0 && b.bytes > 0,
-        demo::WHY_EMPTY,
-    )?;
-    let leaked = [&relay, &a, &b, &state]
-        .iter()
-        .any(|scan| !scan.found.is_empty());
-    told.check(!leaked, demo::WHY_LEAK)?;
+    let full = relay.bytes > 0 && vaults.iter().all(|one| one.bytes > 0);
+    told.check(full, demo::WHY_EMPTY)?;
+    let state = look("state")?;
+    let mut all = vaults.iter().chain([&relay, &state]);
+    told.check(all.all(|scan| scan.found.is_empty()), demo::WHY_LEAK)?;
     let proof = Proof {
         relay: relay.bytes,
-        vaults: a.bytes + b.bytes,
+        vaults: vaults.iter().map(|scan| scan.bytes).sum(),
         words: words.len(),
     };
     let sizes = [size(proof.relay, language), size(proof.vaults, language)];
@@ -338,7 +371,7 @@ fn farewell(console: &mut Console, keep: Option<&Path>, seconds: f32) -> CliResu
     };
     let folder = clean(&folder.to_string_lossy());
     console.say(demo::KEPT, &[])?;
-    for phone in ["phone-a", "phone-b"] {
+    for phone in PHONES.iter().chain(&family::PHONES) {
         console.say(demo::KEPT_LINE, &[&folder, data::PASSPHRASE, phone])?;
     }
     Ok(())
@@ -381,7 +414,7 @@ mod tests {
         assert!(
             printed
                 .text()
-                .starts_with("1/10  Un relais démarre sur http://127.0.0.1:1")
+                .starts_with("1/15  Un relais démarre sur http://127.0.0.1:1")
         );
     }
 
@@ -390,7 +423,13 @@ mod tests {
         let (mut console, printed) = console(Language::Fr);
         farewell(&mut console, Some(Path::new("ici")), 2.34).unwrap();
         let text = printed.text();
-        for part in ["2,3 s", "carnet init", "ici/phone-b", data::PASSPHRASE] {
+        for part in [
+            "2,3 s",
+            "carnet init",
+            "ici/phone-b",
+            "ici/phone-lou",
+            data::PASSPHRASE,
+        ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
     }

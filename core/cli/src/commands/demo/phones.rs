@@ -1,4 +1,4 @@
-//! The two phones: two vaults with keys of their own, in one process.
+//! Phones: vaults with keys of their own, in one process.
 
 use super::data;
 use crate::arguments::Tls;
@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 /// How long one phone waits for the other; both are here.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// What both phones lend to their vaults; anchors stand beside the vaults, not in the person's own folder.
-fn lend(folder: &Path) -> CliResult<Host> {
+/// What all phones lend to their vaults; anchors stand beside the vaults, not in the person's own folder.
+pub fn lend(folder: &Path) -> CliResult<Host> {
     let passphrase = Zeroizing::new(data::PASSPHRASE.to_owned());
     Ok(host(
         passphrase,
@@ -28,14 +28,25 @@ fn lend(folder: &Path) -> CliResult<Host> {
 
 /// The first phone.
 pub fn create(folder: &Path, name: &str) -> CliResult<Vault> {
-    let vault = Vault::create(
-        &folder.join("phone-a"),
+    let person = (data::PERSON, Some(data::BIRTH_DATE));
+    found(folder, "phone-a", name, person)
+}
+
+/// A phone in a folder of its own, with a person's record.
+pub fn found(
+    folder: &Path,
+    phone: &str,
+    name: &str,
+    (person, birth_date): (&str, Option<&str>),
+) -> CliResult<Vault> {
+    let below = folder.join(phone);
+    Ok(Vault::create(
+        &below,
         lend(folder)?,
         name,
-        data::PERSON,
-        Some(data::BIRTH_DATE),
-    )?;
-    Ok(vault)
+        person,
+        birth_date,
+    )?)
 }
 
 /// The second phone: it shows a code on a thread of its own, the first completes it here.

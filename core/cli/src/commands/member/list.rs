@@ -53,6 +53,11 @@ pub fn run(arguments: &Whose, context: &mut Context) -> CliResult {
         .try_for_each(|one| print_invitation(&mut context.console, one))
 }
 
+/// Shows who shares one record.
+pub fn print_people(console: &mut Console, vault: &Vault, person: &Person) -> CliResult {
+    print(console, &people(vault, person.clone())?)
+}
+
 /// Everything about who shares a record.
 pub fn people(vault: &Vault, person: Person) -> CliResult<People> {
     let record = person.record;

@@ -63,11 +63,15 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("a part of a snapshot has not arrived yet", "une partie d'un résumé du dossier n'est pas encore arrivée"),
     ("a snapshot is not what its maker said of it", "un résumé du dossier n'est pas ce que son auteur en dit : écarté"),
     ("the relay did not let go of what a snapshot replaced", "le relais n'a pas effacé ce qu'un résumé du dossier remplace"),
+    ("the relay did not close what other keys have replaced", "le relais n'a pas fermé ce que d'autres clés remplacent"),
+    ("the relay is closed to this device where other keys have followed", "le relais est fermé à cet appareil là où d'autres clés ont suivi"),
     ("the relay lost a part of a snapshot: another is made", "le relais a perdu une partie d'un résumé du dossier : un autre est fait"),
     ("a part of the record can only be had from a relay, or from an owner's device", "une partie du dossier ne peut venir que d'un relais, ou de l'appareil d'un titulaire"),
     ("a part of an import did not arrive with the rest of a snapshot", "une partie d'un import n'est pas arrivée avec le reste d'un résumé"),
 
     // people
+    ("say to whom it was given, as people call them", "dire à qui c'est remis, comme on l'appelle"),
+    ("whoever has the code of the emergency card", "qui a le code de la carte d'urgence"),
     ("a compartment's name cannot be empty or hold control characters", "le nom d'un compartiment ne peut être vide ni contenir de caractères de contrôle"),
     ("a devices log is shown for reading only", "la liste des appareils n'est montrée qu'en lecture"),
     ("an acceptance hands out more than reading", "une acceptation donne plus que la lecture"),

@@ -5,6 +5,7 @@
 pub const FRENCH: &[(&str, &str)] = &[
     ("a file changed while it was read: import it again", "un fichier a changé pendant sa lecture : l'importer de nouveau"),
     ("compressed in a way that is not supported: unpack it and import the folder", "comprimé d'une façon non prise en charge : le décompresser et importer le répertoire"),
+    ("it lies in a compartment you may not write to (any more): let somebody import it who may", "il est dans un compartiment où vous n'écrivez pas (ou plus) : le faire importer par qui peut"),
     ("confidential, and you may not write where the patient's secrets are: let the patient import it", "confidentiel, et vous n'écrivez pas là où sont les secrets du patient : que le patient l'importe"),
     ("damaged in the archive: ask for the archive again", "abîmé dans l'archive : redemander l'archive"),
     ("a database of more than 128 MB: kept, its content is not read", "base de plus de 128 Mo : gardée, son contenu n'est pas lu"),

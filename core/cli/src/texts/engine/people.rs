@@ -12,6 +12,7 @@ pub const FRENCH: &[(&str, &str)] = &[
     ("this item is in that compartment already", "cet élément est déjà dans ce compartiment"),
     ("you may read this compartment, not write there", "ce compartiment vous est ouvert en lecture seulement"),
     // refused by the rules of a roster
+    ("you do not belong to this record any more: what is here can be read, and nothing added", "vous n'êtes plus membre de ce dossier : ce qui est ici peut être lu, rien n'y être ajouté"),
     ("you may read this, not write here: ask an owner of the record for another role", "vous pouvez lire ceci, pas y écrire : demander un autre rôle à un propriétaire du dossier"),
     ("only an owner of this record may do this, and only with what they have themselves", "seul un propriétaire de ce dossier peut le faire, et seulement avec ce qu'il a lui-même"),
     ("they were an owner before you: only somebody who was earlier, or they themselves, may take this from them", "cette personne était propriétaire avant vous : seul quelqu'un de plus ancien, ou elle-même, peut le lui retirer"),

@@ -124,6 +124,7 @@ const ARGUMENTS: &[(&str, Text, Text)] = &[
     ("stats:person", PERSON, OF_ONE),
     ("export:format", text("fhir|ndjson|archive", "fhir|ndjson|archive"), text("fhir : un Bundle ; ndjson : une ressource par ligne ; archive : un zip avec les documents", "fhir: one Bundle; ndjson: one resource per line; archive: a zip with the documents")),
     ("export:out", text("SORTIE", "OUT"), text("Le fichier à écrire, ou « - »", "The file to write, or \"-\"")),
+    ("export:to", text("QUI", "WHO"), text("À qui le fichier est remis : inscrit au journal des accès", "To whom the file is given: written into the access log")),
     ("export:person", PERSON, WHOSE),
     ("export:force", FLAG, text("Remplace un fichier existant", "Replace an existing file")),
     ("device join:relay", URL, text("Le relais que vos appareils utilisent", "The relay your devices use")),

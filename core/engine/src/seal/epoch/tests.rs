@@ -79,7 +79,9 @@ fn proofs_hold_under_the_registered_keys_for_one_origin_and_one_access() {
     );
     let nonce = [3; 32];
     let holds = |access, key: &[u8; 32], origin: &str| {
-        let proof = epoch.prove(access, &nonce, "https://relay").unwrap();
+        let proof = epoch
+            .prove(epoch.mailbox, access, &nonce, "https://relay")
+            .unwrap();
         let message = session_bytes(&nonce, origin, epoch.mailbox, access);
         let signature = Signature::from_bytes(&proof.signature);
         let key = VerifyingKey::from_bytes(key).unwrap();
@@ -105,9 +107,21 @@ fn a_reader_can_neither_register_nor_prove_more_than_reading() {
     let mut epoch = Epoch::make(RECORD, COMPARTMENT, vec![]).unwrap();
     epoch.secrets = epoch.secrets.only_read();
     assert!(epoch.registration(0).is_none());
-    assert!(epoch.prove(Access::Read, &[0; 32], "o").is_some());
-    assert!(epoch.prove(Access::Write, &[0; 32], "o").is_none());
-    assert!(epoch.prove(Access::Retire, &[0; 32], "o").is_none());
+    assert!(
+        epoch
+            .prove(epoch.mailbox, Access::Read, &[0; 32], "o")
+            .is_some()
+    );
+    assert!(
+        epoch
+            .prove(epoch.mailbox, Access::Write, &[0; 32], "o")
+            .is_none()
+    );
+    assert!(
+        epoch
+            .prove(epoch.mailbox, Access::Retire, &[0; 32], "o")
+            .is_none()
+    );
 }
 
 #[test]

@@ -109,6 +109,7 @@ pub fn set_generation(conn: &Connection, relay: &RelayState, generation: u64) ->
 pub fn start_over(conn: &Connection, relay: i64) -> Result<()> {
     for table in [
         "cursor",
+        "closed",
         "delivered",
         "transfer",
         "listed",

@@ -5,6 +5,7 @@
 //!
 //! Every function runs inside a transaction of its caller; none begins one.
 
+mod closing;
 mod coverage;
 mod delivery;
 mod findings;
@@ -16,6 +17,7 @@ mod quarantine;
 mod retiring;
 mod snapshots;
 
+pub use closing::*;
 pub use coverage::*;
 pub use delivery::*;
 pub use findings::*;

@@ -137,6 +137,14 @@ CREATE TABLE cursor (
     PRIMARY KEY (relay, mailbox)
 ) WITHOUT ROWID;
 
+-- Mailboxes a relay was told to close, and to which epoch's keys.
+CREATE TABLE closed (
+    relay INTEGER NOT NULL REFERENCES relay,
+    mailbox BLOB NOT NULL,
+    heir BLOB NOT NULL,
+    PRIMARY KEY (relay, mailbox)
+) WITHOUT ROWID;
+
 -- Attachments whose bytes are known to be both here and at a relay.
 CREATE TABLE delivered (
     relay INTEGER NOT NULL REFERENCES relay,

@@ -205,6 +205,12 @@ impl Vault {
             .read(|conn| access::read(conn, &keyring, record))?)
     }
 
+    /// Writes into the access log that a person's data was given to somebody who is no member: for whoever exported a file and
+    /// sends it. `to` is how people call them, at most 256 bytes of it.
+    pub fn note_handover(&self, record: RecordId, to: &str) -> VaultResult<()> {
+        Ok(access::note_handover(&*self.unlocked()?, record, to)?)
+    }
+
     /// Notes on this device how far the access log has come, where nobody touched it.
     pub fn remember_access_log(&self, record: RecordId) -> VaultResult<()> {
         let open = self.unlocked()?;

@@ -140,6 +140,7 @@ impl Vault {
     /// Takes over a record that was offered: this person is its founder from here on, and every other member has what `keep`
     /// says, or nothing. What they have read cannot be taken back.
     pub fn come_of_age(&self, record: RecordId, keep: &[(AccountId, Access)]) -> VaultResult<()> {
-        self.say(|tx, keyring| coming_of_age::take_over(tx, keyring, record, keep))
+        let now = self.host.clock.now();
+        self.say(|tx, keyring| coming_of_age::take_over(tx, keyring, now, record, keep))
     }
 }

@@ -36,6 +36,11 @@ impl Vault {
         Ok(self.unlocked()?.store.read(rebuild::fingerprint)?)
     }
 
+    /// The digests [`Vault::fingerprint`] is made of, with the names of their views: they tell where two devices differ.
+    pub fn fingerprints(&self) -> VaultResult<Vec<(&'static str, [u8; 32])>> {
+        Ok(self.unlocked()?.store.read(rebuild::fingerprints)?)
+    }
+
     /// Makes a snapshot of every compartment of a record that has grown since its last one. The next sync sends it; once
     /// another device has it, what it replaces goes from here and from the relay. `Cancelled` where the observer said stop: the
     /// next call goes on with the pieces that were made.

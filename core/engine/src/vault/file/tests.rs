@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::super::Filter;
+use super::super::peer::tests::renew_keys;
 use super::super::sync_tests::{FakeRelay, Phone};
 use super::*;
 use crate::error::VaultError;
@@ -105,6 +106,28 @@ fn what_one_phone_wrote_reaches_a_third_that_only_meets_the_second_by_file() {
     // c's import came to a: b carried it to the file's reader only; c gives it to the relay itself.
     c.sync().unwrap();
     a.sync().unwrap();
+    same(&[&a, &b, &c]);
+    assert_eq!(c.rows(), 2);
+}
+
+#[test]
+fn keys_that_were_changed_meanwhile_are_learned_from_a_file_of_somebody_else() {
+    let relay = FakeRelay::new();
+    let a = Phone::found(&relay);
+    let (b, c) = (a.add(&relay), a.add(&relay));
+    for phone in [&b, &c, &a, &b, &c] {
+        phone.sync().unwrap();
+    }
+    renew_keys(&a);
+    a.import(1);
+    let (first, second) = (Stick::new(), Stick::new());
+    visit(&a, &first.path);
+    visit(&b, &first.path);
+    renew_keys(&b);
+    b.import(2);
+    visit(&b, &second.path);
+    visit(&c, &second.path);
+    visit(&a, &second.path);
     same(&[&a, &b, &c]);
     assert_eq!(c.rows(), 2);
 }

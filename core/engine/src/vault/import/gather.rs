@@ -2,7 +2,8 @@
 //!
 //! **Where an item goes**: where it already lives in the record; else, if it or its document is labelled confidential, into
 //! `private`; else into `general`. So a re-import never moves anything, and a secret that a document names as one is never
-//! sealed for everybody first. Who may not write `private` is told so, and nothing of it is kept.
+//! sealed for everybody first. Who may not write `private` is told so, and nothing of it is kept. So it is with a new version of
+//! what lies in a compartment they could write to once: never is it put into another one for that.
 
 use super::super::access;
 use super::super::keyring::{GENERAL, Keyring};
@@ -22,6 +23,8 @@ use carnet_wire::RecordId;
 use rusqlite::Transaction;
 use std::collections::{BTreeMap, HashMap};
 
+const NOT_THERE: &str =
+    "it lies in a compartment you may not write to (any more): let somebody import it who may";
 /// The compartment of what is confidential.
 pub const PRIVATE: &str = "private";
 /// Text written in one transaction, and held in memory until then.
@@ -32,7 +35,7 @@ pub const LARGE_RESOURCE_BYTES: usize = 1 << 20;
 const MAX_PACKED_BYTES: usize = carnet_wire::limits::MAX_INNER_BYTES - (1 << 20);
 /// Most rejections listed for one file; further ones are counted in its warnings.
 const MAX_LISTED_REJECTIONS: usize = 10_000;
-pub const NO_PRIVATE: &str = "confidential, and you may not write where the patient's secrets are: let the patient import it";
+const NO_PRIVATE: &str = "confidential, and you may not write where the patient's secrets are: let the patient import it";
 
 /// Where everything of an import goes.
 #[derive(Clone, Copy)]
@@ -179,8 +182,8 @@ impl<'a> Gather<'a> {
         self.report.new += counts.new;
         self.report.updated += counts.updated;
         self.report.unchanged += counts.unchanged;
-        for location in counts.closed {
-            self.reject(location, NO_PRIVATE);
+        for (location, why) in counts.closed {
+            self.reject(location, why);
         }
         Ok(())
     }
@@ -195,8 +198,8 @@ pub struct Counts {
     pub updated: u64,
     /// There already.
     pub unchanged: u64,
-    /// Where confidential parts stood that this member may not write.
-    pub closed: Vec<String>,
+    /// Where parts stood that belong where this member may not write, and which.
+    pub closed: Vec<(String, &'static str)>,
 }
 
 /// Writes drafts and sealed documents in a transaction of the caller, who keeps something else in it: where a pull then stands.
@@ -289,7 +292,7 @@ impl<'a> Writer<'a> {
                 let confidential = confidential
                     || confidentiality::is_confidential(&draft.resource.kind, &draft.text);
                 let Some(log) = self.place(confidential) else {
-                    self.counts.closed.push(draft.location);
+                    self.counts.closed.push((draft.location, NO_PRIVATE));
                     return Ok(());
                 };
                 // It left for a compartment this member does not have: it is not brought back.
@@ -305,6 +308,10 @@ impl<'a> Writer<'a> {
                 self.counts.unchanged += 1;
                 return Ok(());
             }
+            _ if !self.may_write(log) => {
+                self.counts.closed.push((draft.location, NOT_THERE));
+                return Ok(());
+            }
             Known::New => self.counts.new += 1,
             Known::Other => self.counts.updated += 1,
         }
@@ -315,6 +322,13 @@ impl<'a> Writer<'a> {
             self.write(log)?;
         }
         Ok(())
+    }
+
+    /// Whether this member may write to a compartment that is not `general`: for that one the whole import is refused.
+    fn may_write(&self, log: i64) -> bool {
+        let place = self.keyring.place_of(log);
+        let may = |(record, name)| self.keyring.may_write(record, name);
+        log == self.general || place.is_some_and(may)
     }
 
     /// Where a resource lives, and what is known of it there.

@@ -27,7 +27,7 @@ mod tests;
 mod watch;
 
 pub use documents::seal_document;
-pub use gather::{LARGE_RESOURCE_BYTES, NO_PRIVATE, Target, write_in};
+pub use gather::{LARGE_RESOURCE_BYTES, Target, write_in};
 pub use report::*;
 
 use super::Observer;

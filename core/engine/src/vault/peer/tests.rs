@@ -8,6 +8,7 @@ use super::super::rotation;
 use super::super::sync_tests::{FakeRelay, Phone};
 use super::*;
 use crate::error::VaultError;
+use crate::roster::ROSTER;
 use crate::seal::Epoch;
 use carnet_wire::stream::{Part, Tip, Want};
 use carnet_wire::{BlobId, Canonical, ChangeId, kind};
@@ -113,6 +114,101 @@ fn what_one_phone_has_reaches_a_third_through_the_second() {
     assert_eq!(a.rows(), 1);
     meet(&a, &b);
     same(&[&a, &b, &c]);
+}
+
+/// Three phones of one person that hold the same.
+fn three() -> (Phone, Phone, Phone) {
+    let (relay, a, b) = family();
+    let c = a.add(&relay);
+    for phone in [&c, &a, &b, &c] {
+        phone.sync().unwrap();
+    }
+    (a, b, c)
+}
+
+/// Changes the keys of a record, as every 90 days; returns the number of its roster's log.
+pub fn renew_keys(phone: &Phone) -> i64 {
+    let open = phone.vault.unlocked().unwrap();
+    let record = phone.vault.persons().unwrap()[0].record;
+    open.write(|tx| {
+        let keyring = open.keyring_in(tx)?;
+        rotation::mint(tx, &keyring, record, &[ROSTER, GENERAL])?;
+        keyring::log_number(tx, record, ROSTER)
+    })
+    .unwrap()
+}
+
+#[test]
+fn keys_that_were_changed_reach_a_third_phone_through_the_second() {
+    let (a, b, c) = three();
+    renew_keys(&a);
+    a.import(1);
+    meet(&a, &b);
+    // c holds the keys before these two.
+    renew_keys(&b);
+    b.import(2);
+    c.import(3);
+    meet(&b, &c);
+    meet(&a, &b);
+    same(&[&a, &b, &c]);
+    assert_eq!(a.rows(), 3);
+}
+
+#[test]
+fn keys_changed_by_two_at_once_are_one_again_when_they_meet() {
+    let (a, b, c) = three();
+    renew_keys(&a);
+    renew_keys(&b);
+    a.import(1);
+    b.import(2);
+    meet(&a, &b);
+    meet(&b, &c);
+    meet(&a, &b);
+    same(&[&a, &b, &c]);
+    assert_eq!(c.rows(), 2);
+}
+
+#[test]
+fn under_an_ended_epoch_of_a_roster_nothing_goes_whose_author_knew_of_the_next() {
+    let (a, b, c) = three();
+    let roster = |phone: &Phone| {
+        let keyring = phone.vault.unlocked().unwrap().keyring().unwrap();
+        let mut logs = keyring.logs_of(phone.vault.persons().unwrap()[0].record);
+        logs.find(|(_, name)| *name == ROSTER).unwrap().0
+    };
+    let old = b.vault.unlocked().unwrap().keyring().unwrap();
+    let old = old.current_epoch(roster(&b)).unwrap().clone();
+    renew_keys(&a);
+    renew_keys(&a);
+    meet(&a, &c);
+    // b shows the first keys: to a, and to c which only passes on, it may be somebody who was removed.
+    for (holder, by_another) in [(&a, false), (&c, true)] {
+        let (mut member, mut meeting) = with_member(&b, holder);
+        let answer = member.say(&Turn::default(), &mut meeting).unwrap();
+        let opened: Vec<_> = answer
+            .envelopes
+            .iter()
+            .map(|bytes| Envelope::from_bytes(bytes).unwrap())
+            .filter(|envelope| envelope.mailbox == old.mailbox)
+            .map(|envelope| seal::open(&old, &envelope).unwrap().header)
+            .collect();
+        let author = a.vault.unlocked().unwrap().keyring().unwrap().author;
+        let own = opened.iter().filter(|header| header.author == author);
+        let last = own.map(|header| header.seq).max().unwrap();
+        let log = roster(holder);
+        let (tip, _) = holder
+            .vault
+            .unlocked()
+            .unwrap()
+            .store
+            .read(|conn| log::position(conn, log, &author))
+            .unwrap();
+        assert_eq!(
+            last,
+            tip - 1,
+            "the first minting, not the second; passed on by another: {by_another}"
+        );
+    }
 }
 
 #[test]

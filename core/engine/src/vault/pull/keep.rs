@@ -21,7 +21,7 @@ use crate::source::document::{full_url_of, hash_of, url_of};
 use crate::source::{Draft, Outcome};
 use crate::store::{self, SourceRow, log};
 use crate::vault::Rejection;
-use crate::vault::import::{self, LARGE_RESOURCE_BYTES, NO_PRIVATE, Target};
+use crate::vault::import::{self, LARGE_RESOURCE_BYTES, Target};
 use crate::vault::open::Unlocked;
 use carnet_wire::RecordId;
 use rusqlite::Transaction;
@@ -80,8 +80,8 @@ pub fn keep(
     report.unchanged += counts.unchanged;
     report.files += files;
     report.gone += gone;
-    for location in counts.closed {
-        note(report, location, NO_PRIVATE);
+    for (location, why) in counts.closed {
+        note(report, location, why);
     }
     for refused in brought.refused {
         note(report, refused.location, refused.reason);

@@ -1,7 +1,7 @@
 //! Pieces between this device and a relay: fetched where they are wanted, sent where their files are here, asked for where
 //! neither. They are small, so they travel here and not with the platform's transfer service.
 
-use super::super::attachments::Moved;
+use super::super::attachments::{FORBIDDEN, Moved};
 use super::super::brake::Brake;
 use super::super::steps;
 use super::super::sync::Exchange;
@@ -20,7 +20,7 @@ const MISSING: &str = "a part of a snapshot has not arrived yet";
 pub enum Held {
     /// Every piece; or there is no snapshot.
     Whole,
-    /// A piece is gone, and its file is not here.
+    /// A piece is gone and its file is not here, or its mailbox is closed and takes it no more.
     Lost,
     /// It could not be told now: another process is at it, or the relay has not opened a session.
     Unknown,
@@ -72,7 +72,7 @@ impl Exchange<'_> {
             let Some(response) = self.send(address.next(offset), brake)? else {
                 return Ok(None);
             };
-            if response.status == 404 {
+            if matches!(response.status, FORBIDDEN | 404) {
                 return Err(Error::NotFound("a piece of a snapshot"));
             }
             sealed.extend(address.part(offset, response)?);
@@ -131,6 +131,9 @@ impl Exchange<'_> {
         let Some(answer) = self.send(address.ask(), brake)? else {
             return Ok(Moved::Stopped);
         };
+        if answer.status == FORBIDDEN {
+            return Ok(Moved::Missing);
+        }
         Ok(match address.held(&answer)? {
             held if held == address.length => Moved::Whole,
             _ => Moved::Missing,

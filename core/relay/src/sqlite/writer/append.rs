@@ -31,6 +31,7 @@ struct Tally {
     objects: i64,
     expires_at: i64,
     is_lasting: bool,
+    is_closed: bool,
     head_retired: Option<i64>,
 }
 
@@ -57,6 +58,11 @@ impl Tallies {
         };
         if tally.expires_at <= now {
             return Ok(Err(RelayError::NOT_FOUND));
+        }
+        if tally.is_closed {
+            let known = find(connection, mailbox, &item.id)?;
+            let known = known.map(|known| known.seq.cast_unsigned());
+            return Ok(known.ok_or(RelayError::CLOSED));
         }
         let length = i64::try_from(item.bytes.len()).unwrap_or(i64::MAX);
         if !fits(self.quota, tally.bytes, length, tally.objects) {
@@ -149,7 +155,7 @@ impl Tallies {
 fn read(connection: &Connection, mailbox: MailboxNumber) -> Result<Option<Tally>, RelayError> {
     Ok(connection
         .prepare_cached(
-            "SELECT head, bytes, objects, expires_at, is_lasting, head_retired
+            "SELECT head, bytes, objects, expires_at, is_lasting, is_closed, head_retired
              FROM mailbox WHERE number = ?1",
         )?
         .query_row([mailbox.0], |row| {
@@ -159,7 +165,8 @@ fn read(connection: &Connection, mailbox: MailboxNumber) -> Result<Option<Tally>
                 objects: row.get(2)?,
                 expires_at: row.get(3)?,
                 is_lasting: row.get(4)?,
-                head_retired: row.get(5)?,
+                is_closed: row.get(5)?,
+                head_retired: row.get(6)?,
             })
         })
         .optional()?)

@@ -13,11 +13,18 @@ pub(in crate::sqlite) fn reserve(
     quota: Quota,
     now: i64,
 ) -> Result<(), RelayError> {
-    let kept: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT bytes, objects FROM mailbox WHERE number = ?1 AND expires_at > ?2")?
-        .query_row([blob.mailbox.0, now], |row| Ok((row.get(0)?, row.get(1)?)))
+    let kept: Option<(i64, i64, bool)> = connection
+        .prepare_cached(
+            "SELECT bytes, objects, is_closed FROM mailbox WHERE number = ?1 AND expires_at > ?2",
+        )?
+        .query_row([blob.mailbox.0, now], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
-    let (bytes, objects) = kept.ok_or(RelayError::NOT_FOUND)?;
+    let (bytes, objects, is_closed) = kept.ok_or(RelayError::NOT_FOUND)?;
+    if is_closed {
+        return Err(RelayError::CLOSED);
+    }
     let known: Option<i64> = connection
         .prepare_cached("SELECT size FROM blob WHERE mailbox = ?1 AND id = ?2")?
         .query_row(params![blob.mailbox.0, blob.blob.as_ref()], |row| {

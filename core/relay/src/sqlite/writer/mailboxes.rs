@@ -1,7 +1,7 @@
 //! Mailboxes as they come and go.
 
 use crate::RelayError;
-use crate::storage::{MailboxNumber, UNUSED_SECONDS};
+use crate::storage::{Closing, MailboxNumber, UNUSED_SECONDS};
 use carnet_wire::relay::Registration;
 use rusqlite::{Connection, params};
 
@@ -48,7 +48,8 @@ fn register_one(
         ])?;
     Ok(connection
         .prepare_cached(
-            "SELECT read_key = ?2 AND write_key = ?3 AND retire_key = ?4 FROM mailbox WHERE id = ?1",
+            "SELECT is_closed OR read_key = ?2 AND write_key = ?3 AND retire_key = ?4
+             FROM mailbox WHERE id = ?1",
         )?
         .query_row(
             params![
@@ -68,6 +69,21 @@ fn end_of(lifetime: u32, now: i64) -> i64 {
     };
     // One less than the end of time, which means "kept".
     now.saturating_add(seconds).min(i64::MAX - 1)
+}
+
+/// Closes mailboxes, for good, to the keys given.
+pub(in crate::sqlite) fn close(
+    connection: &Connection,
+    closings: &[Closing],
+) -> Result<(), RelayError> {
+    for one in closings {
+        connection
+            .prepare_cached(
+                "UPDATE mailbox SET is_closed = 1, read_key = ?2, retire_key = ?3 WHERE number = ?1",
+            )?
+            .execute(params![one.mailbox.0, one.read_key, one.retire_key])?;
+    }
+    Ok(())
 }
 
 /// Ends a mailbox now.

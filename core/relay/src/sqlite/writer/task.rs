@@ -92,5 +92,8 @@ where
 
 /// What would be answered again in a transaction of its own.
 fn is_refusal(error: RelayError) -> bool {
-    matches!(error.code, code::CONFLICT | code::NOT_FOUND | code::QUOTA)
+    matches!(
+        error.code,
+        code::CONFLICT | code::NOT_FOUND | code::QUOTA | code::CLOSED
+    )
 }
