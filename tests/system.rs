@@ -1,5 +1,7 @@
 //! Whole systems, in seconds: the program as people type it, hostile files, and what others could read.
 
+#[path = "system/acquire.rs"]
+mod acquire;
 #[path = "system/cli.rs"]
 mod cli;
 #[path = "system/corpus.rs"]
@@ -8,6 +10,8 @@ mod corpus;
 mod deadline;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/mutations.rs"]
+mod mutations;
 #[path = "system/paths.rs"]
 mod paths;
 #[path = "system/people.rs"]

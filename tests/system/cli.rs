@@ -208,7 +208,10 @@ fn two_persons_have_two_records() {
         "--person".as_ref(),
         "Noé Martin".as_ref(),
     ];
-    phone.run(import).expect_ok("import --person");
+    let asked = phone.run(import).expect_ok("import --person").stdout;
+    assert!(asked.contains("another name"), "it is Camille's: {asked}");
+    let anyway = import.into_iter().chain(["--anyway".as_ref()]);
+    phone.run(anyway).expect_ok("import --anyway");
     assert_eq!(
         phone
             .json(["list", "Observation", "--person", "Noé Martin"])

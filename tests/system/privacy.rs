@@ -78,7 +78,7 @@ fn nothing_of_a_record_can_be_read_anywhere() {
         ),
     )
     .expect("a file");
-    a.import(&[&file, &document]);
+    a.import(&[Path::new("--anyway"), &file, &document]);
     a.pair(&b, &relay.relay.url());
     let id = a.json(["list", "Observation"])[0]["id"]
         .as_str()
@@ -137,8 +137,11 @@ fn nothing_can_be_read_of_a_vault_that_was_killed() {
         .collect();
     std::fs::write(&file, many).expect("a file");
     for delay in [150, 300, 500, 800] {
-        let mut importing =
-            Running::start(&mut phone.command(["import".as_ref(), file.as_os_str()]));
+        let mut importing = Running::start(&mut phone.command([
+            "import".as_ref(),
+            "--anyway".as_ref(),
+            file.as_os_str(),
+        ]));
         std::thread::sleep(Duration::from_millis(delay));
         importing.kill();
         let _ = importing.finish(PATIENCE);
@@ -155,7 +158,7 @@ fn nothing_can_be_read_of_a_damaged_vault() {
     let files = tempfile::tempdir().expect("a folder");
     let file = files.path().join("record.ndjson");
     std::fs::write(&file, canary::resources()).expect("a file");
-    phone.import(&[&file]);
+    phone.import(&[Path::new("--anyway"), &file]);
     let is_database = |file: &PathBuf| file.extension().is_some_and(|end| end == "db");
     let database = files_below(&phone.vault())
         .into_iter()

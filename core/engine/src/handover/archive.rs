@@ -1,14 +1,20 @@
 //! The archive: a whole record in one zip that any program can open, and that Carnet reads back without a difference.
 //!
 //! ```text
-//! carnet-archive.json     what is in it: version, parts, documents
+//! carnet-archive.json     what is in it: version, person, parts, documents, series
 //! fhir/00001.json …       FHIR Bundles of type `collection`: one for each source and compartment, original texts byte for byte
+//! versions/00001.json …   the same, of earlier versions of resources
 //! documents/<blake3>.<x>  the bytes of documents, as they came
+//! series/00001.bin …      samples, each file a segment of one series in Carnet's own columns
+//! notes.json              what people wrote: notes and corrections, with the resource each is about
 //! ```
 //! A Bundle says who issued its ids in `meta.source` or `identifier`, where the reader of FHIR looks for it, so that every
 //! resource gets the same name in another record; what a Bundle cannot say (the file its resources came from, the compartment)
-//! stands in the manifest. Not in it: earlier versions, notes and corrections, and the bytes of documents that are not on this
-//! device, which the manifest lists as missing.
+//! stands in the manifest. Parts come in the order their resources were written, earlier versions before later ones.
+//!
+//! Not in it: who wrote a note, as a signature (the device that reads the archive signs what it writes, and time and author stand
+//! in `notes.json` for people); values that lost a conflict; and the bytes of documents that are not on this device, which the
+//! manifest lists as missing.
 
 use super::fhir::{write_end, write_entry, write_start};
 use crate::error::{Error, Result};
@@ -33,7 +39,12 @@ pub struct Part {
     pub origin: Origin,
     /// The compartment they live in.
     pub compartment: String,
+    /// Whether they are earlier versions.
+    pub is_earlier: bool,
 }
+
+/// The entry of what people wrote.
+pub const NOTES: &str = "notes.json";
 
 /// Writes the bytes of one document.
 pub type WriteDocument<'w> = &'w mut dyn FnMut(&mut dyn Write) -> Result<()>;
@@ -45,18 +56,22 @@ pub struct ArchiveWriter<'a> {
     in_part: u64,
     parts: Vec<Value>,
     documents: Vec<Value>,
+    series: Vec<Value>,
+    person: Value,
     count: u64,
 }
 
 impl<'a> ArchiveWriter<'a> {
-    /// Begins an archive.
-    pub fn begin(out: &'a mut dyn Write) -> Self {
+    /// Begins an archive of a person's record.
+    pub fn begin(out: &'a mut dyn Write, name: &str, birth_date: Option<&str>) -> Self {
         Self {
             zip: ZipWriter::new_stream(out),
             current: None,
             in_part: 0,
             parts: Vec::new(),
             documents: Vec::new(),
+            series: Vec::new(),
+            person: json!({"name": name, "birth_date": birth_date}),
             count: 0,
         }
     }
@@ -69,12 +84,13 @@ impl<'a> ArchiveWriter<'a> {
         }
         write_entry(&mut self.zip, self.in_part == 0, text, full_url)?;
         self.in_part += 1;
-        self.count += 1;
+        self.count += u64::from(!part.is_earlier);
         Ok(())
     }
 
     fn begin_part(&mut self, part: &Part) -> Result<()> {
-        let file = format!("fhir/{:05}.json", self.parts.len() + 1);
+        let folder = if part.is_earlier { "versions" } else { "fhir" };
+        let file = format!("{folder}/{:05}.json", self.parts.len() + 1);
         self.start(&file, CompressionMethod::Deflated)?;
         write_start(&mut self.zip, &part.issuer)?;
         self.parts.push(json!({
@@ -124,6 +140,30 @@ impl<'a> ArchiveWriter<'a> {
         Ok(())
     }
 
+    /// Writes samples of one series, as a segment; `series` says which.
+    pub fn segment(&mut self, mut series: Value, segment: &[u8]) -> Result<()> {
+        self.end_part()?;
+        let file = format!("series/{:05}.bin", self.series.len() + 1);
+        self.start(&file, CompressionMethod::Deflated)?;
+        self.zip.write_all(segment)?;
+        if let Some(members) = series.as_object_mut() {
+            members.insert("file".to_owned(), json!(file));
+        }
+        self.series.push(series);
+        Ok(())
+    }
+
+    /// Writes what people wrote.
+    pub fn notes(&mut self, notes: &[Value], corrections: &[Value]) -> Result<()> {
+        if notes.is_empty() && corrections.is_empty() {
+            return Ok(());
+        }
+        self.end_part()?;
+        self.start(NOTES, CompressionMethod::Deflated)?;
+        let written = json!({"notes": notes, "corrections": corrections});
+        Ok(self.zip.write_all(written.to_string().as_bytes())?)
+    }
+
     fn start(&mut self, name: &str, method: CompressionMethod) -> Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(method)
@@ -138,6 +178,8 @@ impl<'a> ArchiveWriter<'a> {
         let manifest = json!({
             "carnet": "archive",
             "version": ARCHIVE_VERSION,
+            "person": self.person,
+            "series": self.series,
             "parts": self.parts,
             "documents": self.documents,
         });

@@ -5,5 +5,5 @@ mod archive;
 mod fhir;
 pub mod series;
 
-pub use archive::{ARCHIVE_VERSION, ArchiveWriter, ArchivedDocument, MANIFEST, Part};
+pub use archive::{ARCHIVE_VERSION, ArchiveWriter, ArchivedDocument, MANIFEST, NOTES, Part};
 pub use fhir::{ExportFormat, FhirWriter};

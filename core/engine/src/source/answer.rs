@@ -137,6 +137,7 @@ impl Answer {
                 ControlFlow::Continue(())
             },
             tally: Tally::default(),
+            only: None,
         };
         // The sink never stops, and nothing is read from outside: there is nothing to fail.
         let _ = items.resource(resource, "", full_url.as_deref(), location);

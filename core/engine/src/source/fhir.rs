@@ -11,14 +11,20 @@ use super::items::{ENTRY_LIMITS, Flow, GO_ON, Items, NOT_UTF_8, TOO_LARGE, entry
 use super::scan::{Fault, Scanner};
 use super::sniff::is_by_line;
 use super::tally::Tally;
-use super::{MAX_ENTRY, Outcome, Summary};
+use super::{Draft, MAX_ENTRY, Outcome, Summary};
 use crate::error::Result;
 use crate::record::json::{self, MALFORMED};
+use crate::record::traits::Traits;
 use std::io::Read;
 use std::ops::ControlFlow;
 
 /// Bytes looked at to tell lines from one document.
 const PREFIX: usize = 64 << 10;
+
+/// Most patients looked at in one file: who has more in a record is asked about the first of them.
+const MAX_PATIENTS: usize = 1_000;
+/// What stands in every Patient, and in few others.
+const PATIENT: &str = "\"Patient\"";
 
 const EMPTY: &str = "the file is empty";
 const NOT_JSON: &str = "not FHIR in JSON: ask the source for FHIR JSON or NDJSON";
@@ -36,11 +42,46 @@ pub fn read_fhir(
     name_hint: &str,
     sink: &mut dyn FnMut(Outcome) -> ControlFlow<()>,
 ) -> Result<Summary> {
+    read(input, name_hint, None, sink)
+}
+
+/// Whom a FHIR file is about: what its Patient resources say, each once. Only values that hold the word are parsed.
+pub fn read_patients(input: impl Read, name_hint: &str) -> Result<Patients> {
+    let mut found = Vec::new();
+    let summary = read(input, name_hint, Some(PATIENT), &mut |outcome| {
+        let patient = match &outcome {
+            Outcome::Draft(draft) if draft.resource.kind == "Patient" => patient_of(draft),
+            _ => None,
+        };
+        let patient = patient.filter(|patient| !found.contains(patient));
+        found.extend(patient.filter(|_| found.len() < MAX_PATIENTS));
+        ControlFlow::Continue(())
+    })?;
+    Ok(Patients {
+        traits: found,
+        hash: summary.hash,
+        format: summary.format,
+    })
+}
+
+/// What a draft of a Patient says of them.
+pub fn patient_of(draft: &Draft) -> Option<Traits> {
+    let patient = json::parse(&draft.text).ok()?;
+    Some(Traits::of_patient(&patient))
+}
+
+fn read(
+    input: impl Read,
+    name_hint: &str,
+    only: Option<&'static str>,
+    sink: &mut dyn FnMut(Outcome) -> ControlFlow<()>,
+) -> Result<Summary> {
     let mut reader = Reader {
         scanner: Scanner::new(Input::open(input)?),
         items: Items {
             sink,
             tally: Tally::default(),
+            only,
         },
     };
     let gzip = reader.scanner.is_gzip();
@@ -53,6 +94,17 @@ pub fn read_fhir(
         warnings: tally.warnings(),
         stopped,
     })
+}
+
+/// Whom a file is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patients {
+    /// What each of its patients is told apart by.
+    pub traits: Vec<Traits>,
+    /// BLAKE3 of all bytes of the file.
+    pub hash: [u8; 32],
+    /// As in [`Summary::format`].
+    pub format: &'static str,
 }
 
 struct Reader<'s, R: Read> {
@@ -291,6 +343,10 @@ impl<R: Read> Reader<'_, R> {
             return self.items.refuse(location, TOO_LARGE);
         };
         let text = std::str::from_utf8(tape.get(start..).unwrap_or_default());
+        if text.is_ok_and(|text| !self.items.wants(text)) {
+            self.scanner.reuse_tape(tape);
+            return GO_ON;
+        }
         let flow = match text.map(|text| json::parse_within(text, ENTRY_LIMITS)) {
             Err(_) => self.items.refuse(location, NOT_UTF_8),
             Ok(Err(refusal)) => self.items.refuse(location, refusal.0),

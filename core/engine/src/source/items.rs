@@ -48,12 +48,22 @@ pub(super) struct Items<'s> {
     pub sink: &'s mut dyn FnMut(Outcome) -> ControlFlow<()>,
     /// What was met so far.
     pub tally: Tally,
+    /// Values whose text does not hold this word are passed over, unparsed.
+    pub only: Option<&'static str>,
 }
 
 impl Items<'_> {
+    /// Whether a value is to be read.
+    pub fn wants(&self, text: &str) -> bool {
+        self.only.is_none_or(|word| text.contains(word))
+    }
+
     /// One whole value of the file: a resource, or a small Bundle.
     pub fn item(&mut self, bytes: &[u8], location: &str) -> Flow {
         let text = std::str::from_utf8(bytes);
+        if text.is_ok_and(|text| !self.wants(text)) {
+            return GO_ON;
+        }
         match text.map(|text| json::parse_within(text, ENTRY_LIMITS)) {
             Err(_) => self.refuse(location.to_owned(), NOT_UTF_8),
             Ok(Err(refusal)) => self.refuse(location.to_owned(), refusal.0),

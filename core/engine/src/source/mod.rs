@@ -12,6 +12,8 @@ pub mod cda;
 pub mod describe;
 pub mod document;
 pub mod fhir;
+pub mod fhir_xml;
+pub mod health_card;
 pub mod health_connect;
 mod input;
 mod items;
@@ -26,7 +28,7 @@ mod sniff;
 mod tally;
 pub mod withings;
 
-pub use fhir::read_fhir;
+pub use fhir::{Patients, patient_of, read_fhir, read_patients};
 pub use recognise::{Format, recognise};
 
 use crate::record::resource::Resource;
@@ -94,6 +96,23 @@ pub enum Outcome {
     Document(Document),
     /// A deletion at the source.
     Deleted(Deleted),
+}
+
+/// What a reader of files that are held whole gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whole {
+    /// What the file holds, in order.
+    pub outcomes: Vec<Outcome>,
+    /// What a person should know, in words without content; each once.
+    pub warnings: Vec<&'static str>,
+}
+
+impl Whole {
+    fn warn(&mut self, warning: &'static str) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
 }
 
 /// What a reader says of the whole file.

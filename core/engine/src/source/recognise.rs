@@ -14,8 +14,12 @@ pub enum Format {
     Empty,
     /// FHIR in JSON: a resource, a Bundle, or one of these per line.
     Fhir,
-    /// A file of SMART Health Cards.
+    /// SMART Health Cards: a file of them, the text of a QR code, a signed token.
     HealthCard,
+    /// A SMART Health Link.
+    HealthLink,
+    /// An encrypted token (JWE), such as a SMART Health Link leads to.
+    Jwe,
     /// A data point of Open mHealth or IEEE 1752.1.
     OpenMHealth,
     /// Any other JSON.
@@ -80,6 +84,8 @@ impl Format {
             Self::Empty => ("empty", "application/octet-stream"),
             Self::Fhir => ("fhir-json", "application/fhir+json"),
             Self::HealthCard => ("smart-health-card", "application/smart-health-card"),
+            Self::HealthLink => ("smart-health-link", "text/plain"),
+            Self::Jwe => ("jwe", "application/jose"),
             Self::OpenMHealth => ("open-mhealth", "application/json"),
             Self::Json => ("json", "application/json"),
             Self::Cda => ("cda", "text/xml"),
@@ -207,9 +213,32 @@ fn recognise_text(head: &[u8]) -> Format {
     match text.chars().next() {
         Some('{' | '[') => recognise_json(text),
         Some('<') => recognise_markup(text),
+        _ if text.starts_with("shc:/") => Format::HealthCard,
+        _ if is_health_link(text) => Format::HealthLink,
+        _ if is_token(text) => recognise_token(text),
         // Lines of which the first is broken: the reader of lines goes on at the second.
         _ if text.contains("\"resourceType\"") => Format::Fhir,
         _ => Format::Text,
+    }
+}
+
+/// A link, alone or behind the address of a page that opens it.
+fn is_health_link(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    first.starts_with("shlink:/") || (first.starts_with("http") && first.contains("#shlink:/"))
+}
+
+/// The compact form of JOSE: base64url and dots; `eyJ` is how an object begins.
+fn is_token(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.starts_with("eyJ") && text.contains('.') && text.trim_end().chars().all(allowed)
+}
+
+/// A signed token has three parts; an encrypted one five, of which the second is empty where the key was agreed beforehand.
+fn recognise_token(text: &str) -> Format {
+    match text.contains("..") || text.matches('.').count() == 4 {
+        true => Format::Jwe,
+        false => Format::HealthCard,
     }
 }
 
@@ -235,7 +264,12 @@ fn recognise_markup(text: &str) -> Format {
         "html" | "HTML" => Format::Html,
         _ if doctype_of(text) == "HealthData" => Format::AppleHealth,
         _ if doctype_of(text).eq_ignore_ascii_case("html") => Format::Html,
-        _ if text.contains("http://hl7.org/fhir\"") => Format::FhirXml,
+        _ if ["\"http://hl7.org/fhir\"", "'http://hl7.org/fhir'"]
+            .iter()
+            .any(|name| text.contains(name)) =>
+        {
+            Format::FhirXml
+        }
         _ => Format::Xml,
     }
 }
@@ -313,13 +347,19 @@ mod tests {
     fn every_format_is_known_by_its_first_bytes() {
         let mut dicom = vec![0; 128];
         dicom.extend_from_slice(b"DICM\x02\0");
-        let cases: [(&[u8], Format); 30] = [
+        let cases: [(&[u8], Format); 36] = [
             (b"", Format::Empty),
             (b" \r\n\t", Format::Empty),
             (br#"{"resourceType":"Patient"}"#, Format::Fhir),
             (b"[\n {\"resourceType\": \"Patient\"}]", Format::Fhir),
             (b"oops\n{\"resourceType\":\"Patient\"}\n", Format::Fhir),
             (br#"{"verifiableCredential":["eyJ"]}"#, Format::HealthCard),
+            (b"shc:/567629", Format::HealthCard),
+            (b"eyJ6aXAi.3ZJJ.c2ln\n", Format::HealthCard),
+            (b"eyJlbmMi..zgmE.uoQj.tag", Format::Jwe),
+            (b"shlink:/eyJ1", Format::HealthLink),
+            (b"https://viewer.example/#shlink:/eyJ1", Format::HealthLink),
+            (b"eyJ is how a token begins.", Format::Text),
             (
                 br#"{"header":{"schema_id":{"namespace":"omh"}},"body":{}}"#,
                 Format::OpenMHealth,

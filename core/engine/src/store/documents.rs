@@ -7,6 +7,7 @@ use crate::record::change::{Change, Item, Origin};
 use crate::record::ids::{AttachmentId, ContentHash, ResourceId};
 use carnet_wire::{BlobId, RecordId};
 use rusqlite::{Connection, OptionalExtension};
+use std::collections::HashSet;
 
 /// A document's sealed bytes and what opens them.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,8 +70,10 @@ pub fn place_of_resource(
     Ok(None)
 }
 
-/// A resource as an archive takes it.
-pub struct Current<'a> {
+/// A version of a resource as an archive takes it.
+pub struct Archived<'a> {
+    /// Whether lists show it; else it is an earlier version.
+    pub is_current: bool,
     /// Its text.
     pub text: &'a str,
     /// Who issued its short ids.
@@ -83,24 +86,35 @@ pub struct Current<'a> {
     pub compartment: &'a str,
 }
 
-/// Gives every current resource of a record to `take`, with all that its name and provenance need.
-pub fn each_current(
+/// Gives every version of every resource of a record to `take`, once, in the order they were written, with all that its name
+/// and provenance need. Of a version that was seen in several files: the place that lists show, else the first.
+pub fn each_version(
     connection: &Connection,
     record: RecordId,
-    mut take: impl FnMut(Current<'_>) -> Result<()>,
+    mut take: impl FnMut(Archived<'_>) -> Result<()>,
 ) -> Result<()> {
     let mut select = connection.prepare_cached(
-        "SELECT o.change, r.item, l.name FROM row r JOIN origin o USING(origin) JOIN change c USING(change) \
-         JOIN log l ON l.log = r.log WHERE l.record = ?1 ORDER BY c.lamport, c.id, r.item",
+        "SELECT o.change, s.item, l.name, s.row, s.content, s.origin = r.origin AND s.item = r.item, n.content \
+         FROM row r JOIN sighting s USING(row) JOIN sighting n ON n.row = r.row AND n.origin = r.origin AND n.item = r.item \
+         JOIN origin o ON o.origin = s.origin JOIN change c ON c.change = o.change JOIN log l ON l.log = r.log \
+         WHERE l.record = ?1 ORDER BY c.lamport, c.id, s.content = n.content, s.item",
     )?;
+    let mut earlier: HashSet<(i64, [u8; 16])> = HashSet::new();
     let mut rows = select.query([record.0])?;
     let mut texts = Texts::new(connection);
     while let Some(row) = rows.next()? {
         let (item, compartment): (u32, String) = (row.get(1)?, row.get(2)?);
+        let (content, is_current): ([u8; 16], bool) = (row.get(4)?, row.get(5)?);
+        let is_known =
+            content == row.get::<_, [u8; 16]>(6)? || !earlier.insert((row.get(3)?, content));
+        if is_known && !is_current {
+            continue;
+        }
         let change = texts.change(row.get(0)?)?;
         let located = locate(change, item).ok_or(Error::Corrupt("a row points to no text"))?;
         let origin = origin_at(change, item).ok_or(Error::Corrupt("a row points to no origin"))?;
-        take(Current {
+        take(Archived {
+            is_current,
             text: located.text,
             issuer: located.issuer,
             full_url: located.full_url,

@@ -9,7 +9,7 @@ use crate::record::patient::{
     Actor, CorrectionEntry, Entries, FieldValue, NoteEntry, ProfileField, Shard, combine,
 };
 use crate::record::snapshot::SavedShard;
-use carnet_wire::Author;
+use carnet_wire::{Author, RecordId};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -252,6 +252,16 @@ pub(super) fn about(connection: &Connection, record: i64, resource: ResourceId) 
     let mut select = connection.prepare_cached(&sql)?;
     let lines = select.query_map((resource.0, record), Line::read)?;
     Ok(together(lines.collect::<rusqlite::Result<_>>()?))
+}
+
+/// The resources of a record that people wrote about, in order of their names.
+pub fn annotated(connection: &Connection, record: RecordId) -> Result<Vec<ResourceId>> {
+    let mut select = connection.prepare_cached(
+        "SELECT DISTINCT e.resource FROM entry e JOIN log l ON l.log = e.record \
+         WHERE l.record = ?1 AND e.resource IS NOT NULL ORDER BY e.resource",
+    )?;
+    let ids = select.query_map([record.0], |row| Ok(ResourceId(row.get(0)?)))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
 /// What a row shows of it: notes, and the one value that stands for each corrected field.

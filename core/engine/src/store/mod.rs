@@ -46,7 +46,7 @@ mod tests;
 
 pub use attachments::{Attachments, Incoming};
 pub use documents::{
-    Current, StoredDocument, all_documents, documents_of, each_current, has_attachment,
+    Archived, StoredDocument, all_documents, documents_of, each_version, has_attachment,
     original_of, place_of_resource,
 };
 pub use open::give_back;

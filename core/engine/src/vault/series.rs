@@ -9,7 +9,7 @@
 
 mod intake;
 
-pub use intake::{Ingest, Ingested, MAX_INGEST, ingest, store_samples};
+pub use intake::{Ingest, Ingested, MAX_INGEST, ingest, store_samples, take_in};
 
 use super::keyring;
 use super::open::Unlocked;

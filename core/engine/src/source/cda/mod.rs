@@ -42,11 +42,13 @@ mod warnings;
 mod xml;
 
 pub use xml::sniff;
+pub(super) use xml::{decode, with_tree};
 
 use super::document::{hash_of, url_of};
 use super::{Draft, Refused};
 use crate::record::confidentiality::is_secret_code;
 use crate::record::json::Refusal;
+use crate::record::traits::{Ins, Traits};
 use reader::{Finished, Reader};
 use roxmltree::Document;
 use serde_json::{Value, json};
@@ -113,13 +115,18 @@ pub struct PatientTraits {
     pub sex: Option<String>,
 }
 
-/// A French national health identity: its number, and the root that says which kind it is (real, test, demonstration).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ins {
-    /// OID.
-    pub root: String,
-    /// 15 characters.
-    pub number: String,
+impl PatientTraits {
+    /// What is compared with the person of a record.
+    pub fn traits(&self) -> Traits {
+        let family = [&self.birth_name, &self.used_name];
+        Traits {
+            ins: self.ins.iter().cloned().collect(),
+            given: self.given.clone(),
+            family: family.into_iter().flatten().cloned().collect(),
+            birth_date: self.birth_date.clone(),
+            sex: self.sex.clone(),
+        }
+    }
 }
 
 /// A confidentiality label.

@@ -1,12 +1,12 @@
 //! Whom a document is about: the Patient, and what tells one person from another.
 
+use super::PatientTraits;
 use super::people::{addresses, names, put, put_list, telecoms};
 use super::reader::Reader;
-use super::systems::INS_ROOTS;
 use super::time::{Time, parse, point, put_time};
 use super::tree::Element;
 use super::values::{concept, identifier};
-use super::{Ins, PatientTraits};
+use crate::record::traits::{INS_ROOTS, Ins};
 use serde_json::{Map, Value, json};
 
 impl<'a, 'd> Reader<'a, 'd> {

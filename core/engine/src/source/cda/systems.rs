@@ -11,13 +11,6 @@ pub fn uri_of(root: &str) -> String {
     }
 }
 
-/// The roots of the national health identity (INS): NIR, NIA, and those of test and demonstration patients.
-pub const INS_ROOTS: [&str; 4] = [
-    "1.2.250.1.213.1.4.8",
-    "1.2.250.1.213.1.4.9",
-    "1.2.250.1.213.1.4.10",
-    "1.2.250.1.213.1.4.11",
-];
 /// The root of French health professionals: RPPS and ADELI numbers.
 pub const RPPS_ROOT: &str = "1.2.250.1.71.4.2.1";
 /// LOINC.

@@ -3,10 +3,11 @@
 
 use super::extensions::SAME_MEASUREMENT;
 use super::reader::{Body, Reader};
-use super::systems::{INS_ROOTS, LOINC, RPPS_ROOT};
+use super::systems::{LOINC, RPPS_ROOT};
 use super::tree::Element;
 use crate::record::check_digits::{is_cip13, is_loinc, is_nir, is_rpps, is_snomed};
 use crate::record::measured::{Substance, is_same};
+use crate::record::traits::INS_ROOTS;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 

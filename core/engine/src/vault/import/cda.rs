@@ -3,16 +3,19 @@
 use super::content::{Content, MAX_HELD_BYTES};
 use super::documents::{self, Seen};
 use super::gather::Gather;
+use super::person;
 use super::read::{Import, keep_resource};
-use super::report::{Fate, WrongPerson};
 use crate::error::Result;
-use crate::record::traits::{self, Patient};
-use crate::source::cda::{self, PatientTraits};
+use crate::source::cda;
 use crate::source::{Document, Draft, Format, document};
 
 const TOO_LARGE: &str = "a document of more than 64 MB: kept, its content is not read";
 const TOO_LARGE_PART: &str = "too large to travel in one piece: kept as a document";
-const ASKED: &str = "about somebody else, it seems: nothing of it was imported";
+const FRAGMENT: &str =
+    "a part of a CDA document without the rest: kept, because nothing says whose it is";
+const OTHER_XML: &str = "XML of no format that is read: kept as a document";
+/// What a part of a CDA document says of itself: the namespace, or `classCode` and `typeCode` of HL7 version 3.
+const HL7: [&[u8]; 3] = [b"urn:hl7-org:v3", b"classCode=", b"<templateId"];
 /// The format that reports show.
 const CDA: &str = "cda";
 
@@ -27,7 +30,11 @@ pub fn read(
         return documents::keep_item(gather, content, format, Some(TOO_LARGE));
     };
     if !cda::sniff(&bytes) {
-        return documents::keep_item(gather, content, format, None);
+        let reason = match contains(&bytes, HL7) {
+            true => FRAGMENT,
+            false => OTHER_XML,
+        };
+        return documents::keep_item(gather, content, format, Some(reason));
     }
     let read = match cda::read_cda(&bytes) {
         Ok(read) => read,
@@ -37,10 +44,8 @@ pub fn read(
     };
     gather.report.format = CDA;
     let hash = document::hash_of(&bytes);
-    if let Some(question) = question(import, &read.patient, hash) {
-        gather.report.fate = Fate::Held;
-        gather.report.reason = Some(ASKED);
-        gather.report.question = Some(question);
+    if let Some(question) = person::question(import, &[read.patient.traits()], hash) {
+        person::hold(gather, question);
         return Ok(());
     }
     gather.confidential = read.confidentiality.iter().any(cda::Label::is_restricted);
@@ -89,31 +94,11 @@ fn take(gather: &mut Gather<'_>, draft: Draft) -> Result<()> {
     }
 }
 
-/// What to ask about the patient, unless the person has answered already.
-fn question(import: &Import<'_>, patient: &PatientTraits, hash: [u8; 32]) -> Option<WrongPerson> {
-    if import.options.anyway || import.options.accepted.contains(&hash) {
-        return None;
-    }
-    let names = [&patient.birth_name, &patient.used_name];
-    let family: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-    let theirs = Patient {
-        given: &patient.given,
-        family: &family,
-        birth_date: patient.birth_date.as_deref(),
+fn contains(bytes: &[u8], words: [&[u8]; 3]) -> bool {
+    let begins = |at: usize| {
+        bytes
+            .get(at..)
+            .is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)))
     };
-    let person = &import.person;
-    let differs = traits::differs(&person.name, person.birth_date.as_deref(), &theirs)?;
-    let name = patient
-        .given
-        .iter()
-        .take(1)
-        .map(String::as_str)
-        .chain(family.first().copied());
-    let name = name.collect::<Vec<_>>().join(" ");
-    Some(WrongPerson {
-        hash,
-        name: (!name.is_empty()).then_some(name),
-        birth_date: patient.birth_date.clone(),
-        differs,
-    })
+    (0..bytes.len()).any(begins)
 }

@@ -2,12 +2,15 @@
 //! came from, so that provenance survives.
 //!
 //! A manifest is a claim like any other: whoever makes an archive may name any origin for what is in it. It can put nothing
-//! where this member may not write, and names no resource: those names come from the texts.
+//! where this member may not write, and names no resource: those names come from the texts. What lived in a compartment of
+//! few goes into `private`, so that nothing is ever seen by more people than before.
 
-use super::gather::PRIVATE;
-use crate::handover::{ARCHIVE_VERSION, MANIFEST};
+use super::super::keyring::GENERAL;
+use crate::handover::{ARCHIVE_VERSION, MANIFEST, NOTES};
 use crate::record::change::Origin;
 use crate::record::json::{self, Limits, Object, Value};
+use crate::record::series::{Metric, Source, SourceKind, Unit};
+use crate::record::traits::Traits;
 use std::collections::HashMap;
 
 /// Longest manifest.
@@ -23,8 +26,11 @@ const MAX_NAME: usize = 255;
 /// What an archive says of its entries.
 #[derive(Debug, Default)]
 pub struct Manifest {
+    /// Whose record it is.
+    pub person: Option<Traits>,
     parts: HashMap<String, Part>,
     documents: HashMap<String, Kept>,
+    series: HashMap<String, Measured>,
 }
 
 /// A Bundle of the archive.
@@ -45,14 +51,29 @@ pub struct Kept {
     pub confidential: bool,
 }
 
+/// A segment of the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// What was measured.
+    pub metric: Metric,
+    /// The unit of its numbers.
+    pub unit: Unit,
+    /// Who measured.
+    pub source: Source,
+}
+
 /// What becomes of an entry.
-pub enum Known<'m> {
+pub enum Listed<'m> {
     /// The manifest itself.
     Manifest,
     /// A Bundle.
     Part(&'m Part),
     /// A document.
     Document(&'m Kept),
+    /// Samples of a series.
+    Series(&'m Measured),
+    /// What people wrote.
+    Notes,
     /// Something that was added by others.
     Nothing,
 }
@@ -68,25 +89,63 @@ impl Manifest {
         }
         let parts = object.objects("parts").filter_map(read_part);
         let documents = object.objects("documents").filter_map(read_document);
+        let series = object.objects("series").filter_map(read_series);
         Some(Self {
+            person: object.object("person").and_then(read_person),
             parts: parts.collect(),
             documents: documents.collect(),
+            series: series.collect(),
         })
     }
 
     /// What an entry of this name is.
-    pub fn of(&self, name: &str) -> Known<'_> {
-        match (self.parts.get(name), self.documents.get(name)) {
-            _ if name == MANIFEST => Known::Manifest,
-            (Some(part), _) => Known::Part(part),
-            (None, Some(document)) => Known::Document(document),
-            (None, None) => Known::Nothing,
+    pub fn of(&self, name: &str) -> Listed<'_> {
+        let is_ours = self.person.is_some();
+        match (
+            self.parts.get(name),
+            self.documents.get(name),
+            self.series.get(name),
+        ) {
+            _ if name == MANIFEST => Listed::Manifest,
+            _ if name == NOTES && is_ours => Listed::Notes,
+            (Some(part), ..) => Listed::Part(part),
+            (None, Some(document), _) => Listed::Document(document),
+            (None, None, Some(series)) => Listed::Series(series),
+            (None, None, None) => Listed::Nothing,
         }
     }
 }
 
 fn is_confidential(object: &Object<'_>) -> bool {
-    object.str("compartment") == Some(PRIVATE)
+    object.str("compartment") != Some(GENERAL)
+}
+
+/// The name of a record's person is one text: it may hold their first names and their last.
+fn read_person(person: &Object<'_>) -> Option<Traits> {
+    let name = vec![person.str("name")?.to_owned()];
+    Some(Traits {
+        family: name.clone(),
+        given: name,
+        birth_date: person.str("birth_date").map(str::to_owned),
+        ..Traits::default()
+    })
+}
+
+fn read_series(series: &Object<'_>) -> Option<(String, Measured)> {
+    let kind = match series.get("kind")? {
+        Value::Number(place) => SourceKind::ALL.get(place.parse::<usize>().ok()?)?,
+        _ => return None,
+    };
+    let measured = Measured {
+        metric: Metric::from_key(series.str("metric")?)?,
+        unit: Unit::from_text(series.str("unit")?)?,
+        source: Source {
+            key: series.str("source")?.to_owned(),
+            name: series.str("name")?.to_owned(),
+            kind: *kind,
+        },
+    };
+    Some((series.str("file")?.to_owned(), measured))
 }
 
 fn read_part(part: &Object<'_>) -> Option<(String, Part)> {
@@ -133,21 +192,45 @@ mod tests {
 
     #[test]
     fn a_manifest_says_where_each_entry_belongs() {
-        let text = r#"{"carnet":"archive","version":1,"parts":[{"file":"fhir/1.json","compartment":"private","origin":{"name":"a.xml","format":"cda","hash":"00"}}],"documents":[{"file":"documents/x.pdf","media_type":"application/pdf","compartment":"general"},{"file":null}]}"#;
+        let text = r#"{"carnet":"archive","version":1,"person":{"name":"Camille Martin","birth_date":"1984-05"},"series":[{"file":"series/1.bin","metric":"heart-rate","unit":"/min","source":"watch","name":"Watch","kind":1},{"file":"series/2.bin","metric":"of a later build"}],"parts":[{"file":"fhir/1.json","compartment":"private","origin":{"name":"a.xml","format":"cda","hash":"00"}}],"documents":[{"file":"documents/x.pdf","media_type":"application/pdf","compartment":"general"},{"file":null}]}"#;
         let manifest = Manifest::read(text.as_bytes()).unwrap();
-        let Known::Part(part) = manifest.of("fhir/1.json") else {
+        let Listed::Part(part) = manifest.of("fhir/1.json") else {
             unreachable!()
         };
         assert!(part.confidential && part.origin.name == "a.xml" && part.origin.hash == [0; 32]);
-        let Known::Document(document) = manifest.of("documents/x.pdf") else {
+        let Listed::Document(document) = manifest.of("documents/x.pdf") else {
             unreachable!()
         };
         assert_eq!(
             (document.media_type.as_str(), document.confidential),
             ("application/pdf", false)
         );
-        assert!(matches!(manifest.of(MANIFEST), Known::Manifest));
-        assert!(matches!(manifest.of("other"), Known::Nothing));
+        let Listed::Series(series) = manifest.of("series/1.bin") else {
+            unreachable!()
+        };
+        assert_eq!(series.metric.key(), "heart-rate");
+        assert_eq!(series.source.kind, SourceKind::Watch);
+        assert!(matches!(manifest.of("series/2.bin"), Listed::Nothing));
+        assert!(matches!(manifest.of(NOTES), Listed::Notes));
+        let person = manifest.person.as_ref().unwrap();
+        assert_eq!(person.birth_date.as_deref(), Some("1984-05"));
+        assert!(matches!(manifest.of(MANIFEST), Listed::Manifest));
+        assert!(matches!(manifest.of("other"), Listed::Nothing));
+    }
+
+    #[test]
+    fn what_lived_with_few_stays_with_few() {
+        let part = |compartment: &str| {
+            let text = format!(
+                r#"{{"carnet":"archive","version":1,"parts":[{{"file":"a","compartment":"{compartment}","origin":{{}}}}]}}"#
+            );
+            let manifest = Manifest::read(text.as_bytes()).unwrap();
+            match manifest.of("a") {
+                Listed::Part(part) => part.confidential,
+                _ => unreachable!(),
+            }
+        };
+        assert_eq!(["general", "private", "psy"].map(part), [false, true, true]);
     }
 
     #[test]

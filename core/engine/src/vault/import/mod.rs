@@ -6,29 +6,38 @@
 //! written. That is also how an import goes on after a kill: run it again. *Everything traceable*: what was read from a
 //! document that is not FHIR carries the document's hash as its origin, and the document's bytes are kept.
 //!
-//! `files` finds what is named, `read` reads one item and descends into `archive`s, `content` is where its bytes lie, `watch`
-//! is progress and cancel, `samples` reads files of series, `gather` writes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
+//! `files` finds what is named, `read` reads one item and descends into the `entries` of `archive`s
+//! (`handed` and `said`: of those that Carnet wrote), `content` is where its bytes lie, `watch`
+//! is progress and cancel, `whole` reads what must be held, `samples` reads files of series, `person` asks whose document it is, `gather` holds what one
+//! item gave, `batch` writes it with that of others, `writer` says where it goes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
 //! transaction's drafts and [`content::MAX_HELD_BYTES`] for what must be held whole.
 
 mod archive;
+mod batch;
 mod cda;
 mod content;
 mod documents;
+mod entries;
 mod files;
 mod gather;
 mod handed;
+mod person;
 mod read;
 mod report;
+mod said;
 mod samples;
 #[cfg(test)]
 mod samples_tests;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod whole;
+mod writer;
 
 pub use documents::seal_document;
-pub use gather::{LARGE_RESOURCE_BYTES, Target, write_in};
+pub use gather::{LARGE_RESOURCE_BYTES, Target};
 pub use report::*;
+pub use writer::write_in;
 
 use super::Observer;
 use super::keyring::{self, GENERAL};
@@ -38,7 +47,9 @@ use crate::error::{Error, Result};
 use crate::host::Clock;
 use crate::source::Outcome;
 use carnet_wire::RecordId;
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Imports what a source gave and what does not fit beside others into one change.
 pub fn import_outcomes(
@@ -47,11 +58,15 @@ pub fn import_outcomes(
     format: &str,
     outcomes: Vec<Outcome>,
 ) -> Result<FileReport> {
-    let mut gather = gather::Gather::new(target, name, format, FileReport::default());
+    let batch = Rc::new(RefCell::new(batch::Batch::new(target)));
+    let mut gather = gather::Gather::new(&batch, name, format, FileReport::default());
     for outcome in outcomes {
         read::take(&mut gather, outcome)?;
     }
     gather.flush()?;
+    let mut batch = batch.borrow_mut();
+    batch.write()?;
+    gather.report.credit(batch.take_counts(gather.number));
     Ok(gather.report)
 }
 
@@ -64,29 +79,32 @@ pub fn import(
     options: &ImportOptions,
     observer: Option<&dyn Observer>,
 ) -> Result<ImportReport> {
-    let persons = open.store.read(|conn| {
+    let known = open.store.read(|conn| {
         keyring::log_number(conn, record, GENERAL)?;
-        persons::persons(conn)
+        let persons = persons::persons(conn)?;
+        let person = persons.iter().find(|person| person.record == record);
+        person::known_of(conn, person.ok_or(Error::NotFound("this record"))?)
     })?;
-    let person = persons.into_iter().find(|person| person.record == record);
-    let person = person.ok_or(Error::NotFound("this record"))?;
     let files = files::files_of(paths)?;
     let lengths = files.iter().filter_map(|file| file.metadata().ok());
     let watch = watch::Watch::new(observer, lengths.map(|file| file.len()).sum());
     let mut import = read::Import {
-        target: gather::Target {
+        batch: Rc::new(RefCell::new(batch::Batch::new(gather::Target {
             open,
             clock,
             record,
-        },
+        }))),
         options,
-        person: &person,
+        known: RefCell::new(known),
         watch: &watch,
-        report: ImportReport::default(),
+        done: Vec::new(),
     };
     let bulk = open.store.begin_bulk()?;
-    files.iter().try_for_each(|path| import.file(path))?;
+    let read = files.iter().try_for_each(|path| import.file(path));
+    // What was read before a failure is good and stays: INV-2 makes the next attempt go on from here.
+    let report = import.finish()?;
+    read?;
     drop(bulk);
     open.store.release_memory()?;
-    Ok(import.report)
+    Ok(report)
 }

@@ -3,25 +3,28 @@
 //! **Where a reader plugs in**: [`Import::read`] has one arm for each format that is understood. A reader that finds nothing
 //! to its liking loses nothing: the item is then kept as a document with the reader's reason.
 
-use super::super::Person;
-use super::archive::{self, Archive, Budget, Place};
+use super::archive::{self, Budget};
+use super::batch::Batch;
 use super::cda;
-use super::content::{Content, DAMAGED, MAX_HELD_BYTES, Seekable};
+use super::content::{Content, MAX_HELD_BYTES};
 use super::documents;
-use super::gather::{Gather, Target};
-use super::handed::{self, Known, Manifest, Part};
+use super::gather::Gather;
+use super::person;
 use super::report::{Fate, FileReport, ImportOptions, ImportReport};
 use super::samples;
-use super::watch::{Counted, Watch};
+use super::watch::Watch;
+use super::whole;
+use super::writer::Counts;
 use crate::error::Result;
-use crate::handover::MANIFEST;
+use crate::record::traits::Known;
 use crate::source::document::Described;
-use crate::source::{self, Document, Draft, Format, Outcome, recognise};
+use crate::source::{self, Document, Draft, Format, Outcome, fhir_xml, health_card, recognise};
 use flate2::read::MultiGzDecoder;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::cell::RefCell;
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Why a resource with a large embedded document is kept beside the record, not in it.
 const TOO_LARGE: &str = "too large to travel in one piece: kept as a document";
@@ -29,35 +32,36 @@ const EMPTY: &str = "the file is empty";
 const LITTER: &str = "left by an operating system: no health data";
 const NOT_UNDERSTOOD: &str = "not FHIR, and no other format that is read: kept as a document";
 const UNKNOWN: &str = "of an unknown format: kept as a document";
+const LINK: &str = "a SMART Health Link: what it leads to lies on a server; open it in a browser, save what it shows, and import that";
+const ENCRYPTED: &str =
+    "encrypted: the key is in the SMART Health Link that leads here; kept as a document";
 /// What a kept FHIR resource is called.
 const FHIR: &str = "FHIR";
-/// The format of what an archive holds.
-const ARCHIVE: &str = "carnet-archive";
 
 /// An import under way.
 pub struct Import<'a> {
-    /// Where everything goes.
-    pub target: Target<'a>,
+    /// What waits to be written.
+    pub batch: Rc<RefCell<Batch<'a>>>,
     /// What to do with what should be asked about.
     pub options: &'a ImportOptions,
-    /// Whose record it is.
-    pub person: &'a Person,
+    /// What the record knows of its person.
+    pub known: RefCell<Known>,
     /// How far it is.
     pub watch: &'a Watch<'a>,
-    /// What is said of it.
-    pub report: ImportReport,
+    /// What is said of each item, with its number in the batch.
+    pub done: Vec<(Option<usize>, FileReport)>,
 }
 
 /// An item to be read: what it is called, and where.
-struct Item<'p> {
+pub(super) struct Item<'p> {
     path: &'p Path,
     inside: Option<String>,
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 impl Item<'_> {
     /// The last part of its name: what provenance shows.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let path = match &self.inside {
             Some(inside) => inside.rsplit('/').next().unwrap_or_default().to_owned(),
             None => self
@@ -68,7 +72,7 @@ impl Item<'_> {
         path.chars().take(255).collect()
     }
 
-    fn report(&self, format: &'static str) -> FileReport {
+    pub(super) fn report(&self, format: &'static str) -> FileReport {
         FileReport {
             path: self.path.to_owned(),
             inside: self.inside.clone(),
@@ -77,7 +81,7 @@ impl Item<'_> {
         }
     }
 
-    fn below(&self, name: String) -> Self {
+    pub(super) fn below(&self, name: String) -> Self {
         let inside = match &self.inside {
             Some(inside) => format!("{inside}/{name}"),
             None => name,
@@ -107,7 +111,7 @@ impl<'a> Import<'a> {
         read.map_err(|error| watch.meant(error))
     }
 
-    fn item(
+    pub(super) fn item(
         &mut self,
         item: &Item<'_>,
         content: &mut Content<'_, 'a>,
@@ -120,19 +124,36 @@ impl<'a> Import<'a> {
             format => {
                 let mut gather = self.gather(item, format);
                 let read = self.read(&mut gather, content, format, &item.name());
-                // What was read before a failure is good and stays: INV-2 makes the next attempt go on from here.
+                // What was read before a failure stays.
                 gather.flush()?;
                 read?;
-                gather.flush()?;
-                self.report.files.push(gather.report);
-                Ok(())
+                self.end_item(gather)
             }
         }
     }
 
-    fn gather(&self, item: &Item<'_>, format: Format) -> Gather<'a> {
+    /// Writes what still waits, and says what became of every item.
+    pub fn finish(self) -> Result<ImportReport> {
+        let mut batch = self.batch.borrow_mut();
+        batch.write()?;
+        let credited = self.done.into_iter().map(|(number, mut report)| {
+            report.credit(number.map_or_else(Counts::default, |number| batch.take_counts(number)));
+            report
+        });
+        Ok(ImportReport {
+            files: credited.collect(),
+        })
+    }
+
+    pub(super) fn end_item(&mut self, mut gather: Gather<'a>) -> Result<()> {
+        gather.flush()?;
+        self.done.push((Some(gather.number), gather.report));
+        Ok(())
+    }
+
+    pub(super) fn gather(&self, item: &Item<'_>, format: Format) -> Gather<'a> {
         let report = item.report(format.name());
-        Gather::new(self.target, &item.name(), format.name(), report)
+        Gather::new(&self.batch, &item.name(), format.name(), report)
     }
 
     /// Reads an item by its format.
@@ -158,17 +179,28 @@ impl<'a> Import<'a> {
             }
             // JSON may name its resourceType far below; the reader of FHIR decides.
             Format::Fhir | Format::Json | Format::Gzip => {
+                if person::hold_fhir(self, gather, content, name)? {
+                    return Ok(());
+                }
                 return self.fhir(gather, content, format, name);
             }
             // A style sheet may stand in front: the reader looks at the whole.
             Format::Cda | Format::Xml => return cda::read(self, gather, content, format),
+            Format::HealthCard => {
+                return whole::read(self, gather, content, format, health_card::read_cards);
+            }
+            Format::FhirXml => {
+                return whole::read(self, gather, content, format, fhir_xml::read_fhir_xml);
+            }
+            Format::HealthLink => return documents::keep_item(gather, content, format, Some(LINK)),
+            Format::Jwe => return documents::keep_item(gather, content, format, Some(ENCRYPTED)),
             Format::Unknown => return documents::keep_item(gather, content, format, Some(UNKNOWN)),
             _ => return documents::keep_item(gather, content, format, None),
         }
         Ok(())
     }
 
-    fn fhir(
+    pub(super) fn fhir(
         &self,
         gather: &mut Gather<'_>,
         content: &mut Content<'_, '_>,
@@ -203,200 +235,6 @@ impl<'a> Import<'a> {
         keep_refused(gather, content, format, understood)
     }
 
-    /// A zip: its entries, and itself where something of it could not be read.
-    fn zip(
-        &mut self,
-        item: &Item<'_>,
-        content: &mut Content<'_, 'a>,
-        budget: &mut Budget,
-    ) -> Result<()> {
-        if item.depth >= archive::MAX_ARCHIVE_DEPTH {
-            return self.keep_archive(item, content, archive::TOO_DEEP);
-        }
-        let (place, held) = if let Content::File { path, watch } = content {
-            let file = Counted::new(File::open(path)?, watch);
-            (Seekable::File(BufReader::new(file)), 0)
-        } else {
-            let bytes = content.whole(MAX_HELD_BYTES)?;
-            let bytes = bytes.filter(|bytes| budget.hold(bytes.len() as u64));
-            let Some(bytes) = bytes else {
-                return self.keep_archive(item, content, archive::TOO_LARGE_INSIDE);
-            };
-            let length = bytes.len() as u64;
-            (archive::in_memory(bytes), length)
-        };
-        let fault = self.open_zip(item, place, budget);
-        budget.release(held);
-        match fault? {
-            None => Ok(()),
-            Some(archive::NOTHING_INSIDE) => {
-                let mut report = item.report(Format::Zip.name());
-                report.fate = Fate::Rejected;
-                report.reason = Some(archive::NOTHING_INSIDE);
-                self.report.files.push(report);
-                Ok(())
-            }
-            Some(reason) => self.keep_archive(item, content, reason),
-        }
-    }
-
-    /// Reads what an archive holds; what is to be said of the archive itself, if anything.
-    fn open_zip(
-        &mut self,
-        item: &Item<'_>,
-        place: Seekable<'a>,
-        budget: &mut Budget,
-    ) -> Result<Option<&'static str>> {
-        let mut archive = match Archive::open(place)? {
-            Ok(archive) => archive,
-            Err(place) => return self.salvage(item, place, budget),
-        };
-        let mut fault = archive.fault;
-        if archive.len() == 0 && fault.is_none() {
-            return Ok(Some(archive::NOTHING_INSIDE));
-        }
-        let manifest = archive.short(MANIFEST, handed::MAX_MANIFEST_BYTES);
-        let manifest = manifest.and_then(|bytes| Manifest::read(&bytes));
-        let manifest = manifest.unwrap_or_default();
-        for index in 0..archive.len() {
-            self.watch.check()?;
-            let Some(entry) = archive.entry(index, budget) else {
-                continue;
-            };
-            let known = manifest.of(&entry.name);
-            let below = item.below(entry.name.clone());
-            let read = match entry.place {
-                Ok(place) => self.entry(&below, &mut archive, place, &known, budget)?,
-                Err(reason) => Err(reason),
-            };
-            if let Err(reason) = read {
-                self.reject_entry(&below, reason);
-                if archive::is_loss(reason) {
-                    fault = fault.or(Some(archive::PARTLY));
-                }
-            }
-            if budget.spent.is_some() {
-                return Ok(budget.spent);
-            }
-        }
-        Ok(fault)
-    }
-
-    /// One entry; `Err` within `Ok` says why it could not be read.
-    fn entry(
-        &mut self,
-        item: &Item<'_>,
-        archive: &mut Archive<'a>,
-        place: Place,
-        known: &Known<'_>,
-        budget: &mut Budget,
-    ) -> Result<std::result::Result<(), &'static str>> {
-        let watch = self.watch;
-        let mut content = match archive.content(place, watch) {
-            Ok(content) => content,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let read = if place.is_short() {
-            match content.whole(MAX_HELD_BYTES) {
-                Ok(Some(bytes)) => {
-                    self.known_item(item, &mut Content::Memory(&bytes), known, budget)
-                }
-                Ok(None) => Err(watch.damaged(DAMAGED)),
-                Err(error) => Err(error),
-            }
-        } else {
-            self.known_item(item, &mut content, known, budget)
-        };
-        match (read, watch.take_fault()) {
-            (Err(_), Some(reason)) if watch.check().is_ok() => Ok(Err(reason)),
-            (read, _) => read.map(Ok),
-        }
-    }
-
-    /// An entry that the manifest of an archive may know.
-    fn known_item(
-        &mut self,
-        item: &Item<'_>,
-        content: &mut Content<'_, 'a>,
-        known: &Known<'_>,
-        budget: &mut Budget,
-    ) -> Result<()> {
-        let mut gather = match known {
-            Known::Nothing => return self.item(item, content, budget),
-            Known::Manifest => return Ok(()),
-            Known::Part(part) => self.gather_part(item, part),
-            Known::Document(kept) => {
-                let mut gather = self.gather(item, Format::Unknown);
-                gather.confidential = kept.confidential;
-                gather
-            }
-        };
-        let read = match known {
-            Known::Document(kept) => {
-                documents::attach_again(&mut gather, content, &kept.media_type)
-            }
-            _ => self.fhir(&mut gather, content, Format::Fhir, &item.name()),
-        };
-        gather.flush()?;
-        read?;
-        gather.report.format = ARCHIVE;
-        self.report.files.push(gather.report);
-        Ok(())
-    }
-
-    fn gather_part(&self, item: &Item<'_>, part: &Part) -> Gather<'a> {
-        let Part {
-            origin,
-            confidential,
-        } = part;
-        let report = item.report(ARCHIVE);
-        let mut gather = Gather::new(self.target, &origin.name, &origin.format, report);
-        gather.set_original(origin.hash);
-        gather.confidential = *confidential;
-        gather
-    }
-
-    /// An archive without a directory: what its local headers say.
-    fn salvage(
-        &mut self,
-        item: &Item<'_>,
-        place: Seekable<'a>,
-        budget: &mut Budget,
-    ) -> Result<Option<&'static str>> {
-        let mut taken = Vec::new();
-        let count = archive::read_by_local_headers(place, budget, &mut |name, bytes| {
-            taken.push((name, bytes.to_vec()));
-            Ok(())
-        })?;
-        for (name, bytes) in taken {
-            self.item(&item.below(name), &mut Content::Memory(&bytes), budget)?;
-        }
-        Ok(Some(match count {
-            0 => archive::NOT_AN_ARCHIVE,
-            _ => archive::BROKEN,
-        }))
-    }
-
-    fn reject_entry(&mut self, item: &Item<'_>, reason: &'static str) {
-        let mut report = item.report(Format::Unknown.name());
-        report.fate = Fate::Rejected;
-        report.reason = Some(reason);
-        self.report.files.push(report);
-    }
-
-    fn keep_archive(
-        &mut self,
-        item: &Item<'_>,
-        content: &mut Content<'_, '_>,
-        reason: &'static str,
-    ) -> Result<()> {
-        let mut gather = self.gather(item, Format::Zip);
-        documents::keep_item(&mut gather, content, Format::Zip, Some(reason))?;
-        gather.flush()?;
-        self.report.files.push(gather.report);
-        Ok(())
-    }
-
     /// Something compressed that is not FHIR: read as what is inside.
     fn gzip(
         &mut self,
@@ -416,9 +254,7 @@ impl<'a> Import<'a> {
         if !whole || matches!(recognise(&bytes), Format::Empty) {
             let mut gather = self.gather(item, Format::Gzip);
             documents::keep_item(&mut gather, content, Format::Gzip, Some(NOT_UNDERSTOOD))?;
-            gather.flush()?;
-            self.report.files.push(gather.report);
-            return Ok(());
+            return self.end_item(gather);
         }
         let name = item.name();
         let name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
@@ -426,7 +262,7 @@ impl<'a> Import<'a> {
     }
 }
 
-fn reject(gather: &mut Gather<'_>, reason: &'static str) {
+pub(super) fn reject(gather: &mut Gather<'_>, reason: &'static str) {
     gather.report.fate = Fate::Rejected;
     gather.report.reason = Some(reason);
     gather.reject("file".to_owned(), reason);

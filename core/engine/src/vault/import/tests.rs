@@ -23,6 +23,12 @@ pub(super) fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 pub(super) struct Desk {
     pub(super) phone: Phone,
     folder: tempfile::TempDir,
@@ -145,11 +151,6 @@ fn zipped_nested_and_renamed_it_is_the_same_record() {
 #[test]
 fn gzip_is_looked_into_whatever_it_holds() {
     let desk = Desk::new();
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
     let report = desk.import_bytes(&gzip(PDF));
     assert_eq!(fates(&report), [(Some("given"), "pdf", "kept")]);
     assert_eq!(new(&desk.import_bytes(PDF)), 0);
@@ -506,4 +507,298 @@ fn a_confidential_document_goes_into_private_whole() {
     assert_eq!(desk.compartments(), ["private"]);
     assert_eq!(new(&desk.import_bytes(&cda("Camille", "19840512", "R"))), 0);
     desk.check();
+}
+
+/// A bundle whose Patient comes last.
+fn bundle_of(given: &str, born: &str, more: &str) -> Vec<u8> {
+    format!(
+        r#"{{"resourceType":"Bundle","type":"collection","entry":[{{"resource":{}}},{{"resource":{{"resourceType":"Patient","name":[{{"family":"Martin","given":["{given}"]}}],"birthDate":"{born}"{more}}}}}]}}"#,
+        std::str::from_utf8(GLUCOSE).unwrap()
+    )
+    .into_bytes()
+}
+
+#[test]
+fn fhir_about_somebody_else_is_held_until_the_person_says_so() {
+    let desk = Desk::new();
+    let path = desk.put("lou", &bundle_of("Lou", "2019-02-03", ""));
+    let report = desk.import(&path);
+    assert_eq!(fates(&report), [(None, "fhir-json", "held")]);
+    let question = report.files[0].question.clone().unwrap();
+    assert_eq!(question.name.as_deref(), Some("Lou Martin"));
+    assert_eq!(question.birth_date.as_deref(), Some("2019-02-03"));
+    assert_eq!(desk.resources(), Vec::<String>::new());
+
+    let record = desk.phone.vault.persons().unwrap()[0].record;
+    let accepted = ImportOptions {
+        accepted: vec![question.hash],
+        ..ImportOptions::default()
+    };
+    let report = desk
+        .phone
+        .vault
+        .import_with(record, &[path], &accepted, None);
+    assert_eq!(new(&report.unwrap()), 2);
+    let compressed = desk.import_bytes(&gzip(&bundle_of("Lou", "2018", "")));
+    assert_eq!(fates(&compressed), [(None, "fhir-json-gz", "held")]);
+}
+
+#[test]
+fn a_record_learns_the_national_identity_of_its_person() {
+    let ins = |number: &str| {
+        format!(
+            r#","gender":"female","identifier":[{{"system":"urn:oid:1.2.250.1.213.1.4.8","value":"{number}"}}]"#
+        )
+    };
+    let desk = Desk::new();
+    let own = bundle_of("Camille", "1984-05-12", &ins("284057512345612"));
+    assert_eq!(
+        fates(&desk.import_bytes(&own)),
+        [(None, "fhir-json", "understood")]
+    );
+    let renamed = bundle_of("Anne", "1984-05-12", &ins("2840575123456"));
+    assert_eq!(
+        fates(&desk.import_bytes(&renamed)),
+        [(None, "fhir-json", "understood")]
+    );
+    for other in [ins("2840575123499"), r#","gender":"male""#.to_owned()] {
+        let namesake = bundle_of("Camille", "1984-05-12", &other);
+        assert_eq!(
+            fates(&desk.import_bytes(&namesake)),
+            [(None, "fhir-json", "held")]
+        );
+    }
+}
+
+impl Desk {
+    fn changes(&self) -> u64 {
+        let open = self.phone.vault.unlocked().unwrap();
+        let count = |conn: &rusqlite::Connection| {
+            Ok(conn.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?)
+        };
+        open.store.read(count).unwrap()
+    }
+
+    fn archive(&self) -> Vec<u8> {
+        let record = self.phone.vault.persons().unwrap()[0].record;
+        let mut out = Vec::new();
+        let format = crate::vault::ExportFormat::Archive;
+        self.phone.vault.export(record, format, &mut out).unwrap();
+        out
+    }
+
+    /// What people see of each resource: versions, notes, corrections, where each came from.
+    fn seen(&self) -> Vec<String> {
+        let rows = self.phone.vault.list(&Filter::default()).unwrap();
+        let mut seen: Vec<String> = rows
+            .iter()
+            .map(|row| {
+                let detail = self.phone.vault.detail(row.id).unwrap();
+                let versions = detail.history.iter();
+                let versions: Vec<_> = versions
+                    .map(|one| (&one.source, &one.version, &one.last_updated))
+                    .collect();
+                let notes: Vec<_> = detail.notes.iter().map(|note| &note.text).collect();
+                let corrections = detail.corrections.iter();
+                let corrections: Vec<_> = corrections.map(|one| (&one.field, &one.value)).collect();
+                format!(
+                    "{} {} {versions:?} {notes:?} {corrections:?}",
+                    detail.original, row.source
+                )
+            })
+            .collect();
+        seen.sort();
+        seen
+    }
+}
+
+#[test]
+fn many_small_files_are_few_changes_and_each_keeps_its_name() {
+    let desk = Desk::new();
+    for number in 0..300 {
+        let text = format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"n{number}"}}}}"#
+        );
+        desk.put(&format!("in/{number:03}.json"), text.as_bytes());
+    }
+    desk.put("in/letter", TEXT);
+    desk.put("in/the same letter", TEXT);
+    let before = desk.changes();
+    let report = desk.import(&desk.folder.path().join("in"));
+    assert_eq!((report.files.len(), new(&report)), (302, 301));
+    assert_eq!(report.files.last().unwrap().unchanged, 1);
+    assert_eq!(desk.changes() - before, 1);
+    let rows = desk.phone.vault.list(&Filter::default()).unwrap();
+    let sources: std::collections::BTreeSet<&str> =
+        rows.iter().map(|row| row.source.as_str()).collect();
+    assert_eq!(sources.len(), 301, "each has its own file's name");
+    assert_eq!(new(&desk.import(&desk.folder.path().join("in"))), 0);
+    assert_eq!(desk.changes() - before, 1, "nothing new is no change");
+    desk.check();
+}
+
+/// Of two versions in two files that are written together, the one that was read last is the one that lists show.
+#[test]
+fn what_waits_is_written_in_the_order_it_was_read() {
+    let desk = Desk::new();
+    let later = String::from_utf8(GLUCOSE.to_vec())
+        .unwrap()
+        .replace("5.40", "5.60");
+    desk.put("in/1", GLUCOSE);
+    desk.put("in/2", later.as_bytes());
+    let report = desk.import(&desk.folder.path().join("in"));
+    let counts: Vec<_> = report
+        .files
+        .iter()
+        .map(|file| (file.new, file.updated))
+        .collect();
+    assert_eq!(counts, [(1, 0), (0, 1)]);
+    assert_eq!(desk.resources(), [later]);
+    desk.check();
+}
+
+#[test]
+fn an_archive_brings_back_versions_notes_corrections_and_series() {
+    let first = Desk::new();
+    let later = String::from_utf8(GLUCOSE.to_vec())
+        .unwrap()
+        .replace("5.40", "5.60");
+    first.import(&first.put("january.json", GLUCOSE));
+    first.import(&first.put("march.json", later.as_bytes()));
+    first.import_bytes(&zip_of(&[("letter.txt", TEXT), ("scan.pdf", PDF)]));
+    first.import_bytes(&cda("Camille", "19840512", "R"));
+    let rows = first.phone.vault.list(&Filter::default()).unwrap();
+    for row in &rows {
+        first
+            .phone
+            .vault
+            .annotate(row.id, "à revoir avec le médecin")
+            .unwrap();
+    }
+    let glucose = rows
+        .iter()
+        .find(|row| row.value.as_deref() == Some("5.60"))
+        .unwrap();
+    first
+        .phone
+        .vault
+        .correct(glucose.id, "value", "5.50")
+        .unwrap();
+    let measured = crate::record::series::SampleBatch {
+        metric: crate::record::series::Metric::from_key("heart-rate").unwrap(),
+        unit: crate::record::series::Unit::from_text("/min").unwrap(),
+        source: crate::record::series::Source {
+            key: "watch".to_owned(),
+            name: "Montre".to_owned(),
+            kind: crate::record::series::SourceKind::Watch,
+        },
+        samples: (0..100).map(beat).collect(),
+    };
+    let record = first.phone.vault.persons().unwrap()[0].record;
+    let ingest = crate::vault::Ingest {
+        feed: "watch".to_owned(),
+        batches: vec![measured],
+        deletions: Vec::new(),
+        token: None,
+        window: None,
+    };
+    first.phone.vault.ingest(record, &ingest).unwrap();
+
+    let archive = first.archive();
+    let second = Desk::new();
+    let report = second.import_bytes(&archive);
+    assert!(
+        report.files.iter().all(|file| file.rejected.is_empty()),
+        "{report:#?}"
+    );
+    assert_eq!(second.seen(), first.seen());
+    assert_eq!(second.compartments(), first.compartments());
+    let own = second.phone.vault.persons().unwrap()[0].record;
+    let (one, two) = (
+        first.phone.vault.series(record),
+        second.phone.vault.series(own),
+    );
+    assert_eq!(one.unwrap(), two.unwrap());
+    assert_eq!(new(&second.import_bytes(&archive)), 0);
+    assert_eq!(second.seen(), first.seen());
+    // A record that came out of an archive leaves in an archive that says the same.
+    let third = Desk::new();
+    third.import_bytes(&second.archive());
+    assert_eq!(third.seen(), first.seen());
+    second.check();
+}
+
+fn beat(number: i64) -> crate::record::series::Sample {
+    crate::record::series::Sample {
+        start: 1_700_000_000_000 + number * 60_000,
+        end: 1_700_000_000_000 + number * 60_000,
+        offset: Some(60),
+        reading: crate::record::series::Reading::Value(
+            crate::record::series::Decimal::new(60 + number % 40, 0).unwrap(),
+        ),
+        quality: crate::record::series::Quality::default(),
+        id: None,
+        version: 0,
+    }
+}
+
+#[test]
+fn an_archive_of_somebody_else_is_held_as_a_whole() {
+    let lou = Desk::new();
+    let added = lou
+        .phone
+        .vault
+        .add_person("Lou Petit", Some("2019-02-03"))
+        .unwrap();
+    let path = lou.put("glucose", GLUCOSE);
+    lou.phone.vault.import(added.record, &[path], None).unwrap();
+    let mut archive = Vec::new();
+    let format = crate::vault::ExportFormat::Archive;
+    lou.phone
+        .vault
+        .export(added.record, format, &mut archive)
+        .unwrap();
+
+    let desk = Desk::new();
+    let path = desk.put("archive", &archive);
+    let report = desk.import(&path);
+    assert_eq!(fates(&report), [(None, "carnet-archive", "held")]);
+    let question = report.files[0].question.clone().unwrap();
+    assert_eq!(question.name.as_deref(), Some("Lou Petit"));
+    assert_eq!(desk.resources(), Vec::<String>::new());
+    let record = desk.phone.vault.persons().unwrap()[0].record;
+    let accepted = ImportOptions {
+        accepted: vec![question.hash],
+        ..ImportOptions::default()
+    };
+    let report = desk
+        .phone
+        .vault
+        .import_with(record, &[path], &accepted, None);
+    assert_eq!(new(&report.unwrap()), 1);
+}
+
+/// More entries than the first format of zip can count: the directory is in its 64-bit form.
+#[test]
+fn a_zip_of_the_64_bit_form_is_read() {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for number in 0..66_000 {
+        zip.start_file(format!("{number}"), stored).unwrap();
+    }
+    zip.start_file("glucose", stored.large_file(true)).unwrap();
+    zip.write_all(GLUCOSE).unwrap();
+    let bytes = zip.finish().unwrap().into_inner();
+    assert!(
+        bytes.windows(4).any(|window| window == b"PK\x06\x06"),
+        "no 64-bit directory"
+    );
+    let desk = Desk::new();
+    let report = desk.import_bytes(&bytes);
+    let understood = report
+        .files
+        .iter()
+        .filter(|file| file.fate == Fate::Understood);
+    assert_eq!(understood.count(), 1);
+    assert_eq!((report.files.len(), new(&report)), (66_001, 1));
 }

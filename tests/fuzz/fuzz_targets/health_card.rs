@@ -1,0 +1,4 @@
+//! libFuzzer's door to the reader of SMART Health Cards: what is read once is read the same by the device that receives it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| assert!(carnet::source::health_card::fuzz_one(bytes)));
