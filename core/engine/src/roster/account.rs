@@ -393,8 +393,14 @@ fn check_epochs(
             ..
         } => {
             let minted = known.epochs.get(compartment);
-            let known = |id: &EpochId| minted.is_some_and(|epochs| epochs.contains_key(id));
-            // The first epochs of an account are handed over in a welcome, not minted: a parent may be one of those.
+            // The first epochs of an account are handed over in a welcome, not minted: a parent may be one of those, of two
+            // that were minted at once too.
+            let known = |id: &EpochId| {
+                minted.is_some_and(|epochs| {
+                    let mut all = epochs.values().flatten();
+                    epochs.contains_key(id) || all.any(|one| one.parents.contains(id))
+                })
+            };
             let first = minted.is_none();
             let follows = !parents.is_empty() && (first || parents.iter().all(known));
             follows.then_some(()).ok_or(Refusal::NotAuthorised)

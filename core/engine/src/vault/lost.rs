@@ -15,8 +15,8 @@
 //! thief's pushes and pulls there are refused, and their session with them.
 //!
 //! **Two phones remove each other's neighbour at once.** Each wrapped its new keys to a device the other removed. Both see it
-//! in the fold (`roster::renewal`) and draw again before they mint anything else (`rotation::may_mint`). What is open: one of the two
-//! may then lack a record's newest key, shows what it has, and has to be paired again.
+//! in the fold (`roster::renewal`) and draw again before they mint anything else (`rotation::may_mint`). Both changes count and each
+//! phone opens both keys, so whatever either wrapped meanwhile opens to both.
 //!
 //! **A phone that was added by one that had not heard** has the old keys only and is not given the new ones: the word that
 //! would bring them would be read by the thief. It shows what it has, and is removed and paired again.

@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::family_tests::{account, join, patient, record, sync_all};
+use super::family_tests::{account, join, patient, record, rows_of, sync_all};
 use super::keyring::GENERAL;
 use super::sync_tests::{FakeRelay, Phone};
 use super::*;
 use crate::roster::{Operation, Operations, Role};
 use crate::seal::{self, unpack_body};
-use carnet_wire::{DeviceId, Envelope, Header, MailboxId, kind};
+use carnet_wire::{DeviceId, Envelope, EpochId, Header, MailboxId, RecordId, kind};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn device(phone: &Phone) -> DeviceId {
@@ -177,6 +177,60 @@ fn two_phones_that_each_remove_another_end_with_keys_neither_has() {
     );
     phone.check();
     tablet.check();
+}
+
+/// The newest key of every log of a phone's records and account.
+fn newest_keys(phone: &Phone) -> BTreeMap<(RecordId, String), EpochId> {
+    let keyring = phone.vault.unlocked().unwrap().keyring().unwrap();
+    let records = keyring.records().chain([keyring.account_record()]);
+    let mut newest = BTreeMap::new();
+    for record in records.collect::<Vec<_>>() {
+        for (log, name) in keyring.logs_of(record) {
+            let current = keyring.current_epoch(log).unwrap().id;
+            newest.insert((record, name.to_owned()), current);
+        }
+    }
+    newest
+}
+
+/// Both remove one, then both draw keys again without having heard of the other's.
+#[test]
+fn two_phones_that_each_remove_another_both_have_the_newest_keys() {
+    for rounds_apart in 0..3 {
+        let relay = FakeRelay::new();
+        let (phone, carer) = (patient(&relay), Phone::found_by(&relay, "Denis"));
+        let [tablet, watch, first, second] = ["Tablet", "Watch", "First lost", "Second lost"]
+            .map(|name| phone.add_named(&relay, name));
+        join(&phone, &carer, &Access::everywhere(Role::Caregiver));
+        sync_all(&[&tablet, &watch, &first, &second, &phone], 2);
+        phone.vault.remove_device(device(&first)).unwrap();
+        tablet.vault.remove_device(device(&second)).unwrap();
+        sync_all(&[&phone], 1);
+        // The tablet hears of it and draws again, and what it drew does not get through: the phone draws as well.
+        for _ in 0..rounds_apart {
+            relay.refuse_pushes();
+            let _ = (tablet.sync(), phone.sync());
+            relay.be_honest();
+            let _ = phone.sync();
+        }
+        sync_all(&[&tablet, &phone, &watch, &carer], 3);
+        let before = everything(&relay);
+        tablet.import(2);
+        phone.import(3);
+        sync_all(&[&tablet, &phone, &watch, &carer], 2);
+        let after: BTreeSet<_> = everything(&relay).difference(&before).cloned().collect();
+        let shared = record(&phone);
+        for other in [&phone, &tablet, &watch, &carer] {
+            assert_eq!(rows_of(other, shared), 3, "{rounds_apart}");
+            other.check();
+        }
+        assert_eq!(newest_keys(&phone), newest_keys(&tablet), "{rounds_apart}");
+        assert_eq!(newest_keys(&phone), newest_keys(&watch), "{rounds_apart}");
+        for lost in [&first, &second] {
+            let _ = (lost.sync(), lost.sync());
+            assert_eq!(opened(lost, &after), []);
+        }
+    }
 }
 
 #[test]
