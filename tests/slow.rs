@@ -9,6 +9,8 @@ mod damage;
 mod disk_full;
 #[path = "slow/hostile_relay.rs"]
 mod hostile_relay;
+#[path = "slow/people.rs"]
+mod people;
 #[path = "slow/relay_crash.rs"]
 mod relay_crash;
 #[path = "slow/simulation.rs"]

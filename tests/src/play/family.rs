@@ -99,7 +99,7 @@ impl House {
     fn add(&mut self) {
         let at = self.vaults.len();
         let (host, folder) = (self.host(), self.folder.join(NAMES[at]));
-        let joined = join(&self.vaults[0], folder, host, at);
+        let joined = join(&self.vaults[0], folder, host, (NAMES[at], SEED + at as u64));
         self.vaults.push(joined);
         for _ in 0..2 {
             self.vaults.iter().for_each(sync_well);
@@ -129,13 +129,18 @@ impl House {
 }
 
 /// The two halves of a pairing, each on its thread and with a chance of its own.
-fn join(old: &Vault, folder: PathBuf, host: Host, number: usize) -> Vault {
+pub(super) fn join(
+    old: &Vault,
+    folder: PathBuf,
+    host: Host,
+    (name, seed): (&'static str, u64),
+) -> Vault {
     let (send, code) = mpsc::channel();
     std::thread::scope(|scope| {
         let joining = scope.spawn(move || {
-            chance::seed(SEED + number as u64);
+            chance::seed(seed);
             let mut announce = |code: &str| drop(send.send(code.to_owned()));
-            let (name, patience) = (NAMES[number], Duration::from_secs(60));
+            let patience = Duration::from_secs(60);
             Vault::join(&folder, host, name, FIRST_RELAY, patience, &mut announce)
                 .expect("a joined vault")
         });
@@ -145,7 +150,8 @@ fn join(old: &Vault, folder: PathBuf, host: Host, number: usize) -> Vault {
     })
 }
 
-fn sync_well(vault: &Vault) {
+/// A sync in fair weather, to its end.
+pub(super) fn sync_well(vault: &Vault) {
     let report = vault.sync(Some(FIRST_RELAY), None, None);
     let report = report.expect("a sync in fair weather");
     assert!(report.complete, "a sync in fair weather ends");

@@ -18,6 +18,7 @@ mod ledger;
 pub mod malice;
 mod moves;
 mod paths;
+pub mod people;
 pub mod phone;
 pub mod relay;
 pub mod snapshots;

@@ -4,6 +4,7 @@ use super::relay::SimRelay;
 use crate::devices::{MemoryKeyStore, StepClock};
 use crate::network::{Lossy, Weather};
 use crate::paths::copy_folder;
+use crate::thief::Thief;
 use carnet::Vault;
 use carnet::VaultError;
 use carnet::host::{HostError, HttpRequest, HttpResponse, Transport};
@@ -57,6 +58,20 @@ impl SimPhone {
         start: i64,
         seed: u64,
     ) -> Self {
+        let open = |folder: &Path, host| Vault::open(folder, host).ok();
+        let phone = Self::try_begin(name, folder, key_store, relays, (start, seed), open);
+        phone.expect("a copied vault")
+    }
+
+    /// A phone whose vault is made, or opened, by `make`; none where it is not.
+    pub fn try_begin(
+        name: &'static str,
+        folder: PathBuf,
+        key_store: &MemoryKeyStore,
+        relays: &[(String, Arc<dyn Transport>)],
+        (start, seed): (i64, u64),
+        make: impl FnOnce(&Path, Host) -> Option<Vault>,
+    ) -> Option<Self> {
         let networks: Vec<_> = relays
             .iter()
             .zip(0..)
@@ -71,8 +86,8 @@ impl SimPhone {
             clock: clock.clone(),
             transport: Arc::new(Routes(networks.clone())),
         };
-        let vault = Vault::open(&folder, host.clone()).expect("a copied vault");
-        Self {
+        let vault = make(&folder, host.clone())?;
+        Some(Self {
             name,
             vault,
             clock,
@@ -80,7 +95,7 @@ impl SimPhone {
             folder,
             host,
             networks,
-        }
+        })
     }
 
     /// The weather on the way to each relay, in their order.
@@ -119,6 +134,13 @@ impl SimPhone {
         copy_folder(&self.folder, &to);
         self.vault.unlock().expect("the vault opens again");
         to
+    }
+
+    /// What somebody can do who has it, and what unlocks it.
+    pub fn robbed(&self) -> Thief {
+        Thief::rob_with(&self.folder, |wrapped| {
+            *self.host.key_store.unwrap(wrapped).expect("the key")
+        })
     }
 
     /// Puts a copy back: what the platform keeps outside of the folder stays, and gives it away.
