@@ -6,7 +6,7 @@ use carnet::record::row::Category as RecordCategory;
 use carnet::vault::{
     Conflict, Correction, Detail, DocumentBytes, DocumentRow, ExportFormat, Fate, FileReport,
     Filter, ImportOptions, ImportReport, ListRow, NewEdit, Note, OpenWarning, Phase,
-    Progress as CallProgress, Rejection, Related, Stats, Version, WrongPerson,
+    Progress as CallProgress, Rejection, Related, SampleCounts, Stats, Version, WrongPerson,
 };
 use carnet_wire::{DeviceId, RecordId};
 use std::path::PathBuf;
@@ -184,6 +184,16 @@ pub struct FileReport {
     pub rejected: Vec<Rejection>,
     pub warnings: Vec<String>,
     pub by_kind: Counts,
+    pub samples: SampleCounts,
+}
+
+/// What became of the samples of one file. Of kinds without a series, how many there are.
+#[uniffi::remote(Record)]
+pub struct SampleCounts {
+    pub read: u64,
+    pub new: u64,
+    pub unknown: Counts,
+    pub kept: u64,
 }
 
 /// What became of one file or one item inside it: in the record, kept as a document, neither, or held back with

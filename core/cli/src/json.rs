@@ -67,6 +67,7 @@ pub fn import(report: &ImportReport) -> Value {
             "rejected": sum(|file| file.rejected.len() as u64),
             "by_result": by_result(report),
             "by_kind": by_kind,
+            "samples": series::counts(report.files.iter().map(|file| &file.samples)),
         },
     })
 }
@@ -107,6 +108,7 @@ fn file(report: &FileReport) -> Value {
         "updated": report.updated,
         "rejected": rejected,
         "warnings": report.warnings,
+        "samples": series::counts(std::iter::once(&report.samples)),
     })
 }
 
@@ -390,7 +392,7 @@ pub mod tests {
         let report = ImportReport {
             files: vec![one, two],
         };
-        let expected = r#"{"files":[{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[]},{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[]}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_result":{"understood":2},"by_kind":{"Observation":2,"Patient":2}}}"#;
+        let expected = r#"{"files":[{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":0,"updated":0,"rejected":[{"where":"entry[2]","reason":"not a resource"}],"warnings":[],"samples":{"read":0,"new":0,"unknown":{},"kept":0}},{"path":"a.json","inside":null,"format":"fhir-json","result":"understood","reason":null,"document":null,"question":null,"resources":3,"new":2,"unchanged":4,"updated":0,"rejected":[],"warnings":[],"samples":{"read":0,"new":0,"unknown":{},"kept":0}}],"totals":{"new":4,"unchanged":4,"updated":0,"rejected":1,"by_result":{"understood":2},"by_kind":{"Observation":2,"Patient":2},"samples":{"read":0,"new":0,"unknown":{},"kept":0}}}"#;
         assert_eq!(import(&report).to_string(), expected);
     }
 

@@ -11,6 +11,7 @@ use crate::progress::{Unit, Watch};
 use crate::table::{self, Column};
 use crate::texts::{engine, import, message};
 use carnet::vault::{Fate, FileReport, ImportOptions, ImportReport, WrongPerson};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -159,7 +160,33 @@ fn print_totals(console: &mut Console, report: &ImportReport) -> CliResult {
     console.say(
         message::IMPORT_TOTAL,
         &totals.each_ref().map(String::as_str),
-    )
+    )?;
+    print_samples(console, report)
+}
+
+/// What became of samples, where there were any.
+fn print_samples(console: &mut Console, report: &ImportReport) -> CliResult {
+    let language = console.language;
+    let counts = || report.files.iter().map(|file| &file.samples);
+    let shown = |count: u64| integer(count, language);
+    let (read, kept) = (counts().map(|one| one.read), counts().map(|one| one.kept));
+    let (read, kept): (u64, u64) = (read.sum(), kept.sum());
+    let new: u64 = counts().map(|one| one.new).sum();
+    let mut unknown: BTreeMap<&str, u64> = BTreeMap::new();
+    for (kind, count) in counts().flat_map(|one| &one.unknown) {
+        *unknown.entry(kind).or_default() += count;
+    }
+    if read > 0 {
+        let words = [shown(new), shown(read.saturating_sub(new)), shown(kept)];
+        console.say(import::SAMPLES, &words.each_ref().map(String::as_str))?;
+    }
+    for (kind, count) in unknown.iter().take(SHOWN_REJECTIONS) {
+        console.say(import::UNKNOWN, &[&clean(kind), &shown(*count)])?;
+    }
+    match unknown.len().saturating_sub(SHOWN_REJECTIONS) {
+        0 => Ok(()),
+        more => console.say(import::MORE_UNKNOWN, &[&shown(more as u64)]),
+    }
 }
 
 /// The file as given, and the names inside it that lead to the item.
@@ -230,7 +257,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::console::tests::console;
-    use carnet::vault::Rejection;
+    use carnet::vault::{Rejection, SampleCounts};
 
     fn report(rejections: usize) -> ImportReport {
         let rejection = Rejection {
@@ -273,6 +300,26 @@ mod tests {
             "{en}"
         );
         assert!(!en.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn measurements_are_counted_and_what_has_no_series_is_named() {
+        let mut report = report(0);
+        report.files[0].samples = SampleCounts {
+            read: 1_500,
+            new: 1_200,
+            unknown: BTreeMap::from([("ActivitySummary\u{1b}".to_owned(), 3)]),
+            kept: 2,
+        };
+        let (mut console, printed) = console(Language::Fr);
+        print(&mut console, &report).unwrap();
+        let text = printed.text();
+        assert!(
+            text.contains("Mesures nouvelles : 1\u{202f}200 · déjà là : 300 · sans série : 2"),
+            "{text}"
+        );
+        assert!(text.contains("Pas de série pour ActivitySummary"), "{text}");
+        assert!(!text.contains('\u{1b}'));
     }
 
     #[test]

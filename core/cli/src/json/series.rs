@@ -1,7 +1,9 @@
 //! Series for programs: numbers as text, exactly as they are; times in milliseconds since 1970 UTC.
 
 use carnet::record::series::{Decimal, Metric};
-use carnet::vault::{Chart, ChartSource, Feed, Point, Reason, SampleRow, Series, Why};
+use carnet::vault::{
+    Chart, ChartSource, Feed, Point, Reason, SampleCounts, SampleRow, Series, Why,
+};
 use serde_json::{Value, json};
 
 fn text(value: Option<Decimal>) -> Option<String> {
@@ -13,6 +15,20 @@ fn state(metric: Metric, place: u16) -> Option<&'static str> {
         .categories()
         .get(usize::from(place))
         .map(|row| row.key)
+}
+
+/// What became of the samples of one item, or of several.
+pub fn counts<'a>(of: impl Iterator<Item = &'a SampleCounts>) -> Value {
+    let mut sum = SampleCounts::default();
+    for one in of {
+        sum.read += one.read;
+        sum.new += one.new;
+        sum.kept += one.kept;
+        for (kind, count) in &one.unknown {
+            *sum.unknown.entry(kind.clone()).or_default() += count;
+        }
+    }
+    json!({ "read": sum.read, "new": sum.new, "unknown": sum.unknown, "kept": sum.kept })
 }
 
 /// A series and its last value.

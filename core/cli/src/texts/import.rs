@@ -16,6 +16,9 @@ super::texts! {
     HOW: "Rien n'en est importé : --person NOM pour la bonne personne, ou --anyway", "Nothing of it is imported: --person NAME for the right person, or --anyway";
     ITEM_REASON: "{0} : {1}", "{0}: {1}";
     BY_RESULT: "Compris : {0} · gardés comme documents : {1} · rejetés : {2}", "Understood: {0} · kept as documents: {1} · rejected: {2}";
+    SAMPLES: "Mesures nouvelles : {0} · déjà là : {1} · sans série : {2}", "New measurements: {0} · already there: {1} · without a series: {2}";
+    UNKNOWN: "Pas de série pour {0} : {1}", "No series for {0}: {1}";
+    MORE_UNKNOWN: "… et {0} autres sortes de données (toutes avec --json)", "… and {0} more kinds of data (all of them with --json)";
     AND_MORE: "… et {0} autres fichiers (tous avec --json)", "… and {0} more files (all of them with --json)";
 }
 

@@ -185,6 +185,7 @@ pub(super) fn show_again(connection: &Connection, log: i64, but: &[i64]) -> Resu
                 author,
                 value,
                 parsed: None,
+                segments: &[],
             });
         project_all(connection, &together.collect::<Vec<_>>())?;
     }

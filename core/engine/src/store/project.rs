@@ -8,17 +8,19 @@ use super::entries::{self, Desk, Edit};
 use super::outside;
 use super::presence;
 use super::rows::{Place, RowWriter};
-use super::series::Samples;
+use super::series::{Packed, Samples};
 use super::terms::Terms;
 use super::texts::{Texts, body_of, locate, origin_of};
 use crate::error::{Error, Result};
 use crate::record::change::{Attachment, Change, Item};
 use crate::record::ids::{ContentHash, ResourceId};
 use crate::record::resource::Resource;
+use crate::record::series::Sample;
 use crate::record::time::VersionKey;
 use carnet_wire::Author;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// A change and where the log keeps it. Its row in `change` must be there already.
 #[derive(Clone, Copy)]
@@ -33,6 +35,8 @@ pub struct Projection<'a> {
     pub value: &'a Change,
     /// What the resource items derive to, in order, when the caller has just derived them.
     pub parsed: Option<&'a [Resource]>,
+    /// The samples of its segments, in order, when the caller has just written them; empty where they are to be read.
+    pub segments: &'a [Rc<Vec<Sample>>],
 }
 
 /// What a change did to the views.
@@ -215,6 +219,7 @@ impl<'c> Projector<'c> {
 
     fn items(&mut self, projection: &Projection<'_>) -> Result<()> {
         let mut parsed = projection.parsed.map(<[Resource]>::iter);
+        let mut written = projection.segments.iter();
         for (item, value) in (0_u32..).zip(&projection.value.items) {
             match value {
                 Item::Resource { origin, .. } => {
@@ -229,11 +234,14 @@ impl<'c> Projector<'c> {
                 Item::Presence { id, here } => self.presence(projection, item, (id, *here))?,
                 Item::Access { body } => self.access(projection, item, *body)?,
                 Item::Segment { series, body, .. } => {
-                    let bytes = body_of(projection.value, *body).unwrap_or_default();
                     let place = (projection.change, item);
+                    let packed = match written.next() {
+                        Some(samples) => Packed::Written(samples.clone()),
+                        None => Packed::Bytes(body_of(projection.value, *body).unwrap_or_default()),
+                    };
                     let taken = self
                         .samples
-                        .segment(self.writer.log, place, series, bytes)?;
+                        .segment(self.writer.log, place, series, packed)?;
                     self.done.refused += u64::from(!taken);
                 }
                 Item::Gone { samples } => {

@@ -158,6 +158,7 @@ pub fn rebuild(connection: &Connection) -> Result<u64> {
             author: &place.author,
             value,
             parsed: None,
+            segments: &[],
         });
         project_all(connection, &together.collect::<Vec<_>>())?;
     }

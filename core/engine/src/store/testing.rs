@@ -139,6 +139,7 @@ pub(super) fn put(
             author: &change.author,
             value: &change.value,
             parsed,
+            segments: &[],
         },
     )
 }

@@ -100,6 +100,7 @@ impl Unprojected {
                 author: &appended.author,
                 value: &appended.change,
                 parsed: None,
+                segments: &[],
             })
             .collect();
         project_all(tx, &projections)?;

@@ -111,7 +111,9 @@ pub use access::{AccessEntry, AccessLog, AccessProblem};
 pub use carnet_wire::stream::Role;
 pub use documents::{DocumentBytes, DocumentRow};
 pub use health_connect::{fuzz_health_connect, is_health_connect, read_health_connect};
-pub use import::{Fate, FileReport, ImportOptions, ImportReport, Rejection, WrongPerson};
+pub use import::{
+    Fate, FileReport, ImportOptions, ImportReport, Rejection, SampleCounts, WrongPerson,
+};
 pub use news::{Heard, News, NewsKind, NewsPiece};
 pub use peer::Meeting;
 pub use pull::{

@@ -7,6 +7,7 @@ use super::rotation;
 use crate::error::{Error, Result};
 use crate::record::change::{CHANGE_VERSION, Change, Item, Origin};
 use crate::record::resource::Resource;
+use crate::record::series::Sample;
 use crate::roster::{Operation, Operations, Verdict};
 use crate::seal;
 use crate::store::log::{self, StoredChange};
@@ -14,6 +15,7 @@ use crate::store::{Projected, Projection, project};
 use carnet_wire::{Author, Canonical, ChangeId, EnvelopeId, Header, Inner, kind};
 use minicbor::bytes::ByteVec;
 use rusqlite::Transaction;
+use std::rc::Rc;
 
 const NOT_A_WRITER: Error = Error::Unauthorised(
     "you may read this, not write here: ask an owner of the record for another role",
@@ -31,6 +33,27 @@ pub fn write_change(
     change: &Change,
     parsed: Option<&[Resource]>,
 ) -> Result<Projected> {
+    write_known(tx, keyring, log, change, (parsed, &[]))
+}
+
+/// Writes a change of series whose segments hold these samples, which spares unpacking what was packed a moment ago.
+pub fn write_segments(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    change: &Change,
+    segments: &[Rc<Vec<Sample>>],
+) -> Result<Projected> {
+    write_known(tx, keyring, log, change, (None, segments))
+}
+
+fn write_known(
+    tx: &Transaction<'_>,
+    keyring: &Keyring,
+    log: i64,
+    change: &Change,
+    (parsed, segments): (Option<&[Resource]>, &[Rc<Vec<Sample>>]),
+) -> Result<Projected> {
     let committed = commit(tx, keyring, log, kind::CHANGE, &change.to_canonical())?;
     let projection = Projection {
         log,
@@ -38,6 +61,7 @@ pub fn write_change(
         author: &committed.author,
         value: change,
         parsed,
+        segments,
     };
     project(tx, projection)
 }

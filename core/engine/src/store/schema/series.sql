@@ -70,6 +70,17 @@ CREATE TABLE feed(
   UNIQUE(log, name)
 );
 
+-- How far a long file of samples was read before something stopped the import: never synced, never rebuilt. `file` is a hash of its
+-- beginning and length, `memory` what its reader remembers.
+CREATE TABLE reading(
+  log INTEGER NOT NULL REFERENCES log,
+  file BLOB NOT NULL,
+  place INTEGER NOT NULL,
+  memory BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY(log, file)
+);
+
 -- Windows that could not be read yet, and why: nothing is forgotten until a read covers it.
 CREATE TABLE unread(
   feed INTEGER NOT NULL REFERENCES feed,

@@ -6,9 +6,11 @@
 mod feeds;
 mod project;
 mod read;
+mod reading;
 
 pub use feeds::{Feed, Reason, Unread, cover, feed_token, feeds, note_unread, reach};
-pub use project::Samples;
+pub use project::{Packed, Samples};
 pub use read::{
     SeriesRow, each_sample, known_deletions, living, order_of, rollups, series, without_known,
 };
+pub use reading::{Reached, forget_reached, put_reached, reached};

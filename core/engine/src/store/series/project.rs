@@ -18,6 +18,29 @@ const MAX_ORDER: usize = 100;
 /// Samples kept unpacked between segments and days: some 20 MB.
 const KEPT_SAMPLES: usize = 262_144;
 
+/// A segment on its way into the views.
+pub enum Packed<'a> {
+    /// As it travels.
+    Bytes(&'a [u8]),
+    /// Its samples in canonical order, from whoever has just written it.
+    Written(Rc<Vec<Sample>>),
+}
+
+impl Packed<'_> {
+    /// How many samples it holds, and those in canonical order, each once; none where this build cannot read it.
+    fn samples(self, metric: Metric) -> Option<(usize, Rc<Vec<Sample>>)> {
+        match self {
+            Self::Written(samples) => Some((samples.len(), samples)),
+            Self::Bytes(bytes) => {
+                let mut samples = read_segment(metric, bytes).ok()?;
+                let count = samples.len();
+                unite(&mut samples);
+                Some((count, Rc::new(samples)))
+            }
+        }
+    }
+}
+
 /// Gathers what changes did to series; [`Self::refresh`] writes what their days come to.
 pub struct Samples<'c> {
     connection: &'c Connection,
@@ -50,16 +73,15 @@ impl<'c> Samples<'c> {
         log: i64,
         place: (i64, u32),
         name: &SeriesName,
-        bytes: &[u8],
+        packed: Packed<'_>,
     ) -> Result<bool> {
         let Some(metric) = fitting_metric(name) else {
             return Ok(false);
         };
-        let Ok(mut samples) = read_segment(metric, bytes) else {
+        let Some((count, samples)) = packed.samples(metric) else {
             return Ok(false);
         };
-        self.of_change += samples.len();
-        unite(&mut samples);
+        self.of_change += count;
         if self.of_change > MAX_CHANGE_SAMPLES {
             return Ok(false);
         }
@@ -77,7 +99,7 @@ impl<'c> Samples<'c> {
             let days = samples.iter().map(|sample| (series, day_of(sample.start)));
             self.stale.extend(days);
             let segment = self.connection.last_insert_rowid();
-            self.unpacked.keep(segment, Rc::new(samples));
+            self.unpacked.keep(segment, samples);
         }
         Ok(true)
     }

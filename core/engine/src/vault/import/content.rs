@@ -94,6 +94,25 @@ impl Content<'_, '_> {
         })
     }
 
+    /// How long it is, as its folder or archive says.
+    pub fn length(&mut self) -> Result<u64> {
+        Ok(match self {
+            Self::File { path, .. } => path.metadata()?.len(),
+            Self::Entry {
+                archive,
+                index,
+                watch,
+                ..
+            } => {
+                let entry = archive
+                    .by_index(*index)
+                    .map_err(|_| watch.damaged(DAMAGED))?;
+                entry.size()
+            }
+            Self::Memory(bytes) => bytes.len() as u64,
+        })
+    }
+
     /// Its beginning, for recognising it.
     pub fn head(&mut self) -> Result<Vec<u8>> {
         let mut head = Vec::new();

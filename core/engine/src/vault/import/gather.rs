@@ -83,6 +83,11 @@ impl<'a> Gather<'a> {
         self.origin.hash = hash;
     }
 
+    /// Where it comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Where it goes.
     pub fn target(&self) -> Target<'a> {
         self.target

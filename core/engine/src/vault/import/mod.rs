@@ -8,7 +8,7 @@
 //!
 //! `files` finds what is named, `read` reads one item and descends into the `entries` of `archive`s
 //! (`handed` and `said`: of those that Carnet wrote), `content` is where its bytes lie, `watch`
-//! is progress and cancel, `whole` reads what must be held, `person` asks whose document it is, `gather` holds what one
+//! is progress and cancel, `whole` reads what must be held, `samples` reads files of series, `person` asks whose document it is, `gather` holds what one
 //! item gave, `batch` writes it with that of others, `writer` says where it goes, `documents` keeps bytes, `report` is what is said. Memory is bounded by one
 //! transaction's drafts and [`content::MAX_HELD_BYTES`] for what must be held whole.
 
@@ -25,6 +25,9 @@ mod person;
 mod read;
 mod report;
 mod said;
+mod samples;
+#[cfg(test)]
+mod samples_tests;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -11,6 +11,7 @@ use super::documents;
 use super::gather::Gather;
 use super::person;
 use super::report::{Fate, FileReport, ImportOptions, ImportReport};
+use super::samples;
 use super::watch::Watch;
 use super::whole;
 use super::writer::Counts;
@@ -166,8 +167,18 @@ impl<'a> Import<'a> {
         match format {
             Format::Empty => reject(gather, EMPTY),
             Format::Litter => reject(gather, LITTER),
+            Format::AppleHealth | Format::OpenMHealth | Format::Sqlite => {
+                return samples::read(self.watch, gather, content, format);
+            }
+            Format::Json if samples::is_points(&content.head()?) => {
+                gather.report.format = Format::OpenMHealth.name();
+                return samples::read(self.watch, gather, content, Format::OpenMHealth);
+            }
+            Format::Cda | Format::Xml if samples::is_shadow(&content.head()?) => {
+                return samples::keep_shadow(gather, content, format);
+            }
             // JSON may name its resourceType far below; the reader of FHIR decides.
-            Format::Fhir | Format::Json | Format::OpenMHealth | Format::Gzip => {
+            Format::Fhir | Format::Json | Format::Gzip => {
                 if person::hold_fhir(self, gather, content, name)? {
                     return Ok(());
                 }
@@ -264,10 +275,7 @@ fn is_json_inside(head: &[u8]) -> bool {
     let _ = MultiGzDecoder::new(head)
         .take(source::recognise::HEAD_BYTES as u64)
         .read_to_end(&mut inside);
-    matches!(
-        recognise(&inside),
-        Format::Fhir | Format::Json | Format::OpenMHealth
-    )
+    matches!(recognise(&inside), Format::Fhir | Format::Json)
 }
 
 pub(super) fn take(gather: &mut Gather<'_>, outcome: Outcome) -> Result<()> {

@@ -77,6 +77,21 @@ pub struct FileReport {
     pub warnings: Vec<String>,
     /// Resources read per kind, accepted ones only.
     pub by_kind: BTreeMap<String, u64>,
+    /// Samples of series.
+    pub samples: SampleCounts,
+}
+
+/// What became of the samples of an item.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SampleCounts {
+    /// Read, those the record had among them.
+    pub read: u64,
+    /// Not in the record before.
+    pub new: u64,
+    /// Kinds of data without a series, as the source names them, and how many of each.
+    pub unknown: BTreeMap<String, u64>,
+    /// What is right and no sample (a statistic, something without a time).
+    pub kept: u64,
 }
 
 /// One refused part of an item.

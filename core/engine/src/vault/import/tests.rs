@@ -13,7 +13,7 @@ const PDF: &[u8] = b"%PDF-1.4\n1 0 obj << /Title (Bilan) /CreationDate (D:202104
 const TEXT: &[u8] = b"Lettre de sortie\nTout va bien.\n";
 const RUBBISH: &[u8] = &[1, 2, 3, 250, 0, 9];
 
-fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in entries {
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
@@ -29,27 +29,27 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-struct Desk {
-    phone: Phone,
+pub(super) struct Desk {
+    pub(super) phone: Phone,
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             phone: Phone::new(),
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         path
     }
 
-    fn import(&self, path: &Path) -> ImportReport {
+    pub(super) fn import(&self, path: &Path) -> ImportReport {
         let record = self.phone.vault.persons().unwrap()[0].record;
         self.phone
             .vault
@@ -57,7 +57,7 @@ impl Desk {
             .unwrap()
     }
 
-    fn import_bytes(&self, bytes: &[u8]) -> ImportReport {
+    pub(super) fn import_bytes(&self, bytes: &[u8]) -> ImportReport {
         self.import(&self.put("given", bytes))
     }
 
@@ -72,20 +72,20 @@ impl Desk {
         texts
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         let report = self.phone.vault.verify(true).unwrap();
         assert_eq!(report.problems, Vec::<String>::new());
     }
 }
 
-fn fates(report: &ImportReport) -> Vec<(Option<&str>, &'static str, &'static str)> {
+pub(super) fn fates(report: &ImportReport) -> Vec<(Option<&str>, &'static str, &'static str)> {
     let files = report.files.iter();
     files
         .map(|file| (file.inside.as_deref(), file.format, file.fate.name()))
         .collect()
 }
 
-fn new(report: &ImportReport) -> u64 {
+pub(super) fn new(report: &ImportReport) -> u64 {
     report.files.iter().map(|file| file.new).sum()
 }
 
