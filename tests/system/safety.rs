@@ -5,7 +5,7 @@ use carnet_tests::commands::{PATIENCE, Phone, Running, code_of};
 use carnet_tests::generator::write_record_file;
 use carnet_tests::household::{Household, Refusal, compare, join, member, people, refused, settle};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the card shall say, and what it shall not.
 const RECORD: &str = concat!(
@@ -77,7 +77,7 @@ fn the_words_alone_bring_the_identical_record_back() {
     let (lou, mum) = (house.person("Lou"), house.patient("Mum"));
     let many = house.scratch.path().join("many.ndjson");
     write_record_file(&many, 200, 5);
-    lou.import(&[&many]);
+    lou.import(&[Path::new("--anyway"), &many]);
     let id = lou.json(["list", "Observation"])[0]["id"].clone();
     let id = id.as_str().expect("an id");
     lou.run(["annotate", id, "mine"]).expect_ok("a note");
