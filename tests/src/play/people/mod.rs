@@ -37,9 +37,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
 
 const DAY: u64 = 86_400;
-/// OPEN DEFECT, to be mended and then set to nought: of a hundred seeds so many may fail. When somebody who is no owner loses
-/// both phones and the new one removes them one after the other, others may go on seeing the old ones (seeds 7 and 50).
-const OPEN_PERCENT: u64 = 6;
+/// OPEN DEFECT, to be mended and then emptied: the seeds of the first hundred that fail; any other that does fails the run.
+/// Somebody who is no owner loses both phones. The first removal's key for the `devices` log waits to be shown until an owner has
+/// renewed the roster's key; the kit then adds a new phone under it. What this one says in the roster is by a phone the owners do
+/// not know, so they do not renew the key it waits for in turn, and go on seeing the old one. A way out is to give what opens
+/// the log to the owners' accounts alone, wrapped, instead of in the roster's clear.
+const OPEN_SEEDS: &[u64] = &[7, 30, 50, 59, 90];
 /// Set where people act on people without having heard of each other. OPEN DEFECTS, to be mended and then played always: some 11 of 40
 /// seeds end with phones that see other members or other devices of a member, 4, 8, 9, 18, 34, 36 and 39 among them. A role
 /// changed while its member recovers and removes both old phones leaves what opens their `devices` log in quarantine for who
@@ -288,8 +291,6 @@ pub fn play_all_people(first: u64, seeds: u64) {
             "OPEN DEFECT: seeds {failed:?} FAILED, see above; in the others everybody holds what they may hold"
         );
     }
-    assert!(
-        failed.len() as u64 <= seeds * OPEN_PERCENT / 100,
-        "{failed:?} failed"
-    );
+    let mut new = failed.iter().filter(|seed| !OPEN_SEEDS.contains(seed));
+    assert_eq!(new.next(), None, "{failed:?} failed");
 }
