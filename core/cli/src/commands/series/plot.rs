@@ -152,10 +152,39 @@ fn sources(console: &mut Console, chart: &Chart) -> CliResult {
     console.say(texts::FROM_SOURCES, &[&names.join(", ")])
 }
 
+/// From where to where a drawing reaches, and how far its lines are apart.
+struct Scale {
+    low: f64,
+    high: f64,
+    step: f64,
+}
+
+/// Lines at round values, one, two or five of a power of ten apart; of durations at quarters of the longest.
+fn scale((low, high): (f64, f64), kind: Kind) -> Scale {
+    let quarter = (high - low) / 4.0;
+    if kind == Kind::State {
+        return Scale {
+            low,
+            high,
+            step: quarter,
+        };
+    }
+    let power = 10_f64.powf(quarter.log10().floor());
+    let round = [1.0, 2.0, 5.0].map(|times| times * power);
+    let step = round.into_iter().find(|step| *step >= quarter);
+    let step = step.unwrap_or(10.0 * power);
+    Scale {
+        low: (low / step).floor() * step,
+        high: (high / step).ceil() * step,
+        step,
+    }
+}
+
 /// The drawing as SVG: no script, no font, no address.
 pub fn svg(chart: &Chart, zone: &Zone, language: Language) -> String {
     let points: Vec<&Point> = chart.points.iter().collect();
-    let (low, high) = range(chart, &points);
+    let Scale { low, high, step } = scale(range(chart, &points), chart.metric.kind());
+    let digits = (-step.log10()).ceil().max(0.0) as usize;
     let start = points.first().map_or(0, |point| point.start);
     let end = points.last().map_or(1, |point| point.end).max(start + 1);
     let x = |at: i64| MARGIN + (at - start) as f64 / (end - start) as f64 * (WIDTH - 2.0 * MARGIN);
@@ -172,11 +201,12 @@ pub fn svg(chart: &Chart, zone: &Zone, language: Language) -> String {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n<title>{title}</title>\n\
          <text x=\"{MARGIN}\" y=\"28\" font-size=\"17\" fill=\"#222\">{title}</text>\n"
     );
-    for step in 0..=4 {
-        let value = low + (high - low) * f64::from(step) / 4.0;
+    let lines = ((high - low) / step).round() as u32;
+    for line in 0..=lines {
+        let value = low + step * f64::from(line);
         let text = match chart.metric.kind() {
             Kind::State => length(value as u64),
-            _ => crate::format::decimal(&format!("{value:.1}"), language),
+            _ => crate::format::decimal(&format!("{value:.digits$}"), language),
         };
         let _ = writeln!(
             out,
@@ -317,6 +347,22 @@ mod tests {
             let text = printed.text();
             assert!(text.contains(day) && text.contains(value), "{text}");
         }
+    }
+
+    #[test]
+    fn the_lines_of_an_svg_lie_at_round_values() {
+        for (range, kind, lines) in [
+            ((50.0, 87.0), Kind::Level, (50.0, 90.0, 10.0)),
+            ((36.4, 39.1), Kind::Level, (36.0, 40.0, 1.0)),
+            ((0.0, 12_345.0), Kind::Total, (0.0, 15_000.0, 5_000.0)),
+            ((0.0, 28_800.0), Kind::State, (0.0, 28_800.0, 7_200.0)),
+        ] {
+            let Scale { low, high, step } = scale(range, kind);
+            assert_eq!((low, high, step), lines, "{range:?}");
+        }
+        let utc = Zone::named("UTC").unwrap();
+        let drawn = svg(&chart("weight", &["70.1", "71"]), &utc, Language::Fr);
+        assert!(drawn.contains(">70,5</text>"), "{drawn}");
     }
 
     #[test]
