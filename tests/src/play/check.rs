@@ -135,7 +135,7 @@ impl Play {
 
     /// All phones hold the same, and nothing is left over.
     fn compare(&self) {
-        let first = self.summary(&self.phones[0]);
+        let mut first = None;
         for phone in &self.phones {
             let vault = &phone.vault;
             let stats = vault.stats(None).expect("stats");
@@ -156,8 +156,9 @@ impl Play {
                 phone.name,
                 vault.history(None).map(|history| history.logs)
             );
-            let differ: Vec<_> = self
-                .summary(phone)
+            let summary = self.summary(phone);
+            let first = first.get_or_insert_with(|| summary.clone());
+            let differ: Vec<_> = summary
                 .into_iter()
                 .filter(|part| !first.contains(part))
                 .map(|(what, _)| what)

@@ -101,10 +101,7 @@ impl Exchange<'_> {
         let Some((log, epoch)) = keyring.epoch_of(mailbox) else {
             return Ok(());
         };
-        if keyring
-            .current_epoch(log)
-            .is_ok_and(|current| current.id == epoch.id)
-        {
+        if keyring.is_current(mailbox) {
             let key = format!("{SHUT_KEY}{log}");
             self.keep(|tx, _| log::set_meta(tx, &key, epoch.id.as_ref()))?;
         }

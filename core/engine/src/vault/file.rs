@@ -8,8 +8,9 @@ use super::brake::Brake;
 use super::keyring::Keyring;
 use super::open::Unlocked;
 use super::paths::{self, Intake};
+use super::reseal::{self, Resealing};
 use super::snapshot::{self, HandOn};
-use super::{Phase, SyncReport, reseal};
+use super::{Phase, SyncReport};
 use crate::error::{Error, Result};
 use crate::record::snapshot::Snapshot;
 use crate::seal;
@@ -588,12 +589,13 @@ impl<'a> Visit<'a> {
 /// A change under the current keys and, of a roster, under those its author had as well: who takes the file next may have
 /// been away when the keys were changed.
 fn envelopes(conn: &Connection, keyring: &Keyring, change: i64) -> Result<Vec<Vec<u8>>> {
-    let (now, bytes) = reseal::reseal(conn, keyring, change)?;
-    let (first, as_first) = reseal::reseal_as_first(conn, keyring, change)?;
-    Ok(match first == now {
-        true => vec![bytes],
-        false => vec![as_first, bytes],
-    })
+    let first = Resealing::as_first(conn, keyring, change)?;
+    let is_current = keyring.is_current(first.mailbox());
+    let mut envelopes = vec![first.seal(keyring)?];
+    if !is_current {
+        envelopes.push(reseal::reseal(conn, keyring, change)?.1);
+    }
+    Ok(envelopes)
 }
 
 /// Envelopes to be merged together.

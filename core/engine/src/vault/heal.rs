@@ -19,7 +19,7 @@
 use super::detect::{self, Missing};
 use super::history::Before;
 use super::keyring::Keyring;
-use super::reseal::{first_mailbox, reseal_as_first};
+use super::reseal::Resealing;
 use super::snapshot;
 use super::sync::{Exchange, Pushes};
 use crate::error::{Error, Result};
@@ -568,9 +568,10 @@ fn asked_for(
 /// The envelope this device sealed first, where it is kept and somebody could open it: the same bytes are stored once.
 /// Otherwise, and for others' changes, a new one.
 fn seal_again(conn: &Connection, keyring: &Keyring, kept: &Kept) -> Result<(MailboxId, Vec<u8>)> {
-    let mailbox = first_mailbox(conn, keyring, kept.change)?;
+    let again = Resealing::as_first(conn, keyring, kept.change)?;
+    let mailbox = again.mailbox();
     match log::own_envelope(conn, kept.change)? {
         Some(own) if own.0 == mailbox => Ok(own),
-        _ => reseal_as_first(conn, keyring, kept.change),
+        _ => Ok((mailbox, again.seal(keyring)?)),
     }
 }

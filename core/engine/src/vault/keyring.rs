@@ -304,6 +304,14 @@ impl Keyring {
             .map(|(log, epoch)| (*log, epoch))
     }
 
+    /// Whether new changes of its log are sealed under the epoch of a mailbox.
+    pub fn is_current(&self, mailbox: MailboxId) -> bool {
+        self.epoch_of(mailbox).is_some_and(|(log, epoch)| {
+            self.current_epoch(log)
+                .is_ok_and(|current| current.id == epoch.id)
+        })
+    }
+
     /// Whether this vault can read what is sealed under an epoch.
     pub fn holds(&self, id: EpochId) -> bool {
         self.epoch(id).is_some()

@@ -497,18 +497,12 @@ impl Party for Meeting {
 /// The keys of every epoch, those in use first, and their mailboxes.
 fn stream_keys(keyring: &Keyring) -> Result<(Vec<StreamKey>, Vec<MailboxId>)> {
     let mut epochs: Vec<_> = keyring.epochs.iter().collect();
-    epochs.sort_by_key(|(log, epoch)| !is_current(keyring, *log, epoch.mailbox));
+    epochs.sort_by_key(|(_, epoch)| !keyring.is_current(epoch.mailbox));
     epochs.truncate(limits::MAX_STREAM_TAGS);
     let keys = epochs.iter().map(|(_, epoch)| StreamKey::of(epoch));
     let keys = keys.collect::<Result<_>>()?;
     let shown = epochs.iter().map(|(_, epoch)| epoch.mailbox).collect();
     Ok((keys, shown))
-}
-
-fn is_current(keyring: &Keyring, log: i64, mailbox: MailboxId) -> bool {
-    keyring
-        .current_epoch(log)
-        .is_ok_and(|epoch| epoch.mailbox == mailbox)
 }
 
 fn places(keyring: &Keyring, mailboxes: &[MailboxId]) -> Result<Vec<Place>> {
@@ -520,7 +514,7 @@ fn places(keyring: &Keyring, mailboxes: &[MailboxId]) -> Result<Vec<Place>> {
         places.push(Place {
             log,
             mailbox: *mailbox,
-            current: is_current(keyring, log, *mailbox),
+            current: keyring.is_current(*mailbox),
             beside: false,
         });
     }

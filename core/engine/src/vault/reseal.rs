@@ -47,32 +47,33 @@ pub fn reseal_for(
     }
 }
 
-/// Seals a change for whoever may not have the current epoch yet, in the mailbox of [`first_mailbox`].
-pub fn reseal_as_first(
-    conn: &Connection,
-    keyring: &Keyring,
-    change: i64,
-) -> Result<(MailboxId, Vec<u8>)> {
-    let stored = stored(conn, change)?;
-    let epoch = first_epoch(conn, keyring, &stored)?;
-    Ok((epoch.mailbox, seal_stored(keyring, epoch, stored)?))
+/// A change that is to be sealed again, and under what.
+pub struct Resealing<'k> {
+    stored: StoredChange,
+    epoch: &'k Epoch,
 }
 
-/// The mailbox where a change serves everybody: a roster's that of its author's epoch, if this device may write there, any
-/// other that of the current epoch.
-pub fn first_mailbox(conn: &Connection, keyring: &Keyring, change: i64) -> Result<MailboxId> {
-    Ok(first_epoch(conn, keyring, &stored(conn, change)?)?.mailbox)
-}
+impl<'k> Resealing<'k> {
+    /// For whoever may not have the current epoch yet: a roster's change under its author's epoch, if this device may write in
+    /// its mailbox, any other under the current one.
+    pub fn as_first(conn: &Connection, keyring: &'k Keyring, change: i64) -> Result<Self> {
+        let stored = stored(conn, change)?;
+        let first = epoch_of_author(conn, keyring, &stored)?;
+        let epoch = match first.filter(|epoch| epoch.secrets.write.is_some()) {
+            Some(epoch) => epoch,
+            None => keyring.current_epoch(stored.log)?,
+        };
+        Ok(Self { stored, epoch })
+    }
 
-fn first_epoch<'k>(
-    conn: &Connection,
-    keyring: &'k Keyring,
-    change: &StoredChange,
-) -> Result<&'k Epoch> {
-    let first = epoch_of_author(conn, keyring, change)?;
-    match first.filter(|epoch| epoch.secrets.write.is_some()) {
-        Some(epoch) => Ok(epoch),
-        None => keyring.current_epoch(change.log),
+    /// Where it will lie.
+    pub fn mailbox(&self) -> MailboxId {
+        self.epoch.mailbox
+    }
+
+    /// Seals it.
+    pub fn seal(self, keyring: &Keyring) -> Result<Vec<u8>> {
+        seal_stored(keyring, self.epoch, self.stored)
     }
 }
 

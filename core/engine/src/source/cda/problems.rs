@@ -28,17 +28,10 @@ impl<'a, 'd> Reader<'a, 'd> {
         read_state(element);
         let time = element.at("effectiveTime").and_then(|time| when(&time));
         let ended = matches!(&time, Some(When::Between(_, Some(_))));
-        if is_negated(element) {
-            body.put(
-                "verificationStatus",
-                Some(status_concept(CONDITION_VERIFICATION, "refuted")),
-            );
-        } else if let Some(status) = clinical_status(element, above, ended) {
-            body.put(
-                "clinicalStatus",
-                Some(status_concept(CONDITION_CLINICAL, status)),
-            );
-        }
+        let systems = (CONDITION_CLINICAL, CONDITION_VERIFICATION);
+        put_status(&mut body, element, systems, || {
+            clinical_status(element, above, ended)
+        });
         let mut categories = vec![status_concept(
             "http://terminology.hl7.org/CodeSystem/condition-category",
             if above.of_encounter {
@@ -87,21 +80,13 @@ impl<'a, 'd> Reader<'a, 'd> {
         read_state(element);
         let time = element.at("effectiveTime").and_then(|time| when(&time));
         let ended = matches!(&time, Some(When::Between(_, Some(_))));
-        if is_negated(element) {
-            body.put(
-                "verificationStatus",
-                Some(status_concept(ALLERGY_VERIFICATION, "refuted")),
-            );
-        } else {
-            let status = clinical_status(element, above, ended).map(|status| match status {
+        let systems = (ALLERGY_CLINICAL, ALLERGY_VERIFICATION);
+        put_status(&mut body, element, systems, || {
+            clinical_status(element, above, ended).map(|status| match status {
                 "resolved" | "inactive" => status,
                 _ => "active",
-            });
-            body.put(
-                "clinicalStatus",
-                status.map(|status| status_concept(ALLERGY_CLINICAL, status)),
-            );
-        }
+            })
+        });
         let kinds = ["value", "code"].map(|name| {
             element
                 .at(name)
@@ -380,6 +365,21 @@ fn put_onset(map: &mut Map<String, Value>, time: Option<&When>) {
             put_time(map, "abatementDateTime", end.as_ref());
         }
     }
+}
+
+/// How a problem or an allergy stands; what the source denies is refuted.
+fn put_status(
+    body: &mut Body<'_, '_>,
+    element: &Element<'_, '_>,
+    (clinical, verification): (&str, &str),
+    status: impl FnOnce() -> Option<&'static str>,
+) {
+    if is_negated(element) {
+        let refuted = status_concept(verification, "refuted");
+        return body.put("verificationStatus", Some(refuted));
+    }
+    let status = status().map(|status| status_concept(clinical, status));
+    body.put("clinicalStatus", status);
 }
 
 /// What the source says of the course: the status observation inside, the end that was written, the state of the concern.

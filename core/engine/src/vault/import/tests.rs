@@ -57,6 +57,19 @@ impl Desk {
             .unwrap()
     }
 
+    /// The same once the person has said that it is theirs.
+    fn import_accepted(&self, path: &Path, hash: [u8; 32]) -> ImportReport {
+        let record = self.phone.vault.persons().unwrap()[0].record;
+        let accepted = ImportOptions {
+            accepted: vec![hash],
+            ..ImportOptions::default()
+        };
+        let vault = &self.phone.vault;
+        vault
+            .import_with(record, &[path.to_owned()], &accepted, None)
+            .unwrap()
+    }
+
     pub(super) fn import_bytes(&self, bytes: &[u8]) -> ImportReport {
         self.import(&self.put("given", bytes))
     }
@@ -488,16 +501,7 @@ fn a_document_about_somebody_else_is_asked_about_and_leaves_nothing() {
     assert_eq!(question.birth_date.as_deref(), Some("2019-02-03"));
     assert_eq!(desk.resources(), Vec::<String>::new());
     assert_eq!(desk.phone.vault.stats(None).unwrap().attachments, 0);
-    let options = ImportOptions {
-        accepted: vec![question.hash],
-        ..ImportOptions::default()
-    };
-    let record = desk.phone.vault.persons().unwrap()[0].record;
-    let import = desk
-        .phone
-        .vault
-        .import_with(record, &[path], &options, None);
-    assert!(new(&import.unwrap()) > 2);
+    assert!(new(&desk.import_accepted(&path, question.hash)) > 2);
 }
 
 #[test]
@@ -529,16 +533,7 @@ fn fhir_about_somebody_else_is_held_until_the_person_says_so() {
     assert_eq!(question.birth_date.as_deref(), Some("2019-02-03"));
     assert_eq!(desk.resources(), Vec::<String>::new());
 
-    let record = desk.phone.vault.persons().unwrap()[0].record;
-    let accepted = ImportOptions {
-        accepted: vec![question.hash],
-        ..ImportOptions::default()
-    };
-    let report = desk
-        .phone
-        .vault
-        .import_with(record, &[path], &accepted, None);
-    assert_eq!(new(&report.unwrap()), 2);
+    assert_eq!(new(&desk.import_accepted(&path, question.hash)), 2);
     let compressed = desk.import_bytes(&gzip(&bundle_of("Lou", "2018", "")));
     assert_eq!(fates(&compressed), [(None, "fhir-json-gz", "held")]);
 }
@@ -766,16 +761,7 @@ fn an_archive_of_somebody_else_is_held_as_a_whole() {
     let question = report.files[0].question.clone().unwrap();
     assert_eq!(question.name.as_deref(), Some("Lou Petit"));
     assert_eq!(desk.resources(), Vec::<String>::new());
-    let record = desk.phone.vault.persons().unwrap()[0].record;
-    let accepted = ImportOptions {
-        accepted: vec![question.hash],
-        ..ImportOptions::default()
-    };
-    let report = desk
-        .phone
-        .vault
-        .import_with(record, &[path], &accepted, None);
-    assert_eq!(new(&report.unwrap()), 1);
+    assert_eq!(new(&desk.import_accepted(&path, question.hash)), 1);
 }
 
 /// More entries than the first format of zip can count: the directory is in its 64-bit form.
